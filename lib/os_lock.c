@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Open, lock, and prove that the path still names the locked file.
+ *
+ * The proof is what makes deleting or replacing a lock file safe: whoever was waiting on the old
+ * file gets a lock that nobody else will ever ask for, sees that the path names another file, and
+ * starts again there.  It comes after the lock, for only then nobody else who plays by these rules
+ * may remove the file.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "backend.h"
+#include "helper.h"
+#include "os_lock.h"
+#include "owner.h"
+#include "process_id.h"
+#include "record.h"
+
+/* So many files in a row cannot have been replaced: the file system's identities are no good. */
+#define RESTARTS_MOST 1000
+
+static bool follows(const struct target *target)
+{
+    return (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0;
+}
+
+static bool records(const struct target *target, enum filelock_mode mode)
+{
+    return (target->flags & FILELOCK_RECORD_OWNER) != 0 && mode == FILELOCK_EXCLUSIVE;
+}
+
+/* Whether a lock in this mode takes a descriptor that can be written. */
+static bool needs_write(const struct target *target, enum filelock_mode mode)
+{
+    return records(target, mode) || (mode == FILELOCK_EXCLUSIVE && target->kind->backend->exclusive_needs_write);
+}
+
+void flk_os_lock_init(const struct target *target, void *state)
+{
+    struct os_lock *os = state;
+
+    *os = (struct os_lock) { .fd = target->fd, .writable = true };
+    if (target->fd >= 0)
+        (void) flk_file_identity(target->fd, &os->id);
+}
+
+/* ---- The descriptor ------------------------------------------------------------------------ */
+
+static void forget(struct os_lock *os)
+{
+    flk_guard_lock();
+    if (os->ours && os->fd >= 0)
+        flk_file_close(os->fd);
+    os->fd = -1;
+    os->ours = os->shared = false;
+    flk_guard_unlock();
+}
+
+/* Without a path only a child whose parent's descriptor it is comes here. */
+static int open_target(const struct target *target, enum filelock_mode mode, int *fd, bool *writable)
+{
+    unsigned wishes = 0;
+
+    if (target->path == NULL)
+        return flk_file_reopen(target->fd, fd, writable);
+    if (follows(target))
+        wishes |= FILE_FOLLOW;
+    if ((target->flags & FILELOCK_MAKE_PARENTS) != 0)
+        wishes |= FILE_MAKE_PARENTS;
+    if (!needs_write(target, mode))
+        wishes |= FILE_READ_ONLY_OK;
+    return flk_file_open(target->path, wishes, target->file_mode, fd, writable);
+}
+
+static int have_descriptor(const struct target *target, struct os_lock *os, enum filelock_mode mode)
+{
+    if (os->fd >= 0 && (os->writable || !needs_write(target, mode)))
+        return 0;
+    forget(os);
+    for (;;) {
+        unsigned epoch = flk_opening();
+        struct os_lock opened = { .fd = -1, .ours = true };
+        int rc = open_target(target, mode, &opened.fd, &opened.writable);
+        bool kept;
+
+        if (rc == 0 && (rc = flk_file_identity(opened.fd, &opened.id)) != 0)
+            flk_file_close(opened.fd);
+        kept = flk_opened(epoch);
+        if (rc == 0 && kept)
+            *os = opened;
+        flk_guard_unlock();
+        if (rc != 0 || kept)
+            return rc;
+        flk_file_close(opened.fd);
+    }
+}
+
+/* 1: the path names what is open here, 0: another file or none. */
+static int names_ours(const struct target *target, const struct os_lock *os)
+{
+    struct identity id;
+    int rc;
+
+    if (target->path == NULL)
+        return 1;
+    rc = flk_file_path_identity(target->path, follows(target), &id);
+    if (flk_file_names_nothing(rc))
+        return 0;
+    return rc != 0 ? rc : flk_file_same(&id, &os->id);
+}
+
+/* ---- Locking ------------------------------------------------------------------------------- */
+
+struct blocking_call {
+    const struct backend *backend;
+    int fd;
+    const struct range *range;
+    enum filelock_mode mode;
+};
+
+static int block(void *arg)
+{
+    const struct blocking_call *call = arg;
+    int rc = call->backend->wait(call->fd, call->range, call->mode);
+
+    return rc == FLK_CONTENDED ? -EAGAIN : rc; /* which no kernel says that was asked to wait */
+}
+
+/* When the time is up: the lock may have been got, or have become free, at the last moment. */
+static int last_try(const struct target *target, int fd, enum filelock_mode mode)
+{
+    int rc = target->kind->backend->try(fd, &target->range, mode);
+
+    return rc == FLK_CONTENDED ? -ETIMEDOUT : rc;
+}
+
+/* For want of a helper: tries again and again. */
+static int retry(const struct target *target, int fd, enum filelock_mode mode, const struct limits *limits)
+{
+    struct wakeup wakeup;
+    int rc;
+
+    flk_wakeup_open_napping(&wakeup);
+    do
+        rc = target->kind->backend->try(fd, &target->range, mode);
+    while (rc == FLK_CONTENDED && (rc = flk_wakeup_wait(&wakeup, limits)) == 0);
+    flk_wakeup_close(&wakeup);
+    return rc == -ETIMEDOUT ? last_try(target, fd, mode) : rc;
+}
+
+static int lock_within(const struct target *target, int fd, enum filelock_mode mode, const struct limits *limits)
+{
+    const struct backend *backend = target->kind->backend;
+    struct blocking_call call = { backend, fd, &target->range, mode };
+    int rc;
+
+    if (flk_limits_none(limits))
+        return block(&call);
+    rc = flk_helper_call(block, &call, limits);
+    if (rc == FLK_NO_HELPER)
+        return retry(target, fd, mode, limits);
+    if (rc == -ETIMEDOUT)
+        return last_try(target, fd, mode);
+    /* A helper that was taken out of the kernel may have got the lock before. */
+    if (rc < 0)
+        (void) backend->unlock(fd, &target->range);
+    return rc;
+}
+
+/* An exclusive lock of a file open for reading only: the error is about the file, not about fd. */
+static int explain(const struct os_lock *os, enum filelock_mode mode, int rc)
+{
+    return rc == -EBADF && mode == FILELOCK_EXCLUSIVE && os->ours && !os->writable ? -EACCES : rc;
+}
+
+static int write_record(const struct os_lock *os)
+{
+    char text[RECORD_SIZE];
+    struct record record;
+
+    flk_process_self(&record);
+    return flk_file_write(os->fd, text, flk_record_format(&record, text));
+}
+
+/* What being held entails beside the lock itself. */
+static int on_locked(const struct target *target, const struct os_lock *os, enum filelock_mode mode)
+{
+    int rc = 0;
+
+    if (records(target, mode))
+        rc = write_record(os);
+    if (rc == 0 && (target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
+        rc = flk_file_inherit(os->fd, true);
+    return rc;
+}
+
+/* limits NULL: without waiting. */
+static int take(const struct target *target, struct os_lock *os, enum filelock_mode mode, const struct limits *limits)
+{
+    const struct backend *backend = target->kind->backend;
+
+    for (int restarts = 0; restarts < RESTARTS_MOST; restarts++) {
+        int named, rc = have_descriptor(target, os, mode);
+
+        if (rc == 0)
+            rc = limits != NULL ? lock_within(target, os->fd, mode, limits)
+                                : backend->try(os->fd, &target->range, mode);
+        if (rc < 0)
+            return explain(os, mode, rc);
+        named = names_ours(target, os);
+        if (named == 1 && rc == FLK_CONTENDED)
+            return rc;
+        if (named == 1 && (rc = on_locked(target, os, mode)) == 0)
+            return 0;
+        if (rc != FLK_CONTENDED)
+            (void) backend->unlock(os->fd, &target->range);
+        if (named != 0)
+            return named < 0 ? named : rc;
+        forget(os);
+    }
+    return -ESTALE;
+}
+
+int flk_os_lock_try(const struct target *target, void *state, enum filelock_mode mode)
+{
+    return take(target, state, mode, NULL);
+}
+
+int flk_os_lock_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
+{
+    return take(target, state, mode, limits);
+}
+
+/* ---- Unlocking ----------------------------------------------------------------------------- */
+
+/* Others may hold other ranges of a file: it is theirs as well. */
+static const struct range whole = { 0, 0 };
+
+/*
+ * Removes the file if nobody else holds any of it.  fd is locked, in whatever mode, or not; a shared lock
+ * may be lost by the attempt, which only somebody about to unlock can afford.
+ */
+static bool remove_if_sole(const struct target *target, const struct os_lock *os)
+{
+    return target->kind->backend->try(os->fd, &whole, FILELOCK_EXCLUSIVE) == 0 && names_ours(target, os) == 1 &&
+           flk_file_remove(target->path, follows(target)) == 0;
+}
+
+/*
+ * What the last release entails, by whoever finds that nobody holds the lock any more: our copy of
+ * the open file, which relatives share, could not tell.
+ */
+static void clean_if_unheld(const struct target *target, const struct identity *id)
+{
+    unsigned wishes = FILE_EXISTING | (follows(target) ? FILE_FOLLOW : 0);
+    struct os_lock fresh;
+
+    flk_os_lock_init(target, &fresh);
+    if (flk_file_open(target->path, wishes, 0, &fresh.fd, &fresh.writable) != 0)
+        return;
+    if (flk_file_identity(fresh.fd, &fresh.id) == 0 && flk_file_same(&fresh.id, id) &&
+        target->kind->backend->try(fresh.fd, &whole, FILELOCK_EXCLUSIVE) == 0) {
+        if ((target->flags & FILELOCK_RECORD_OWNER) != 0)
+            (void) flk_file_write(fresh.fd, "", 0);
+        if ((target->flags & FILELOCK_UNLINK) != 0)
+            (void) remove_if_sole(target, &fresh);
+    }
+    (void) target->kind->backend->unlock(fresh.fd, &whole);
+    flk_file_close(fresh.fd);
+}
+
+static int release_shared(const struct target *target, struct os_lock *os)
+{
+    struct identity id = os->id;
+
+    forget(os);
+    if ((target->flags & (FILELOCK_UNLINK | FILELOCK_RECORD_OWNER)) != 0)
+        clean_if_unheld(target, &id);
+    return 0;
+}
+
+int flk_os_lock_release(const struct target *target, void *state, enum filelock_mode mode)
+{
+    struct os_lock *os = state;
+    bool removed = false;
+    int rc;
+
+    if (os->shared)
+        return release_shared(target, os);
+    if (records(target, mode))
+        (void) flk_file_write(os->fd, "", 0);
+    if ((target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
+        (void) flk_file_inherit(os->fd, false);
+    if ((target->flags & FILELOCK_UNLINK) != 0)
+        removed = remove_if_sole(target, os);
+    rc = target->kind->backend->unlock(os->fd, (target->flags & FILELOCK_UNLINK) != 0 ? &whole : &target->range);
+    if (rc == 0 && removed)
+        forget(os);
+    return rc > 0 ? -EAGAIN : rc;
+}
+
+void flk_os_lock_close(const struct target *target, void *state)
+{
+    (void) target;
+    forget(state);
+}
+
+/* ---- Fork ---------------------------------------------------------------------------------- */
+
+/*
+ * An inherited descriptor refers to the parent's open file: keeping it would keep the parent's lock
+ * alive, and locking or unlocking through it would be done to the parent.  A descriptor that is the
+ * caller's is left alone; the child's next acquire opens its file anew.
+ */
+void flk_os_lock_forked(const struct target *target, void *state, bool holds)
+{
+    struct os_lock *os = state;
+
+    (void) target;
+    if (holds)
+        return;
+    if (os->ours && os->fd >= 0)
+        flk_file_close(os->fd);
+    os->fd = -1;
+    os->ours = os->shared = false;
+}
+
+/* A descriptor that is the caller's cannot be closed here: unlocking it unlocks all its copies. */
+void flk_os_lock_sharing(const struct target *target, void *state)
+{
+    struct os_lock *os = state;
+
+    os->shared = target->path != NULL;
+}
+
+/* ---- Questions ----------------------------------------------------------------------------- */
+
+int flk_os_lock_identify(const struct target *target, struct identity *id)
+{
+    if (target->path == NULL)
+        return flk_file_identity(target->fd, id);
+    return flk_file_path_identity(target->path, follows(target), id);
+}
+
+void flk_os_lock_locked(const void *state, struct identity *id)
+{
+    *id = ((const struct os_lock *) state)->id;
+}
+
+int flk_os_lock_descriptor(const void *state)
+{
+    return ((const struct os_lock *) state)->fd;
+}
+
+int flk_os_lock_owner(const struct target *target, struct filelock_owner *owner)
+{
+    return flk_owner_of_file(target, owner);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Fork, by the handlers of pthread_atfork(3), and the guard that goes with it.
+ *
+ * vfork(2), posix_spawn(3) and _Fork(3) call no handlers.  A program that is executed soon is
+ * served by O_CLOEXEC; other uses of them are out of reach of any library.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "helper.h"
+#include "platform.h"
+#include "posix/fork.h"
+
+#define OPENING_MS 100 /* for which a fork waits */
+
+static struct mutex guard = MUTEX_INIT;
+
+/* Under the guard. */
+static unsigned epoch;   /* the number of forks */
+static unsigned opening; /* the number of threads that are */
+static pthread_cond_t none_opening = PTHREAD_COND_INITIALIZER;
+
+static int ready[2];    /* a pipe that the child closes when it is ready; -1: nobody waits for that */
+
+static const struct platform_events *tell;
+
+void flk_guard_lock(void)
+{
+    flk_mutex_lock(&guard);
+}
+
+void flk_guard_unlock(void)
+{
+    flk_mutex_unlock(&guard);
+}
+
+unsigned flk_opening(void)
+{
+    unsigned now;
+
+    flk_guard_lock();
+    opening++;
+    now = epoch;
+    flk_guard_unlock();
+    return now;
+}
+
+bool flk_opened(unsigned before)
+{
+    flk_guard_lock();
+    if (--opening == 0)
+        (void) pthread_cond_broadcast(&none_opening);
+    return epoch == before;
+}
+
+/* The wall clock may jump: then this is shorter or longer, and the epoch tells. */
+static void await_openers(void)
+{
+    struct timespec until;
+    int rc = 0;
+
+    (void) clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += OPENING_MS * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    while (opening > 0 && rc == 0)
+        rc = pthread_cond_timedwait(&none_opening, &guard.native, &until);
+}
+
+static bool open_pipe(int fd[2])
+{
+    if (pipe(fd) != 0)
+        return false;
+    (void) fcntl(fd[0], F_SETFD, FD_CLOEXEC);
+    (void) fcntl(fd[1], F_SETFD, FD_CLOEXEC);
+    return true;
+}
+
+static void before(void)
+{
+    int shield = flk_thread_shield();
+
+    flk_guard_lock();
+    await_openers();
+    flk_thread_unshield(shield);
+    epoch++;
+    if (!tell->before_fork() || !open_pipe(ready))
+        ready[0] = ready[1] = -1;
+}
+
+/* Until the child has closed its end, be it by dying. */
+static void await_child(void)
+{
+    int shield = flk_thread_shield();
+    char none;
+
+    (void) close(ready[1]);
+    while (read(ready[0], &none, 1) < 0 && errno == EINTR)
+        ;
+    (void) close(ready[0]);
+    flk_thread_unshield(shield);
+}
+
+static void in_parent(void)
+{
+    if (ready[0] >= 0)
+        await_child();
+    tell->parent_forked();
+    flk_guard_unlock();
+}
+
+static void in_child(void)
+{
+    tell->child_forked();
+    flk_wakeups_forked();
+    flk_helpers_forked();
+    opening = 0;
+    (void) pthread_cond_init(&none_opening, NULL);
+    if (ready[0] >= 0) {
+        (void) close(ready[0]);
+        (void) close(ready[1]);
+    }
+    flk_guard_unlock();
+}
+
+int flk_fork_handlers(const struct platform_events *events)
+{
+    tell = events;
+    return pthread_atfork(before, in_parent, in_child);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Markers made, moved and removed.
+ *
+ * A marker is written under another name, or none, and then linked to its path: nobody ever finds
+ * half a record there, and of any number who do it one succeeds.
+ */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "platform.h"
+#include "posix/file.h"
+#include "posix/publish.h"
+#include "process_id.h"
+#include "sha256.h"
+
+/* Rounds of finding the parent directory gone and there. */
+#define RACES_MOST 100
+
+/* ---- Private names -------------------------------------------------------------------------- */
+
+#define SUFFIX_MOST 64
+#define NAME_KEPT 120 /* of a name that is too long for another one to be made of it */
+
+/* Eight digits that tell one text from another, as far as it matters here. */
+static uint32_t hash_of(const char *text)
+{
+    uint8_t digest[32];
+
+    flk_sha256(text, strlen(text), digest);
+    return (uint32_t) digest[0] << 24 | (uint32_t) digest[1] << 16 | (uint32_t) digest[2] << 8 | digest[3];
+}
+
+/* What the private names of a path begin with, less the directory. */
+static void stem_of(const char *path, char stem[NAME_MAX + 1])
+{
+    const char *name = flk_file_name(path);
+
+    if (strlen(name) + SUFFIX_MOST <= NAME_MAX)
+        memcpy(stem, name, strlen(name) + 1);
+    else
+        (void) snprintf(stem, NAME_MAX + 1, "%.*s~%08" PRIx32, NAME_KEPT, name, hash_of(name));
+}
+
+static char *beside(const char *path, const char *suffix)
+{
+    size_t folder = (size_t) (flk_file_name(path) - path);
+    char *name = malloc(folder + NAME_MAX + SUFFIX_MOST + 1);
+
+    if (name == NULL)
+        return NULL;
+    memcpy(name, path, folder);
+    stem_of(path, name + folder);
+    strcat(name + folder, suffix);
+    return name;
+}
+
+static uint32_t own_host(void)
+{
+    struct record self;
+
+    flk_process_self(&self);
+    return hash_of(self.host);
+}
+
+/* Of this process alone: ".new.HOST.PID.NUMBER". */
+static char *own_name(const char *path, const char *what)
+{
+    static unsigned long counter; /* under the guard */
+    char suffix[SUFFIX_MOST];
+    unsigned long number;
+
+    flk_guard_lock();
+    number = counter++;
+    flk_guard_unlock();
+    (void) snprintf(suffix, sizeof(suffix), ".%s.%08" PRIx32 ".%" PRId64 ".%lx", what, own_host(), flk_process_pid(),
+                    number);
+    return beside(path, suffix);
+}
+
+char *flk_marker_aside(const char *path, bool shared)
+{
+    return shared ? beside(path, ".break") : own_name(path, "break");
+}
+
+/* What own_name() made of this path, or of its name aside, on this host for a process that is no more. */
+static bool left_by_dead(const char *suffix, uint32_t host)
+{
+    uint32_t of;
+    long pid;
+
+    if (strncmp(suffix, ".break.new.", 11) == 0)
+        suffix += 6;
+    if (sscanf(suffix, ".new.%8" SCNx32 ".%ld.%*x", &of, &pid) != 2 &&
+        sscanf(suffix, ".break.%8" SCNx32 ".%ld.%*x", &of, &pid) != 2)
+        return false;
+    return of == host && pid > 0 && kill((pid_t) pid, 0) != 0 && errno == ESRCH;
+}
+
+void flk_marker_sweep(const char *path)
+{
+    char stem[NAME_MAX + 1], *folder = flk_file_parent(path);
+    DIR *directory = folder != NULL ? opendir(folder) : NULL;
+    uint32_t host = own_host();
+    struct dirent *entry;
+    size_t length;
+
+    free(folder);
+    if (directory == NULL)
+        return;
+    stem_of(path, stem);
+    length = strlen(stem);
+    while ((entry = readdir(directory)) != NULL)
+        if (strncmp(entry->d_name, stem, length) == 0 && left_by_dead(entry->d_name + length, host))
+            (void) unlinkat(dirfd(directory), entry->d_name, 0);
+    (void) closedir(directory);
+}
+
+/* ---- Publishing ----------------------------------------------------------------------------- */
+
+int flk_marker_lock(int fd)
+{
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        if (errno != EINTR)
+            return errno == EWOULDBLOCK ? -EWOULDBLOCK : -ENOTSUP;
+    return 0;
+}
+
+/* Nobody can have it locked yet; a file system that cannot lock is none that this needs. */
+int flk_marker_fill(int fd, const char *bytes, size_t size)
+{
+    int rc = flk_file_write_all(fd, bytes, size);
+
+    if (rc == 0)
+        (void) flk_marker_lock(fd);
+    return rc;
+}
+
+static int create(const char *path, unsigned mode)
+{
+    mode_t bits = (mode_t) (mode != 0 ? mode : 0666);
+    int fd = flk_file_open_flags(path, O_RDWR | O_CREAT | O_EXCL, bits);
+
+    return fd >= 0 ? flk_file_created(path, fd, mode) : fd;
+}
+
+/* A new file with these contents; what fails leaves none. */
+static int create_filled(const char *path, unsigned mode, const char *bytes, size_t size)
+{
+    int fd = create(path, mode), rc;
+
+    if (fd < 0)
+        return fd;
+    rc = flk_marker_fill(fd, bytes, size);
+    if (rc == 0)
+        return fd;
+    (void) unlink(path);
+    (void) close(fd);
+    return rc;
+}
+
+static bool no_links(int error)
+{
+    return error == EPERM || error == ENOSYS || error == EOPNOTSUPP || error == EMLINK || error == EXDEV ||
+           error == EINVAL;
+}
+
+/* The answer of a server may get lost, and the repeated call fail: the count tells (open(2), O_EXCL). */
+static bool is_linked(int fd)
+{
+    int error = errno;
+    struct stat st;
+    bool linked = fstat(fd, &st) == 0 && st.st_nlink == 2;
+
+    errno = error;
+    return linked;
+}
+
+/* By a private name; -ENOTSUP where the file system has no hard links. */
+static int publish_named(const char *path, unsigned mode, const char *bytes, size_t size)
+{
+    char *name = own_name(path, "new");
+    int fd = name != NULL ? create_filled(name, mode, bytes, size) : -ENOMEM, error;
+
+    if (fd >= 0 && link(name, path) != 0 && !is_linked(fd)) {
+        error = errno;
+        (void) close(fd);
+        fd = no_links(error) ? -ENOTSUP : -error;
+    }
+    if (name != NULL)
+        (void) unlink(name);
+    free(name);
+    flk_marker_sweep(path);
+    return fd;
+}
+
+/* As well as the file system allows.  The descriptor, or -errno. */
+static int publish(const char *path, unsigned mode, const char *bytes, size_t size)
+{
+    int fd = flk_marker_publish_unnamed(path, mode, bytes, size);
+
+    if (fd == -ENOTSUP)
+        fd = publish_named(path, mode, bytes, size);
+    if (fd == -ENOTSUP)
+        fd = create_filled(path, mode, bytes, size);
+    return fd;
+}
+
+int flk_marker_publish(const char *path, unsigned mode, bool make_parents, const char *bytes, size_t size, int *fd)
+{
+    int rc = -ENOENT;
+
+    for (int races = 0; rc == -ENOENT && races < RACES_MOST; races++) {
+        rc = publish(path, mode, bytes, size);
+        if (rc >= 0) {
+            *fd = rc;
+            return 0;
+        }
+        if (rc == -ENOENT && (rc = flk_file_mend_parent(path, make_parents)) == 0)
+            rc = -ENOENT;
+        else if (rc == -ENOENT)
+            break;
+    }
+    return rc;
+}
+
+/* ---- Moving --------------------------------------------------------------------------------- */
+
+int flk_marker_displace(const char *path, const char *aside)
+{
+    return rename(path, aside) == 0 ? 0 : -errno;
+}
+
+void flk_marker_replace(const char *aside, const char *path)
+{
+    struct identity id;
+    int error = link(aside, path) != 0 ? errno : 0;
+
+    /* Without links that is only nearly safe.  If somebody has come, the owner finds out by filelock_check(). */
+    if (no_links(error) && flk_file_path_identity(path, false, &id) != 0 && rename(aside, path) == 0)
+        return;
+    (void) unlink(aside);
+}

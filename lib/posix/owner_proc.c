@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Holders of locks, from /proc/locks of Linux (proc(5)) and from the owner record in the file.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include "owner.h"
+#include "process_id.h"
+
+/* ---- The file as the kernel lists it -------------------------------------------------------- */
+
+struct listed {
+    unsigned major, minor;
+    uint64_t inode;
+};
+
+/* A line of fdinfo: which mount the descriptor is on; -1: the kernel does not say. */
+static int mount_id(int fd)
+{
+    char path[48], line[256];
+    int id = -1;
+    FILE *info;
+
+    (void) snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+    info = fopen(path, "re");
+    if (info == NULL)
+        return -1;
+    while (id < 0 && fgets(line, sizeof(line), info) != NULL)
+        if (sscanf(line, "mnt_id: %d", &id) != 1)
+            id = -1;
+    (void) fclose(info);
+    return id;
+}
+
+/*
+ * Locks are listed by the device of the file system, which stat(2) does not tell on all of them
+ * (btrfs and overlayfs answer with a device of the subvolume or layer); the table of mounts does.
+ */
+static void find_device(int fd, struct listed *listed)
+{
+    int wanted = mount_id(fd), id;
+    unsigned major, minor;
+    char *line = NULL;
+    size_t size = 0;
+    FILE *mounts = wanted >= 0 ? fopen("/proc/self/mountinfo", "re") : NULL;
+
+    if (mounts == NULL)
+        return;
+    while (getline(&line, &size, mounts) > 0) {
+        if (sscanf(line, "%d %*d %u:%u", &id, &major, &minor) == 3 && id == wanted) {
+            listed->major = major;
+            listed->minor = minor;
+            break;
+        }
+    }
+    free(line);
+    (void) fclose(mounts);
+}
+
+static int find_listed(int fd, struct listed *listed)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return -errno;
+    if (S_ISLNK(st.st_mode))
+        return -ELOOP;
+    listed->major = major(st.st_dev);
+    listed->minor = minor(st.st_dev);
+    listed->inode = st.st_ino;
+    find_device(fd, listed);
+    return 0;
+}
+
+/* ---- The list ------------------------------------------------------------------------------- */
+
+/* What was seen of the lock's holder. */
+struct sighting {
+    bool held;
+    bool certain; /* a holder would be seen if there were one */
+    int64_t pid;  /* 0: not told */
+};
+
+static bool is_word_of(const char *word, const char *words)
+{
+    size_t length = strlen(word);
+
+    for (const char *at = words; (at = strstr(at, word)) != NULL; at += length)
+        if ((at == words || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
+static bool covers(const struct range *range, int64_t start, const char *end)
+{
+    int64_t last = strcmp(end, "EOF") == 0 ? INT64_MAX : strtoll(end, NULL, 10);
+
+    return last >= range->start && (range->length == 0 || start < range->start + range->length);
+}
+
+/* "1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF"; who only waits has "->" before the name. */
+static bool line_matches(const char *line, const struct target *target, const struct listed *listed, int64_t *pid)
+{
+    char name[16], end[24];
+    unsigned major, minor;
+    uint64_t inode;
+    int64_t start;
+
+    if (sscanf(line, "%*s %15s %*s %*s %" SCNd64 " %x:%x:%" SCNu64 " %" SCNd64 " %23s", name, pid, &major, &minor,
+               &inode, &start, end) != 7)
+        return false;
+    return is_word_of(name, target->kind->backend->proc_names) && major == listed->major &&
+           minor == listed->minor && inode == listed->inode && covers(&target->range, start, end);
+}
+
+#define TEXT_SIZE 65536
+#define READS_MOST 10
+
+/* The whole list, NUL-terminated, to be freed; in how many pieces the kernel handed it out. */
+static char *read_locks(int *pieces)
+{
+    size_t size = TEXT_SIZE, have = 0;
+    char *text = malloc(size), *more;
+    int fd = open("/proc/locks", O_RDONLY | O_CLOEXEC);
+    ssize_t n = 0;
+
+    *pieces = 0;
+    while (fd >= 0 && text != NULL && (n = read(fd, text + have, size - have - 1)) > 0) {
+        have += (size_t) n;
+        ++*pieces;
+        if (size - have > TEXT_SIZE / 2)
+            continue;
+        size *= 2;
+        more = realloc(text, size);
+        if (more == NULL)
+            free(text);
+        text = more;
+    }
+    if (fd >= 0)
+        (void) close(fd);
+    if (fd < 0 || n < 0 || text == NULL) {
+        free(text);
+        return NULL;
+    }
+    text[have] = '\0';
+    return text;
+}
+
+static bool search(char *text, const struct target *target, const struct listed *listed, int64_t *pid)
+{
+    char *rest = text, *line;
+
+    while ((line = strtok_r(rest, "\n", &rest)) != NULL)
+        if (line_matches(line, target, listed, pid))
+            return true;
+    return false;
+}
+
+/*
+ * Only a list that came in one piece is a snapshot.  Where locks come and go between the pieces, a
+ * line may be missed: what was not found is looked for again.
+ */
+static void look_up(const struct target *target, const struct listed *listed, struct sighting *seen)
+{
+    int pieces = 2;
+    int64_t pid;
+
+    for (int reads = 0; !seen->held && pieces > 1 && reads < READS_MOST; reads++) {
+        char *text = read_locks(&pieces);
+
+        if (text == NULL) {
+            seen->certain = false;
+            return;
+        }
+        seen->held = search(text, target, listed, &pid);
+        if (seen->held)
+            seen->pid = pid > 0 ? pid : 0;
+        free(text);
+    }
+}
+
+/* ---- Putting it together -------------------------------------------------------------------- */
+
+static bool read_record(const struct target *target, struct record *record)
+{
+    char bytes[RECORD_SIZE + 1];
+    bool follow = (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0, own = target->path != NULL;
+    int fd = own ? flk_file_open_to_read(target->path, follow) : target->fd;
+    ssize_t size;
+
+    if (fd < 0)
+        return false;
+    size = flk_file_read(fd, bytes, sizeof(bytes));
+    if (own)
+        flk_file_close(fd);
+    return size > 0 && flk_record_parse(bytes, (size_t) size, record) == 0 && record->claim == CLAIM_OWNER;
+}
+
+/* The kernel's word counts more than a record, which an earlier holder may have left behind. */
+static int identify_holder(const struct target *target, const struct sighting *seen, struct filelock_owner *owner)
+{
+    struct record record, self;
+
+    flk_process_self(&self);
+    if (seen->pid > 0) {
+        self.pid = seen->pid;
+        self.token[0] = '\0';
+        flk_owner_from_record(&self, owner);
+    } else if (read_record(target, &record) && flk_process_life(&record) != LIFE_DEAD) {
+        flk_owner_from_record(&record, owner);
+    } else if (seen->held) {
+        owner->local = 1;
+        (void) snprintf(owner->host, sizeof(owner->host), "%.*s", (int) sizeof(owner->host) - 1, self.host);
+    } else {
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
+static int open_target(const struct target *target)
+{
+    int flags = O_PATH | O_CLOEXEC, fd;
+
+    if (target->path == NULL)
+        return target->fd;
+    if ((target->flags & FILELOCK_FOLLOW_SYMLINK) == 0)
+        flags |= O_NOFOLLOW;
+    fd = open(target->path, flags);
+    return fd >= 0 ? fd : -errno;
+}
+
+int flk_owner_of_file(const struct target *target, struct filelock_owner *owner)
+{
+    struct sighting seen = { .certain = flk_process_sees_all() };
+    struct listed listed = { 0 };
+    int fd = open_target(target), rc;
+
+    if (fd < 0)
+        return fd;
+    rc = find_listed(fd, &listed);
+    if (rc == 0) {
+        seen.certain = seen.certain && !flk_file_is_remote(fd);
+        look_up(target, &listed, &seen);
+    }
+    if (target->path != NULL)
+        (void) close(fd);
+    if (rc != 0)
+        return rc;
+    return !seen.held && seen.certain ? -ENOENT : identify_holder(target, &seen, owner);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Processes as proc(5) of Linux tells of them.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "platform.h"
+#include "process_id.h"
+
+#define INITIAL_PID_NAMESPACE 0xEFFFFFFCu /* PROC_PID_INIT_INO, fixed by the kernel */
+
+/* ---- Reading /proc -------------------------------------------------------------------------- */
+
+/* The first bytes of a small file, NUL-terminated; false if it cannot be read. */
+static bool read_text(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0)
+        return false;
+    do
+        n = read(fd, text, size - 1);
+    while (n < 0 && errno == EINTR);
+    (void) close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+struct process_stat {
+    char state;       /* of the first thread */
+    uint64_t threads; /* the dead first one included */
+    uint64_t start; /* clock ticks since boot */
+};
+
+/* Fields are counted from after the last ')': a command may hold blanks and parentheses. */
+static bool read_stat(int64_t pid, struct process_stat *stat)
+{
+    char path[48], text[1024], *field;
+
+    (void) snprintf(path, sizeof(path), "/proc/%lld/stat", (long long) pid);
+    if (!read_text(path, text, sizeof(text)) || (field = strrchr(text, ')')) == NULL)
+        return false;
+    field++;
+    for (int i = 3; i <= 22 && field != NULL; i++, field = strchr(field, ' ')) {
+        field++;
+        if (i == 3)
+            stat->state = *field;
+        if (i == 20)
+            stat->threads = strtoull(field, NULL, 10);
+        if (i == 22)
+            stat->start = strtoull(field, NULL, 10);
+    }
+    return field != NULL;
+}
+
+/* ---- Tokens --------------------------------------------------------------------------------- */
+
+static int hex_value(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = c != '\0' ? strchr(digits, c) : NULL;
+
+    return at != NULL ? (int) (at - digits) : -1;
+}
+
+/* All zero where it cannot be read: false. */
+static bool read_boot_id(uint8_t id[16])
+{
+    char text[64];
+    size_t n = 0;
+
+    memset(id, 0, 16);
+    if (!read_text("/proc/sys/kernel/random/boot_id", text, sizeof(text)))
+        return false;
+    for (const char *c = text; *c != '\0' && n < 32; c++) {
+        int value = hex_value(*c);
+
+        if (value < 0)
+            continue;
+        id[n / 2] = (uint8_t) (id[n / 2] << 4 | value);
+        n++;
+    }
+    return n == 32;
+}
+
+/* (boot << 64) | start, in decimal. */
+static void write_token(const uint8_t boot[16], const struct process_stat *stat, char token[64])
+{
+    uint8_t number[RECORD_NUMBER_BYTES];
+
+    memcpy(number, boot, 16);
+    for (int i = 0; i < 8; i++)
+        number[16 + i] = (uint8_t) (stat->start >> (56 - 8 * i));
+    flk_record_decimal(number, token);
+}
+
+static void token_of(const struct process_stat *stat, char token[64])
+{
+    uint8_t boot[16];
+
+    (void) read_boot_id(boot);
+    write_token(boot, stat, token);
+}
+
+/* Proof that this is not the process of a token; who could not read the boot id wrote 0 for it. */
+static bool is_another(const struct process_stat *stat, const char *token)
+{
+    uint8_t boot[16];
+    char full[64], blind[64];
+
+    if (token[0] == '\0' || !read_boot_id(boot))
+        return false;
+    write_token(boot, stat, full);
+    memset(boot, 0, sizeof(boot));
+    write_token(boot, stat, blind);
+    return strcmp(token, full) != 0 && strcmp(token, blind) != 0;
+}
+
+/* ---- This process --------------------------------------------------------------------------- */
+
+/* The namespace that pids of this process are of; 0 where that cannot be told. */
+static unsigned long long pid_namespace(void)
+{
+    struct stat st;
+
+    return stat("/proc/self/ns/pid", &st) == 0 ? (unsigned long long) st.st_ino : 0;
+}
+
+static void write_host(unsigned long long namespace, char *host, size_t size)
+{
+    char name[RECORD_NAME_MOST + 1];
+    size_t length;
+
+    name[0] = name[RECORD_NAME_MOST] = '\0';
+    (void) gethostname(name, RECORD_NAME_MOST);
+    flk_record_host(name, host);
+    if (namespace == 0 || namespace == INITIAL_PID_NAMESPACE)
+        return;
+    length = strlen(host);
+    (void) snprintf(host + length, size - length, "?pidns-%llx", namespace);
+}
+
+/* What never changes in a process is found out once; a forked child finds out anew. */
+struct self {
+    pid_t pid;
+    unsigned long long namespace;
+    char token[sizeof(((struct record *) NULL)->token)];
+};
+
+static struct self known; /* under the guard */
+
+static struct self know_self(void)
+{
+    struct process_stat stat;
+    struct self self;
+
+    flk_guard_lock();
+    self = known;
+    flk_guard_unlock();
+    if (self.pid == getpid())
+        return self;
+    self = (struct self) { .pid = getpid(), .namespace = pid_namespace() };
+    if (read_stat(self.pid, &stat))
+        token_of(&stat, self.token);
+    flk_guard_lock();
+    known = self;
+    flk_guard_unlock();
+    return self;
+}
+
+int64_t flk_process_pid(void)
+{
+    return getpid();
+}
+
+bool flk_process_sees_all(void)
+{
+    return know_self().namespace == INITIAL_PID_NAMESPACE;
+}
+
+void flk_process_self(struct record *record)
+{
+    struct self self = know_self();
+
+    *record = (struct record) { .pid = self.pid };
+    write_host(self.namespace, record->host, sizeof(record->host));
+    memcpy(record->token, self.token, sizeof(self.token));
+}
+
+/* ---- Other processes ------------------------------------------------------------------------ */
+
+bool flk_process_record(int64_t pid, struct record *record)
+{
+    struct process_stat stat;
+    bool seen = read_stat(pid, &stat);
+
+    *record = (struct record) { .pid = pid };
+    write_host(pid_namespace(), record->host, sizeof(record->host));
+    if (seen)
+        token_of(&stat, record->token);
+    return seen;
+}
+
+bool flk_process_local(const struct record *record)
+{
+    char host[sizeof(record->host)];
+
+    write_host(know_self().namespace, host, sizeof(host));
+    return strcmp(record->host, host) == 0;
+}
+
+enum life flk_process_life(const struct record *record)
+{
+    struct process_stat stat;
+
+    if (!flk_process_local(record))
+        return LIFE_UNKNOWN;
+    if (kill((pid_t) record->pid, 0) != 0 && errno == ESRCH)
+        return LIFE_DEAD;
+    if (!read_stat(record->pid, &stat))
+        return LIFE_ALIVE;
+    /* The first thread of a process may end long before the others. */
+    if ((stat.state == 'Z' || stat.state == 'X') && stat.threads <= 1)
+        return LIFE_DEAD;
+    return is_another(&stat, record->token) ? LIFE_DEAD : LIFE_ALIVE;
+}
+
+void flk_process_command(int64_t pid, char *command, size_t size)
+{
+    char path[48];
+
+    (void) snprintf(path, sizeof(path), "/proc/%lld/comm", (long long) pid);
+    if (!read_text(path, command, size)) {
+        command[0] = '\0';
+        return;
+    }
+    command[strcspn(command, "\n")] = '\0';
+    for (; *command != '\0'; command++)
+        if (*command < 0x20 || *command > 0x7e)
+            *command = '?';
+}

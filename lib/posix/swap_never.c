@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where two names cannot be swapped in one step.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "platform.h"
+
+int flk_marker_swap(const char *a, const char *b)
+{
+    (void) a;
+    (void) b;
+    return -ENOTSUP;
+}

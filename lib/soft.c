@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Soft locks: the existence of the lock file, the marker, is the lock.
+ *
+ * A holder keeps its marker open and, where the file system can, locked by flock(2).  That makes
+ * nobody else wait, but proves it alive to those who would break the marker.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "kind.h"
+#include "owner.h"
+#include "process_id.h"
+#include "record.h"
+#include "stale.h"
+
+/* Markers that came and went while somebody asked not to wait: he is told that it is held. */
+#define LOOKS_MOST 100
+
+/* Who is alive by its lock alone may die unseen; so often it is looked for. */
+#define LOCK_LOOK 50000000 /* ns */
+
+/* Kept in the handle. */
+struct soft_lock {
+    int fd;         /* the marker while it is held, else -1 */
+    int64_t sharer; /* the process that last forked while it held the lock: this one, or the one
+                       that this was forked from; 0: nobody else holds it */
+    char *resolved; /* where a link led when the lock was acquired; NULL: there was none */
+    struct identity id;
+    bool tidied; /* what a killed breaker may have left was looked for */
+    bool met;    /* a marker of somebody else's was there the last time */
+    struct suspicion suspicion; /* of the marker */
+    struct suspicion aside;     /* of what a killed breaker left */
+};
+
+static void soft_init(const struct target *target, void *state)
+{
+    (void) target;
+    *(struct soft_lock *) state = (struct soft_lock) { .fd = -1 };
+}
+
+/* ---- The path ------------------------------------------------------------------------------- */
+
+/* Where the marker is to be; to be given to path_done().  NULL: no memory. */
+static const char *path_of(const struct target *target)
+{
+    return (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0 ? flk_file_resolve(target->path) : target->path;
+}
+
+static void path_done(const struct target *target, const char *path)
+{
+    if (path != target->path)
+        free((char *) path);
+}
+
+/* The lock is ours: a link may lead elsewhere by the time of its release. */
+static void path_kept(const struct target *target, struct soft_lock *soft, const char *path)
+{
+    if (path != target->path)
+        soft->resolved = (char *) path;
+}
+
+static const char *path_held(const struct target *target, const struct soft_lock *soft)
+{
+    return soft->resolved != NULL ? soft->resolved : target->path;
+}
+
+/* 1: the path names our marker, 0: another or none. */
+static int is_ours(const char *path, const struct soft_lock *soft)
+{
+    struct identity id;
+    int rc = flk_file_path_identity(path, false, &id);
+
+    if (flk_file_names_nothing(rc))
+        return 0;
+    return rc != 0 ? rc : flk_file_same(&id, &soft->id);
+}
+
+/* ---- Claiming ------------------------------------------------------------------------------- */
+
+/* What was seen of the holder, and how long it may be left alone. */
+struct sight {
+    int64_t pid;  /* to be watched; 0: nobody */
+    int64_t left; /* ns until the next look */
+};
+
+static void draft_for(const struct target *target, struct draft *draft)
+{
+    struct record self;
+
+    flk_process_self(&self);
+    draft->mode = target->file_mode;
+    draft->make_parents = (target->flags & FILELOCK_MAKE_PARENTS) != 0;
+    draft->size = flk_record_format(&self, draft->text);
+}
+
+/* There is a marker: FLK_TAKEN, ours now; 0, it is gone; FLK_CONTENDED; or an error. */
+static int face(const struct target *target, struct soft_lock *soft, const char *path, struct sight *sight, int *fd)
+{
+    struct marker marker;
+    struct draft draft;
+    int verdict = flk_marker_look(path, &marker), rc = FLK_CONTENDED;
+
+    sight->left = FLK_NEVER;
+    if (verdict == VERDICT_UNCLEAR)
+        verdict = flk_marker_suspect(&soft->suspicion, &marker, &sight->left);
+    else
+        soft->suspicion.since = 0;
+    if (verdict == VERDICT_GONE)
+        rc = 0;
+    else if (verdict < 0)
+        rc = verdict;
+    else if (verdict == VERDICT_STALE && (target->flags & FILELOCK_NEVER_BREAK) == 0) {
+        draft_for(target, &draft);
+        rc = flk_marker_take_over(path, &marker, &draft, &soft->aside, fd);
+        sight->left = LOCK_LOOK;
+    } else if (verdict == VERDICT_STALE) {
+        sight->left = FLK_NEVER;
+    }
+    sight->pid = verdict != VERDICT_STALE && flk_process_local(&marker.record) ? marker.record.pid : 0;
+    flk_marker_leave(&marker);
+    return rc;
+}
+
+/* FLK_TAKEN, FLK_CONTENDED, 0 (look again) or an error. */
+static int claim(const struct target *target, struct soft_lock *soft, const char *path, struct sight *sight, int *fd)
+{
+    struct draft draft;
+    struct identity id;
+    int rc;
+
+    /* A look is cheap, and a marker is not: who has met one makes the next only when it is gone. */
+    if (!soft->met || flk_file_path_identity(path, false, &id) != 0) {
+        draft_for(target, &draft);
+        rc = flk_marker_publish(path, draft.mode, draft.make_parents, draft.text, draft.size, fd);
+        if (rc != -EEXIST)
+            return rc == 0 ? FLK_TAKEN : rc;
+    }
+    soft->met = true;
+    return face(target, soft, path, sight, fd);
+}
+
+/* The opening ends.  A new marker is given up if a child has got a copy of its descriptor. */
+static bool keep(const struct target *target, struct soft_lock *soft, const char *path, int fd, unsigned epoch)
+{
+    struct identity id = { 0 };
+    bool named = fd >= 0 && flk_file_identity(fd, &id) == 0, kept = flk_opened(epoch) && named;
+
+    if (kept)
+        free(soft->resolved);
+    if (kept)
+        *soft = (struct soft_lock) { .fd = fd, .id = id, .tidied = true };
+    flk_guard_unlock();
+    if (kept && (target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
+        (void) flk_file_inherit(fd, true);
+    if (!kept && fd >= 0) {
+        const struct soft_lock given_up = { .id = id };
+
+        if (!named || is_ours(path, &given_up) == 1)
+            (void) flk_file_remove(path, false);
+        flk_file_close(fd);
+    }
+    return kept;
+}
+
+/* Makes the marker ours, or finds out why not. */
+static int take(const struct target *target, struct soft_lock *soft, const char *path, struct sight *sight)
+{
+    if (!soft->tidied)
+        flk_marker_tidy(path);
+    soft->tidied = true;
+    for (int looks = 0; looks < LOOKS_MOST; looks++) {
+        unsigned epoch = flk_opening();
+        int fd = -1, rc = claim(target, soft, path, sight, &fd);
+
+        if (keep(target, soft, path, rc == FLK_TAKEN ? fd : -1, epoch))
+            return 0;
+        if (rc != 0 && rc != FLK_TAKEN)
+            return rc;
+    }
+    return FLK_CONTENDED;
+}
+
+static int soft_try(const struct target *target, void *state, enum filelock_mode mode)
+{
+    const char *path = path_of(target);
+    struct sight sight;
+    int rc;
+
+    (void) mode;
+    if (path == NULL)
+        return -ENOMEM;
+    rc = take(target, state, path, &sight);
+    if (rc == 0)
+        path_kept(target, state, path);
+    else
+        path_done(target, path);
+    return rc;
+}
+
+/* ---- Waiting -------------------------------------------------------------------------------- */
+
+static int wait_at(const struct target *target, struct soft_lock *soft, const char *path,
+                   const struct limits *limits)
+{
+    struct watch watch;
+    int rc, waited = 0;
+
+    flk_watch_open(&watch, path);
+    for (;;) {
+        struct sight sight = { .left = FLK_NEVER };
+
+        rc = take(target, soft, path, &sight);
+        if (rc != FLK_CONTENDED || waited != 0)
+            break;
+        /* It may have ended, and its pid be another's, before the watch began: one more look. */
+        if (flk_watch_process(&watch, sight.pid))
+            continue;
+        waited = flk_watch_wait(&watch, limits, sight.left);
+        if (waited == 0 && flk_limits_left(limits) == 0)
+            waited = -ETIMEDOUT; /* whatever goes on in the directory */
+        if (waited != 0 && waited != -ETIMEDOUT)
+            break;
+    }
+    flk_watch_close(&watch);
+    /* After the time was up there was one more look. */
+    return rc == FLK_CONTENDED ? waited : rc;
+}
+
+static int soft_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
+{
+    const char *path = path_of(target);
+    int rc;
+
+    (void) mode;
+    if (path == NULL)
+        return -ENOMEM;
+    rc = wait_at(target, state, path, limits);
+    if (rc == 0)
+        path_kept(target, state, path);
+    else
+        path_done(target, path);
+    return rc;
+}
+
+/* ---- Releasing ------------------------------------------------------------------------------ */
+
+static void close_marker(struct soft_lock *soft)
+{
+    flk_guard_lock();
+    if (soft->fd >= 0)
+        flk_file_close(soft->fd);
+    soft->fd = -1;
+    soft->sharer = 0;
+    flk_guard_unlock();
+}
+
+static void forget(struct soft_lock *soft)
+{
+    close_marker(soft);
+    free(soft->resolved);
+    soft->resolved = NULL;
+}
+
+static int write_owner(const struct soft_lock *soft, const struct record *record)
+{
+    char text[RECORD_SIZE];
+
+    return flk_file_write(soft->fd, text, flk_record_format(record, text));
+}
+
+/* The marker names this process, which leaves: the one that it was forked from may still hold it. */
+static void hand_back(const struct soft_lock *soft, const struct record *self)
+{
+    struct record named, parent;
+    char bytes[RECORD_SIZE + 1];
+    ssize_t size = flk_file_read(soft->fd, bytes, sizeof(bytes));
+
+    if (size > 0 && flk_record_parse(bytes, (size_t) size, &named) == 0 && named.pid == self->pid &&
+        flk_process_record(soft->sharer, &parent) && flk_process_life(&parent) == LIFE_ALIVE)
+        (void) write_owner(soft, &parent);
+}
+
+/* Whoever is last, which the lock on the marker tells once our copy of it is closed. */
+static void remove_if_last(const char *path, const struct soft_lock *soft)
+{
+    struct marker marker;
+
+    (void) flk_marker_look(path, &marker);
+    if (marker.fd >= 0 && flk_file_same(&marker.version.id, &soft->id) && flk_marker_lock(marker.fd) == 0 &&
+        is_ours(path, soft) == 1)
+        (void) flk_file_remove(path, false);
+    flk_marker_leave(&marker);
+}
+
+static int release_shared(const char *path, struct soft_lock *soft)
+{
+    struct soft_lock was = *soft;
+    struct record self;
+
+    flk_process_self(&self);
+    if (was.sharer != self.pid)
+        hand_back(soft, &self);
+    close_marker(soft);
+    remove_if_last(path, &was);
+    forget(soft);
+    return 0;
+}
+
+/* Only a marker that is still ours is removed; one that was broken is somebody else's by now. */
+static int release_at(const char *path, struct soft_lock *soft)
+{
+    int rc;
+
+    if (soft->sharer != 0)
+        return release_shared(path, soft);
+    rc = is_ours(path, soft);
+    if (rc == 1)
+        rc = flk_file_remove(path, false);
+    if (rc != 0 && rc != -ENOENT)
+        return rc;
+    forget(soft);
+    return 0;
+}
+
+static int soft_release(const struct target *target, void *state, enum filelock_mode mode)
+{
+    (void) mode;
+    return release_at(path_held(target, state), state);
+}
+
+static void soft_close(const struct target *target, void *state)
+{
+    (void) target;
+    forget(state);
+}
+
+/* ---- Fork ----------------------------------------------------------------------------------- */
+
+/*
+ * The child that shares the lock puts its own name on the marker at once: after a daemon's parent
+ * has exited there would be a moment in which the marker names the dead.
+ */
+static void soft_forked(const struct target *target, void *state, bool holds)
+{
+    struct soft_lock *soft = state;
+    struct record self;
+
+    (void) target;
+    if (holds) {
+        if (flk_process_record(flk_process_pid(), &self))
+            (void) write_owner(soft, &self);
+        return;
+    }
+    if (soft->fd >= 0)
+        flk_file_close(soft->fd);
+    soft->fd = -1;
+}
+
+static void soft_sharing(const struct target *target, void *state)
+{
+    (void) target;
+    ((struct soft_lock *) state)->sharer = flk_process_pid();
+}
+
+/* ---- Questions ------------------------------------------------------------------------------ */
+
+static int soft_identify(const struct target *target, struct identity *id)
+{
+    return flk_file_path_identity(target->path, (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0, id);
+}
+
+static void soft_locked(const void *state, struct identity *id)
+{
+    *id = ((const struct soft_lock *) state)->id;
+}
+
+static int soft_descriptor(const void *state)
+{
+    return ((const struct soft_lock *) state)->fd;
+}
+
+static int soft_owner(const struct target *target, struct filelock_owner *owner)
+{
+    const char *path = path_of(target);
+    struct marker marker;
+    int verdict;
+
+    if (path == NULL)
+        return -ENOMEM;
+    verdict = flk_marker_look(path, &marker);
+    flk_marker_leave(&marker);
+    path_done(target, path);
+    if (verdict < 0)
+        return verdict;
+    if (verdict == VERDICT_GONE)
+        return -ENOENT;
+    if (marker.record.pid != 0)
+        flk_owner_from_record(&marker.record, owner);
+    return 0;
+}
+
+static int soft_break(const struct target *target)
+{
+    const char *path = path_of(target);
+    int rc;
+
+    if (path == NULL)
+        return -ENOMEM;
+    rc = flk_file_remove(path, false);
+    flk_marker_tidy(path);
+    path_done(target, path);
+    return rc;
+}
+
+const struct kind flk_kind_soft = {
+    .id = FILELOCK_KIND_SOFT,
+    .name = "soft",
+    .abilities = OUTLIVES_PROCESS,
+    .state_size = sizeof(struct soft_lock),
+    .init = soft_init,
+    .try = soft_try,
+    .wait = soft_wait,
+    .release = soft_release,
+    .close = soft_close,
+    .forked = soft_forked,
+    .sharing = soft_sharing,
+    .identify = soft_identify,
+    .locked = soft_locked,
+    .descriptor = soft_descriptor,
+    .owner = soft_owner,
+    .break_marker = soft_break,
+};

@@ -1,0 +1,133 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Runs each example as its own comment says it works.  Processes are waited for through FIFOs and
+# exit statuses, never by sleeping.
+set -u
+here=$(pwd)/examples
+dir=$(mktemp -d "${TMPDIR:-/tmp}/filelock-examples.XXXXXX") || exit 99
+started=
+# shellcheck disable=SC2086 # a list of pids
+trap 'kill -9 $started 2>/dev/null; rm -rf "$dir"' EXIT
+trap 'exit 99' INT TERM
+cd "$dir" || exit 99
+failed=0
+
+# check WHAT EXPECTED GOT: EXPECTED is a pattern of case
+check() {
+    # shellcheck disable=SC2254 # a pattern on purpose
+    case $3 in
+    $2) echo "ok    $1" ;;
+    *)
+        echo "FAIL  $1: expected '$2', got '$3'"
+        failed=1
+        ;;
+    esac
+}
+
+# hold LOCKFILE: starts a holder, which lets go when descriptor 9 is closed
+hold() {
+    "$here/single" "$1" <in >out &
+    holder=$!
+    started="$started $holder"
+    exec 9>in 8<out
+    read -r line <&8
+    check "a holder is there" "single: running" "$line"
+}
+
+let_go() {
+    exec 9>&-
+    wait "$holder"
+    check "the holder ends" 0 $?
+    exec 8<&-
+}
+
+mkfifo in out || exit 99
+
+# update: no increment of concurrent processes is lost
+i=0
+updaters=
+while [ $i -lt 8 ]; do
+    (
+        n=0
+        while [ $n -lt 10 ]; do
+            "$here/update" number || exit 1
+            n=$((n + 1))
+        done
+    ) &
+    updaters="$updaters $!"
+    i=$((i + 1))
+done
+for pid in $updaters; do
+    wait "$pid" || check "an updater's status" 0 $?
+done
+check "update: 8 processes x 10" 80 "$(cat number)"
+echo word >number
+message=$("$here/update" number 2>&1)
+check "update: a body's error is passed on" 1 $?
+check "update: and told" "update: number holds no number" "$message"
+message=$("$here/update" missing/number 2>&1)
+check "update: a missing directory" 1 $?
+check "update: is told with its path" "update: *missing/number.lock*" "$message"
+
+# single: a second instance is refused, by name
+hold single.lock
+message=$("$here/single" single.lock </dev/null 2>&1)
+check "single: a second one is refused" 1 $?
+check "single: by name" "single: already running: *single.lock*held by pid $holder (*" "$message"
+
+# timeout: says for whom it waits, and gives up
+message=$("$here/timeout" single.lock 100 2>&1)
+check "timeout: gives up" 75 $?
+check "timeout: names whom it waits for" \
+    "timeout: waiting for pid $holder (*)?timeout: *held by pid $holder (*" "$(echo "$message" | tr '\n' '?')"
+let_go
+message=$("$here/timeout" single.lock 100 2>&1)
+check "timeout: acquires what is free" "timeout: acquired" "$message"
+"$here/timeout" single.lock soon 2>/dev/null
+check "timeout: refuses what is no number" 64 $?
+
+# cancel: a signal ends the wait
+hold cancel.lock
+mkfifo waiting
+"$here/cancel" cancel.lock >waiting 2>cancelled &
+canceller=$!
+started="$started $canceller"
+read -r line <waiting
+check "cancel: waits" "cancel: waiting" "$line"
+kill -TERM $canceller
+wait $canceller
+check "cancel: ends" 1 $?
+check "cancel: says so" "cancel: *cancel.lock*" "$(cat cancelled)"
+let_go
+check "cancel: acquires what is free" "cancel: waiting?cancel: acquired?" \
+    "$("$here/cancel" cancel.lock | tr '\n' '?')"
+
+# daemon: holds its pid file from the background, once
+"$here/daemon" "$dir/daemon.pid" >daemon.out 2>&1
+check "daemon: starts" 0 $?
+check "daemon: says nothing" "" "$(cat daemon.out)"
+pid=$(cat daemon.pid)
+started="$started $pid"
+kill -0 "$pid"
+check "daemon: its pid is in the file" 0 $?
+message=$("$here/daemon" "$dir/daemon.pid" 2>&1)
+check "daemon: a second one is refused" 1 $?
+check "daemon: in the foreground" "daemon: already running: *daemon.pid*" "$message"
+check "daemon: the refused one left the pid" "$pid" "$(cat daemon.pid)"
+kill -TERM "$pid"
+check "daemon: lets go at its end" "timeout: acquired" "$("$here/timeout" daemon.pid 10000 2>/dev/null)"
+check "daemon: and cleared the file" "" "$(cat daemon.pid)"
+
+# demo: loses sales without the lock, none with it
+"$here/demo" "$dir" >demo.out 2>&1
+check "demo: shows what it says" 0 $?
+check "demo: lost without" "*without a lock*sales lost*with the lock*none lost*" "$(cat demo.out)"
+check "demo: names the holder" "*cannot acquire tickets.lock within 0.5 s: held by pid * (*demo*)*" \
+    "$(cat demo.out)"
+
+# The one in README.md
+"$here/readme" >readme.out 2>&1
+check "README: its example runs" 0 $?
+check "README: and says so" "*ours*" "$(cat readme.out)"
+exit $failed

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * harness.h - what main.c tells the rest of a test program.
+ */
+#ifndef HARNESS_H
+#define HARNESS_H
+
+/* Where the scratch directories of the tests are; removed when the program ends. */
+const char *harness_directory(void);
+
+/* Reports a test, or a part of one, that is not run here. */
+void harness_skipped(const char *test, const char *reason);
+
+#endif

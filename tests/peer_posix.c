@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * peer_posix.c - a peer's commands that only POSIX has.
+ *
+ *   fork IN OUT          forks; the child answers commands on these FIFOs; the answer is its pid
+ *   exec                 becomes a new image of this program, with nothing but its descriptors; it
+ *                        answers "again"
+ *   storm A B N WHAT     forks N times while two threads acquire and release A and B, for ever; the
+ *                        answer is how many children found themselves without lock (and, if WHAT is
+ *                        "descriptors", without descriptors), and a letter for what another one found
+ *   descriptors PATH     how many are open on that file
+ *   spawned PATH         the same of a program that is executed
+ *   reap PID             waits for a child; the answer is its exit status, or 128 and the signal
+ */
+#include "peer.h"
+
+#include "names.h"
+#include "platform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int take_over(const char *path, int flags, int target)
+{
+    int fd = open(path, flags);
+    if (fd < 0 || dup2(fd, target) < 0)
+        return -1;
+    close(fd);
+    return 0;
+}
+
+static void do_fork(char *words, char *reply)
+{
+    const char *in = peer_word(&words);
+    const char *out = peer_word(&words);
+    peer_pause();
+    pid_t pid = fork();
+    peer_resume();
+    if (pid == 0) {
+        if (take_over(in, O_RDONLY, 0) != 0 || take_over(out, O_WRONLY, 1) != 0)
+            _exit(70);
+        exit(peer_main_in_child());
+    }
+    peer_reply(reply, "%lld", (long long)pid);
+}
+
+static void do_exec(char *words, char *reply)
+{
+    (void)words;
+    execl(peer_program, peer_program, "--peer-again", (char *)NULL);
+    peer_reply(reply, "%s", result_name(-errno));
+}
+
+static void do_descriptors(char *words, char *reply)
+{
+    peer_reply(reply, "%d", descriptors_on(peer_word(&words)));
+}
+
+static void do_spawned(char *words, char *reply)
+{
+    const char *argv[] = {peer_program, "--descriptors", peer_word(&words), NULL};
+    struct process child;
+    char text[32] = "";
+    if (process_start(&child, argv) != 0) {
+        peer_reply(reply, "cannot start %s", peer_program);
+        return;
+    }
+    long length = read_some(child.from, text, sizeof text - 1);
+    text[length > 0 ? length : 0] = '\0';
+    process_wait(&child, 60000);
+    close(child.to);
+    close(child.from);
+    peer_reply(reply, "%d", atoi(text));
+}
+
+static void do_reap(char *words, char *reply)
+{
+    struct process child = {atoll(peer_word(&words)), -1, -1};
+    peer_reply(reply, "%d", process_wait(&child, 60000));
+}
+
+/* ---- The storm ------------------------------------------------------------------------------ */
+
+static void *acquire_for_ever(void *arg)
+{
+    struct filelock *lock = arg;
+    for (int i = 0;; i++)
+        if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, i % 2 ? FILELOCK_FOREVER : 60000) == 0)
+            filelock_release(lock);
+    return NULL;
+}
+
+/* What is wrong with a handle in the child: a letter, or NUL. */
+static char wrong_with(struct filelock *lock, int descriptors)
+{
+    if (filelock_held(lock) || filelock_depth(lock) || filelock_release(lock) != -EPERM)
+        return 'h'; /* it is held */
+    return descriptors && descriptors_on(filelock_path(lock)) != 0 ? 'd' : '\0';
+}
+
+static char wrong_when_used(struct filelock *lock)
+{
+    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    if (result == -ETIMEDOUT)
+        return '\0';
+    return result != 0 ? 'a' : filelock_release(lock) != 0 ? 'r' : '\0';
+}
+
+static char find_wrong(struct filelock *one, struct filelock *other, int descriptors)
+{
+    char wrong = wrong_with(one, descriptors);
+    wrong = wrong ? wrong : wrong_with(other, descriptors);
+    wrong = wrong ? wrong : wrong_when_used(one);
+    wrong = wrong ? wrong : wrong_when_used(other);
+    return wrong ? wrong : 'y';
+}
+
+/* Says what it found and lives on until the input of the peer, which it inherited, ends. */
+static void storm_child(struct filelock *one, struct filelock *other, int descriptors, int report)
+{
+    char byte = find_wrong(one, other, descriptors);
+    write_all(report, &byte, 1);
+    close(report);
+    while (read_some(0, &byte, 1) > 0)
+        ;
+    _exit(0);
+}
+
+static void do_storm(char *words, char *reply)
+{
+    struct filelock *one = peer_handle(peer_word(&words));
+    struct filelock *other = peer_handle(peer_word(&words));
+    int forks = atoi(peer_word(&words)), clean = 0, reports[2];
+    int descriptors = !strcmp(peer_word(&words), "descriptors");
+    pthread_t threads[2];
+    char byte, wrong = '-';
+
+    if (pipe(reports) != 0 || pthread_create(&threads[0], NULL, acquire_for_ever, one) ||
+        pthread_create(&threads[1], NULL, acquire_for_ever, other)) {
+        peer_reply(reply, "cannot begin");
+        return;
+    }
+    for (int i = 0; i < forks; i++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            storm_child(one, other, descriptors, reports[1]);
+    }
+    close(reports[1]);
+    while (read_some(reports[0], &byte, 1) > 0)
+        if (byte == 'y')
+            clean++;
+        else
+            wrong = byte;
+    peer_reply(reply, "%d %c", clean, wrong);
+}
+
+const struct peer_verb peer_platform_verbs[] = {
+    {"fork", do_fork},
+    {"exec", do_exec},
+    {"descriptors", do_descriptors},
+    {"spawned", do_spawned},
+    {"reap", do_reap},
+    {"storm", do_storm},
+    {NULL, NULL},
+};

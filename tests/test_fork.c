@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_fork.c - a child never holds, unlocks, keeps alive or removes its parent's lock, unless the
+ * handle says FILELOCK_FORK_SHARE.
+ */
+#include "posix.h"
+
+#include <stdio.h>
+
+/* A peer that holds "a" `depth` deep. */
+static struct peer *holding(const struct kind *kind, unsigned flags, int depth)
+{
+    struct peer *parent = peer_with(kind, scratch("lock"), flags);
+    for (int i = 0; i < depth; i++)
+        PEER_SAYS(parent, "0", "acquire a exclusive 0");
+    return parent;
+}
+
+static void expect_nothing_inherited(struct peer *child)
+{
+    PEER_SAYS(child, "0", "held a");
+    PEER_SAYS(child, "0", "depth a");
+    PEER_SAYS(child, "none", "fd a");
+    PEER_SAYS(child, "-EPERM", "check a");
+    PEER_SAYS(child, "-EPERM", "release a");
+    PEER_SAYS(child, "-EPERM", "release_all a");
+    PEER_SAYS(child, "0", "descriptors %s", scratch("lock"));
+}
+
+START_TEST(test_child_of_holder)
+{
+    const struct kind *kind = kind_at(_i);
+    struct peer *parent = holding(kind, 0, 2);
+    struct peer *child = peer_fork(parent, NULL);
+    expect_nothing_inherited(child);
+    PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 0");
+    PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 20");
+    PEER_SAYS(parent, "1", "held a");
+    PEER_SAYS(parent, "2", "depth a");
+    expect_taken(kind, scratch("lock"));
+    PEER_SAYS(parent, "0", "release_all a");
+    PEER_SAYS(child, "0", "acquire a exclusive 0");
+    PEER_SAYS(parent, "-ETIMEDOUT", "acquire a exclusive 0");
+    PEER_SAYS(child, "0", "release a");
+    PEER_SAYS(parent, "0", "acquire a exclusive 0");
+    PEER_SAYS(parent, "0", "check a");
+}
+END_TEST
+
+/* With FOREVER, too: the parent's hold is not the child's own, so this is no deadlock. */
+START_TEST(test_child_waits_for_parent)
+{
+    const struct kind *kind = kind_at(_i);
+    for (int i = 0; i < 2; i++) {
+        struct peer *parent = holding(kind, 0, 1);
+        struct peer *child = peer_fork(parent, NULL);
+        peer_send(child, "acquire a exclusive %d", i ? PATIENCE_MS : -1);
+        wait_for_queue(kind, scratch("lock"), 1);
+        ck_assert(peer_silent(child));
+        PEER_SAYS(parent, "0", "release a");
+        PEER_ANSWERS(child, "0");
+        PEER_SAYS(parent, "-ETIMEDOUT", "acquire a exclusive 0");
+        peer_end(child);
+        expect_free_soon(kind, scratch("lock"));
+        peer_end(parent);
+    }
+}
+END_TEST
+
+START_TEST(test_child_frees_and_ends)
+{
+    static const char *const ends[] = {"free a", "exit 0"};
+    const struct kind *kind = kind_at(_i);
+    for (unsigned flags = 0; flags <= FILELOCK_UNLINK; flags += FILELOCK_UNLINK)
+        for (int i = 0; i < 2; i++) {
+            struct peer *parent = holding(kind, flags, 1);
+            struct peer *child = peer_fork(parent, NULL);
+            peer_send(child, "%s", ends[i]);
+            if (i == 0) {
+                PEER_ANSWERS(child, "0");
+                peer_end(child);
+            } else {
+                PEER_SAYS(parent, "0", "reap %lld", (long long)peer_pid(child));
+            }
+            expect_taken(kind, scratch("lock"));
+            PEER_SAYS(parent, "0", "check a");
+            PEER_SAYS(parent, "1", "held a");
+            PEER_SAYS(parent, "0", "release a");
+            expect_free(kind, scratch("lock"));
+            peer_end(parent);
+        }
+}
+END_TEST
+
+/* A dead parent's lock is free, whatever became of its children. */
+START_TEST(test_parent_killed)
+{
+    const struct kind *kind = kind_at(_i);
+    for (int waiting = 0; waiting < 2; waiting++) {
+        struct peer *parent = holding(kind, 0, 1);
+        struct peer *child = peer_fork(parent, NULL), *waiter = NULL;
+        if (waiting) {
+            waiter = peer_with(kind, scratch("lock"), 0);
+            peer_send(waiter, "acquire a exclusive -1");
+            wait_for_queue(kind, scratch("lock"), 1);
+        }
+        peer_kill(parent);
+        if (waiting)
+            PEER_ANSWERS(waiter, "0");
+        else
+            expect_free_soon(kind, scratch("lock"));
+        PEER_SAYS(child, "pong", "ping"); /* alive throughout */
+        peer_end(child);
+        if (waiter)
+            peer_end(waiter);
+    }
+}
+END_TEST
+
+/* The descriptor that a handle at rest keeps open would become the parent's lock in the child's hands. */
+START_TEST(test_forked_at_rest)
+{
+    const struct kind *kind = kind_at(_i);
+    for (unsigned flags = 0; flags <= FILELOCK_FORK_SHARE; flags += FILELOCK_FORK_SHARE) {
+        struct peer *parent = holding(kind, flags, 1);
+        PEER_SAYS(parent, "0", "release a");
+        struct peer *child = peer_fork(parent, NULL);
+        PEER_SAYS(child, "0", "descriptors %s", scratch("lock"));
+        PEER_SAYS(parent, "0", "acquire a exclusive 0");
+        expect_nothing_inherited(child);
+        PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 0");
+        peer_kill(parent);
+        expect_free_soon(kind, scratch("lock"));
+        PEER_SAYS(child, "0", "acquire a exclusive 0");
+        expect_taken(kind, scratch("lock"));
+        peer_end(child);
+        expect_free_soon(kind, scratch("lock"));
+    }
+}
+END_TEST
+
+START_TEST(test_forked_before_first_acquire)
+{
+    const struct kind *kind = kind_at(_i);
+    struct peer *parent = peer_with(kind, scratch("lock"), 0);
+    struct peer *child = peer_fork(parent, NULL);
+    PEER_SAYS(parent, "0", "acquire a exclusive 0");
+    PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 0");
+    PEER_SAYS(parent, "0", "release a");
+    PEER_SAYS(child, "0", "acquire a exclusive 0");
+    PEER_SAYS(child, "0", "free a");
+    PEER_SAYS(parent, "0", "acquire a exclusive 0");
+}
+END_TEST
+
+START_TEST(test_shared_mode)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_SHARE);
+    struct peer *parent = peer_with(kind, scratch("lock"), 0);
+    PEER_SAYS(parent, "0", "acquire a shared 0");
+    struct peer *child = peer_fork(parent, NULL);
+    expect_nothing_inherited(child);
+    PEER_SAYS(child, "0", "acquire a shared 0");
+    PEER_SAYS(parent, "0", "release a");
+    expect_taken(kind, scratch("lock")); /* by the child's own lock */
+    PEER_SAYS(child, "0", "release a");
+    expect_free(kind, scratch("lock"));
+}
+END_TEST
+
+START_TEST(test_grandchild)
+{
+    const struct kind *kind = kind_at(_i);
+    struct peer *parent = holding(kind, 0, 1);
+    struct peer *child = peer_fork(parent, NULL);
+    struct peer *grandchild = peer_fork(child, NULL);
+    expect_nothing_inherited(grandchild);
+    PEER_SAYS(grandchild, "-ETIMEDOUT", "acquire a exclusive 0");
+    PEER_SAYS(parent, "0", "release a");
+    PEER_SAYS(child, "0", "acquire a exclusive 0");
+    struct peer *another = peer_fork(child, NULL);
+    expect_nothing_inherited(another);
+    PEER_SAYS(another, "-ETIMEDOUT", "acquire a exclusive 0");
+    peer_kill(child);
+    expect_free_soon(kind, scratch("lock"));
+    PEER_SAYS(grandchild, "0", "acquire a exclusive 0");
+    PEER_SAYS(another, "-ETIMEDOUT", "acquire a exclusive 0");
+}
+END_TEST
+
+/* ---- Threads --------------------------------------------------------------------------------- */
+
+/* Another thread than the one that forks holds. */
+START_TEST(test_thread_holds)
+{
+    const struct kind *kind = kind_at(_i);
+    for (unsigned flags = 0; flags <= FILELOCK_ANY_THREAD; flags += FILELOCK_ANY_THREAD) {
+        struct peer *parent = peer_with(kind, scratch("lock"), flags);
+        PEER_SAYS(parent, "0", "on w acquire a exclusive 0");
+        PEER_SAYS(parent, "0", "answer w");
+        struct peer *child = peer_fork(parent, NULL);
+        expect_nothing_inherited(child);
+        PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 0");
+        expect_taken(kind, scratch("lock"));
+        peer_kill(parent);
+        expect_free_soon(kind, scratch("lock"));
+        PEER_SAYS(child, "0", "acquire a exclusive 0");
+        peer_kill(child);
+    }
+}
+END_TEST
+
+/* A thread that does not hold forks while another one waits for somebody else's lock. */
+START_TEST(test_thread_waits)
+{
+    const struct kind *kind = kind_at(_i);
+    for (int finite = 0; finite < 2; finite++) {
+        struct peer *holder = holding(kind, 0, 1);
+        struct peer *parent = peer_with(kind, scratch("lock"), 0);
+        PEER_SAYS(parent, "0", "on w acquire a exclusive %d", finite ? PATIENCE_MS : -1);
+        wait_for_queue(kind, scratch("lock"), 1);
+        struct peer *child = peer_fork(parent, NULL);
+        expect_nothing_inherited(child);
+        PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 0");
+        if (UNDER_TSAN)
+            say_skipped(__func__, "ThreadSanitizer knows no thread in the child of a process with threads");
+        else
+            PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 20");
+        PEER_SAYS(holder, "0", "release a");
+        PEER_SAYS(parent, "0", "answer w"); /* the thread's wait was not disturbed */
+        PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 0");
+        peer_kill(parent);
+        expect_free_soon(kind, scratch("lock"));
+        PEER_SAYS(child, "0", "acquire a exclusive 0");
+        peer_kill(child);
+        peer_end(holder);
+    }
+}
+END_TEST
+
+/* The parent dies while it waits, and while the child lives: nothing of its wait is left. */
+START_TEST(test_waiting_parent_killed)
+{
+    const struct kind *kind = kind_at(_i);
+    for (int finite = 0; finite < 2; finite++) {
+        struct peer *holder = holding(kind, 0, 1);
+        struct peer *parent = peer_with(kind, scratch("lock"), 0);
+        PEER_SAYS(parent, "0", "on w acquire a exclusive %d", finite ? PATIENCE_MS : -1);
+        wait_for_queue(kind, scratch("lock"), 1);
+        struct peer *child = peer_fork(parent, NULL);
+        peer_kill(parent);
+        wait_for_queue(kind, scratch("lock"), 0);
+        PEER_SAYS(holder, "0", "release a");
+        expect_free_soon(kind, scratch("lock"));
+        PEER_SAYS(child, "0", "acquire a exclusive 0");
+        peer_kill(child);
+        peer_end(holder);
+    }
+}
+END_TEST
+
+/* The thread that holds forks, while others wait for their turn on the handle. */
+START_TEST(test_thread_forks)
+{
+    const struct kind *kind = kind_at(_i);
+    struct peer *parent = peer_with(kind, scratch("lock"), 0);
+    PEER_SAYS(parent, "0", "on w acquire a exclusive 0");
+    PEER_SAYS(parent, "0", "answer w");
+    PEER_SAYS(parent, "0", "on x acquire a exclusive -1");
+    PEER_SAYS(parent, "1", "asleep x");
+    struct peer *child = peer_fork(parent, "w");
+    expect_nothing_inherited(child);
+    PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 0");
+    PEER_SAYS(parent, "0", "on w release a");
+    PEER_SAYS(parent, "0", "answer w");
+    PEER_SAYS(parent, "0", "answer x");
+    PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 0");
+    PEER_SAYS(parent, "0", "end x"); /* the end of the thread releases */
+    PEER_SAYS(child, "0", "acquire a exclusive 0");
+}
+END_TEST
+
+/* Forks at any moment of acquires and releases: no child keeps anything, none is stuck. */
+static void storm(const struct kind *kind, const char *other)
+{
+    int forks = scaled(200, 10);
+    char all[16];
+    snprintf(all, sizeof all, "%d -", forks);
+    struct peer *parent = peer_with(kind, scratch("lock"), 0);
+    PEER_SAYS(parent, "0", "new b kind=%d path=%s", kind->kind, scratch("lock"));
+    PEER_SAYS(parent, all, "storm a %s %d %s", other, forks, kind->can & CAN_QUEUE ? "descriptors" : "");
+    process_kill(&(struct process){peer_pid(parent), -1, -1});
+    expect_free_soon(kind, scratch("lock"));
+    ck_assert_msg(peer_silent(parent), "the children ended"); /* they hold its output open, and so are there */
+    peer_kill(parent);
+}
+
+START_TEST(test_storm_two_handles)
+{
+    storm(kind_at(_i), "b");
+}
+END_TEST
+
+START_TEST(test_storm_one_handle)
+{
+    storm(kind_at(_i), "a");
+}
+END_TEST
+
+/* ---- FILELOCK_FORK_SHARE ---------------------------------------------------------------------- */
+
+START_TEST(test_share)
+{
+    const struct kind *kind = kind_at(_i);
+    struct peer *parent = holding(kind, FILELOCK_FORK_SHARE, 2);
+    struct peer *child = peer_fork(parent, NULL);
+    PEER_SAYS(child, "1", "held a");
+    PEER_SAYS(child, "2", "depth a");
+    PEER_SAYS(child, "0", "check a");
+    PEER_SAYS(child, "0", "acquire a exclusive -1");
+    PEER_SAYS(child, "3", "depth a");
+    PEER_SAYS(parent, "2", "depth a");
+    expect_taken(kind, scratch("lock"));
+    PEER_SAYS(parent, "0", "release_all a");
+    PEER_SAYS(parent, "0", "held a");
+    expect_taken(kind, scratch("lock"));
+    PEER_SAYS(parent, "-ETIMEDOUT", "acquire a exclusive 0");
+    PEER_SAYS(child, "1", "held a");
+    PEER_SAYS(child, "0", "release_all a");
+    PEER_SAYS(child, "-EPERM", "release a");
+    expect_free(kind, scratch("lock"));
+    PEER_SAYS(parent, "0", "acquire a exclusive 0");
+    PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 0");
+}
+END_TEST
+
+START_TEST(test_share_child_first)
+{
+    const struct kind *kind = kind_at(_i);
+    static const char *const ends[] = {"release a", "free a", "exit 0"};
+    for (int i = 0; i < 3; i++) {
+        struct peer *parent = holding(kind, FILELOCK_FORK_SHARE, 1);
+        struct peer *child = peer_fork(parent, NULL);
+        peer_send(child, "%s", ends[i]);
+        if (i == 2)
+            PEER_SAYS(parent, "0", "reap %lld", (long long)peer_pid(child));
+        else
+            PEER_ANSWERS(child, "0");
+        expect_taken(kind, scratch("lock"));
+        PEER_SAYS(parent, "1", "held a");
+        PEER_SAYS(parent, "0", "release a");
+        expect_free(kind, scratch("lock"));
+        peer_end(parent);
+    }
+}
+END_TEST
+
+/* A daemon locks, forks twice and lets its ancestors go, in whatever way they go. */
+START_TEST(test_daemon)
+{
+    const struct kind *kind = kind_at(_i);
+    static const char *const ends[] = {"exit 0", "free a", "release a", "kill"};
+    for (int i = 0; i < 4; i++) {
+        struct peer *parent = holding(kind, FILELOCK_FORK_SHARE, 1);
+        struct peer *middle = peer_fork(parent, NULL);
+        struct peer *daemon = peer_fork(middle, NULL);
+        struct peer *ancestors[] = {middle, parent};
+        for (int j = 0; j < 2; j++)
+            if (i == 3) {
+                peer_kill(ancestors[j]);
+            } else {
+                peer_send(ancestors[j], "%s", ends[i]);
+                if (i > 0)
+                    PEER_ANSWERS(ancestors[j], "0");
+                peer_end(ancestors[j]);
+            }
+        PEER_SAYS(daemon, "1", "held a");
+        PEER_SAYS(daemon, "0", "check a");
+        expect_taken(kind, scratch("lock"));
+        PEER_SAYS(daemon, "0", "release a");
+        PEER_SAYS(daemon, "0", "held a");
+        expect_free(kind, scratch("lock"));
+        PEER_SAYS(daemon, "0", "acquire a exclusive 0");
+        peer_kill(daemon);
+        expect_free_soon(kind, scratch("lock"));
+    }
+}
+END_TEST
+
+START_TEST(test_share_unlink)
+{
+    const struct kind *kind = kind_at(_i);
+    struct peer *parent = holding(kind, FILELOCK_FORK_SHARE | FILELOCK_UNLINK, 1);
+    struct peer *child = peer_fork(parent, NULL);
+    uint64_t identity = file_identity(scratch("lock"));
+    PEER_SAYS(parent, "0", "release a");
+    ck_assert_msg(file_identity(scratch("lock")) == identity, "removed while the child holds it");
+    PEER_SAYS(child, "0", "check a");
+    PEER_SAYS(child, "0", "release a");
+    ck_assert_msg(!path_exists(scratch("lock")), "the last holder left it");
+}
+END_TEST
+
+/* The thread that forks is the only one in the child: what another one holds it could never release. */
+START_TEST(test_share_from_other_thread)
+{
+    const struct kind *kind = kind_at(_i);
+    struct peer *parent = peer_with(kind, scratch("lock"), FILELOCK_FORK_SHARE | FILELOCK_ANY_THREAD);
+    PEER_SAYS(parent, "0", "on w acquire a exclusive 0");
+    PEER_SAYS(parent, "0", "answer w");
+    struct peer *child = peer_fork(parent, NULL);
+    PEER_SAYS(child, "1", "held a");
+    PEER_SAYS(parent, "0", "release a");
+    expect_taken(kind, scratch("lock"));
+    PEER_SAYS(child, "0", "release a");
+    expect_free(kind, scratch("lock"));
+}
+END_TEST
+
+/* ---- Descriptors of the caller's -------------------------------------------------------------- */
+
+/* The child's copy of the descriptor is the caller's business; its handle is not held all the same. */
+START_TEST(test_from_fd)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_FD);
+    struct filelock_options options = options_of(kind);
+    struct filelock *lock = NULL;
+    int fd = open_fd(scratch("lock")), pipe_ends[2];
+    int answers[4] = {9, 9, 9, 9};
+    EXPECT(filelock_new_from_fd(&lock, fd, &options), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    ck_assert_int_eq(pipe(pipe_ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        answers[0] = filelock_held(lock);
+        answers[1] = filelock_release(lock);
+        answers[2] = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+        filelock_free(lock);
+        answers[3] = fd_is_open(fd);
+        write_all(pipe_ends[1], answers, sizeof answers);
+        _exit(0);
+    }
+    close(pipe_ends[1]);
+    ck_assert_int_eq(read_some(pipe_ends[0], answers, sizeof answers), sizeof answers);
+    close(pipe_ends[0]);
+    ck_assert_int_eq(process_wait(&(struct process){child, -1, -1}, PATIENCE_MS), 0);
+    EXPECT(answers[0], 0);
+    EXPECT(answers[1], -EPERM);
+    EXPECT(answers[2], -ETIMEDOUT);
+    ck_assert_int_eq(answers[3], 1);
+    ck_assert_int_eq(filelock_held(lock), 1);
+    expect_taken(kind, scratch("lock"));
+    filelock_free(lock);
+    close(fd);
+}
+END_TEST
+
+/* ---- Suite ------------------------------------------------------------------------------------ */
+
+static void add_threads(Suite *suite)
+{
+    TCase *tcase = add_case(suite, "threads");
+    ADD_FOR_KINDS(tcase, test_thread_holds);
+    ADD_FOR_KINDS(tcase, test_thread_waits);
+    ADD_FOR_KINDS(tcase, test_waiting_parent_killed);
+    ADD_FOR_KINDS(tcase, test_thread_forks);
+    ADD_FOR_KINDS(tcase, test_storm_two_handles);
+    ADD_FOR_KINDS(tcase, test_storm_one_handle);
+}
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("fork");
+    TCase *tcase = add_case(suite, "fork");
+    ADD_FOR_KINDS(tcase, test_child_of_holder);
+    ADD_FOR_KINDS(tcase, test_child_waits_for_parent);
+    ADD_FOR_KINDS(tcase, test_child_frees_and_ends);
+    ADD_FOR_KINDS(tcase, test_parent_killed);
+    ADD_FOR_KINDS(tcase, test_forked_at_rest);
+    ADD_FOR_KINDS(tcase, test_forked_before_first_acquire);
+    ADD_FOR_KINDS(tcase, test_shared_mode);
+    ADD_FOR_KINDS(tcase, test_grandchild);
+    ADD_FOR_KINDS(tcase, test_from_fd);
+    add_threads(suite);
+    tcase = add_case(suite, "share");
+    ADD_FOR_KINDS(tcase, test_share);
+    ADD_FOR_KINDS(tcase, test_share_child_first);
+    ADD_FOR_KINDS(tcase, test_daemon);
+    ADD_FOR_KINDS(tcase, test_share_unlink);
+    ADD_FOR_KINDS(tcase, test_share_from_other_thread);
+    return suite;
+}

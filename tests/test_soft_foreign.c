@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_soft_foreign.c - Python's SoftFileLock excludes us, and we it; and each takes over from the
+ * other's dead.
+ */
+#include "markers.h"
+#include "storm.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+/* The first Python that can import this: one that was installed beside the system's may not. */
+static int find_python(const char *module, char *path, size_t size)
+{
+    static const char *const names[] = {"/usr/bin/python3", "/usr/local/bin/python3", "python3"};
+    char script[128];
+    snprintf(script, sizeof script, "import %s", module);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *probe[] = {path, "-c", script, NULL};
+        snprintf(path, size, "%s", names[i]);
+        if (*path != '/' && !find_program(names[i], path, size))
+            continue;
+        if (access(path, X_OK) == 0 && peer_end(peer_start_program(probe)) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static struct peer *start_python(const char *module, const char *what, const char *first, const char *second)
+{
+    const char *source = getenv("srcdir");
+    char path[1024], script[2048];
+    const char *argv[] = {path, script, what, scratch("lock"), first, second, NULL};
+    if (!soft_kind() || !find_python(module, path, sizeof path))
+        return NULL;
+    snprintf(script, sizeof script, "%s/tests/foreign_softfilelock.py", source ? source : ".");
+    struct peer *peer = peer_start_program(argv);
+    PEER_ANSWERS(peer, "ready");
+    return peer;
+}
+
+static struct peer *start_filelock(void)
+{
+    return start_python("filelock", "filelock", NULL, NULL);
+}
+
+/* ---- SoftFileLock --------------------------------------------------------------------------------- */
+
+START_TEST(test_each_waits)
+{
+    struct peer *python = start_filelock();
+    if (!python)
+        SKIP("wants kind soft and a python3 that has filelock");
+    struct filelock *lock = new_soft(scratch("lock"), 0);
+    PEER_SAYS(python, "0", "acquire 0");
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20), -ETIMEDOUT);
+    peer_send(python, "release");
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), 0);
+    PEER_ANSWERS(python, "0");
+    PEER_SAYS(python, "timeout", "acquire 0");
+    PEER_SAYS(python, "timeout", "acquire 0.1");
+    peer_send(python, "acquire 60");
+    EXPECT(filelock_check(lock), 0);
+    expect_contents(scratch("lock"), marker_record(own_pid()));
+    EXPECT(filelock_release(lock), 0);
+    PEER_ANSWERS(python, "0");
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    PEER_SAYS(python, "0", "release");
+    expect_nothing_at(scratch("lock"));
+    filelock_free(lock);
+}
+END_TEST
+
+/* A live one's marker stays, whether there is a record in it or none, for longer than the grace. */
+START_TEST(test_live_and_killed)
+{
+    struct peer *python = start_filelock();
+    if (!python)
+        SKIP("wants kind soft and a python3 that has filelock");
+    PEER_SAYS(python, "0", "acquire 0");
+    EXPECT(try_soft(scratch("lock"), 2500), -ETIMEDOUT);
+    struct filelock *lock = new_soft(scratch("lock"), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    int64_t start = now_ns();
+    peer_kill(python);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, PATIENCE_MS), 0);
+    ck_assert_int_lt((now_ns() - start) / 1000000, 4000 + LATENESS_MS);
+    expect_contents(scratch("lock"), marker_record(own_pid()));
+    filelock_free(lock);
+    expect_nothing_at(scratch("lock"));
+}
+END_TEST
+
+/* ---- Protocol 1 ------------------------------------------------------------------------------------ */
+
+struct witness_of_storm {
+    int64_t holder, overlaps, takeovers, mistakes;
+};
+
+static volatile struct witness_of_storm *witness;
+
+static void open_witness(void)
+{
+    static const struct witness_of_storm nothing;
+    put_marker_bytes(scratch("witness"), &nothing, sizeof nothing);
+    int fd = open(scratch("witness"), O_RDWR | O_CLOEXEC);
+    witness = mmap(NULL, sizeof nothing, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    ck_assert(witness != MAP_FAILED);
+}
+
+/* Nothing of Check here. */
+static void fight(struct filelock *lock, const char *stop)
+{
+    while (!path_exists(stop)) {
+        if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, 100) != 0)
+            continue;
+        int64_t before = witness->holder, self = own_pid();
+        if (before && process_runs(before))
+            witness->overlaps++;
+        else if (before)
+            witness->takeovers++;
+        witness->holder = self;
+        nap_ms((int)(now_ns() / 1000 % 2));
+        if (witness->holder != self)
+            witness->overlaps++;
+        witness->holder = 0;
+        filelock_release(lock);
+        nap_ms(1 + (int)(now_ns() / 1000 % 4));
+    }
+    filelock_free(lock);
+    _exit(0);
+}
+
+static pid_t start_fighter(void)
+{
+    const char *stop = scratch("stop");
+    struct filelock *lock = new_soft(scratch("lock"), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        fight(lock, stop);
+    filelock_free(lock);
+    return pid;
+}
+
+enum { OURS = 3, THEIRS = 3 };
+
+static void kill_holder(pid_t *ours, struct peer **theirs)
+{
+    int64_t holder = 0;
+    EVENTUALLY((holder = witness->holder) != 0);
+    for (int i = 0; i < OURS; i++)
+        if (ours[i] == holder) {
+            kill(ours[i], SIGKILL);
+            waitpid(ours[i], NULL, 0);
+            ours[i] = start_fighter();
+        }
+    for (int i = 0; i < THEIRS; i++)
+        if (theirs[i] && peer_pid(theirs[i]) == holder) {
+            peer_kill(theirs[i]);
+            theirs[i] = NULL; /* starting another one takes long */
+        }
+}
+
+/*
+ * A Python that moves a marker of the living aside, and back, leaves the path free for a moment: then
+ * there may be two.  It says so, and nobody else may be the cause.
+ */
+START_TEST(test_storm)
+{
+    struct peer *theirs[THEIRS];
+    pid_t ours[OURS];
+    NEEDS_SOFT();
+    open_witness();
+    for (int i = 0; i < THEIRS; i++) {
+        theirs[i] = start_python("mmap", "storm", scratch("witness"), scratch("stop"));
+        if (!theirs[i])
+            SKIP("wants a python3");
+    }
+    for (int i = 0; i < OURS; i++)
+        ours[i] = start_fighter();
+    for (int64_t end = now_ns() + (int64_t)scaled(1500, 300) * 1000000; now_ns() < end;) {
+        nap_ms(20);
+        kill_holder(ours, theirs);
+    }
+    put_marker(scratch("stop"), "");
+    for (int i = 0; i < OURS; i++)
+        ck_assert_int_eq(process_wait(&(struct process){ours[i], -1, -1}, PATIENCE_MS), 0);
+    for (int i = 0; i < THEIRS; i++)
+        if (theirs[i])
+            ck_assert_int_eq(peer_end(theirs[i]), 0);
+    int overlaps = (int)witness->overlaps;
+    ck_assert_msg(overlaps <= 2 * witness->mistakes, "two held it at once, %d times", overlaps);
+    ck_assert_int_gt(witness->takeovers, 0);
+    ck_assert_int_eq(munmap((void *)(uintptr_t)witness, sizeof *witness), 0);
+    EXPECT(try_soft(scratch("lock"), PATIENCE_MS), 0);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("soft, foreign");
+    TCase *tcase = add_case(suite, "python");
+    tcase_add_test(tcase, test_each_waits);
+    tcase_add_test(tcase, test_live_and_killed);
+    tcase_add_test(tcase, test_storm);
+    return suite;
+}

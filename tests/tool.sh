@@ -1,0 +1,785 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# tool.sh - the tool filelock from outside: side by side with flock(1) where that is installed, and
+# everything that flock(1) has not.
+#
+# Nothing here sleeps to let something happen: processes report and wait on FIFOs.  A case that
+# hangs is ended by timeout(1), and fails.
+
+LC_ALL=C
+export LC_ALL
+unset POSIXLY_CORRECT
+if [ -z "$TOOL_SH_GUARDED" ] && command -v timeout >/dev/null; then
+    TOOL_SH_GUARDED=1 exec timeout -k 5 "${TOOL_SH_TIMEOUT:-120}" sh "$0" "$@"
+fi
+
+tool=${FILELOCK_TOOL:-$PWD/filelock}
+source_dir=$(cd "${srcdir:-$(dirname "$0")/..}" && pwd)
+[ -x "$tool" ] || { echo "tool.sh: $tool is missing"; exit 99; }
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/filelock-tool.XXXXXX") || exit 99
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+chmod 755 "$work"
+cd "$work" || exit 99
+# Opened for reading and writing, so that neither end waits for the other to open it.
+mkfifo up go || exit 99
+exec 7<>up 8<>go
+
+passed=0 failed=0
+
+# ---- Checks ---------------------------------------------------------------------------------
+
+ok() { passed=$((passed + 1)); echo "ok $1"; }
+
+bad() {
+    failed=$((failed + 1))
+    echo "FAIL $1: $2"
+    sed 's/^/    stdout: /' out
+    sed 's/^/    stderr: /' err
+}
+
+skip() { echo "skip $1: $2"; }
+
+# verdict NAME CONDITION...: the condition is a command.
+verdict() {
+    verdict_name=$1
+    shift
+    if "$@"; then ok "$verdict_name"; else bad "$verdict_name" "not: $*"; fi
+}
+
+# run COMMAND...: leaves $status, and what it wrote in the files out and err.
+run() { "$@" >out 2>err 7>&- 8>&-; status=$?; }
+
+lines() { wc -l <"$1" | tr -d ' '; }
+
+# expect NAME STATUS [OUT [ERR]]: of what ran last; OUT and ERR are patterns of the one line each, "-"
+# stands for anything at all, and nothing for silence.
+expect() {
+    if [ "$status" -ne "$2" ]; then
+        bad "$1" "status $status, expected $2"
+    elif ! matches out "$3"; then
+        bad "$1" "standard output is not '$3'"
+    elif ! matches err "$4"; then
+        bad "$1" "standard error is not '$4'"
+    else
+        ok "$1"
+    fi
+}
+
+matches() {
+    case $2 in
+    -) return 0 ;;
+    '') [ ! -s "$1" ] ;;
+    *) [ "$(lines "$1")" -eq 1 ] && grep -q -e "$2" "$1" ;;
+    esac
+}
+
+# try NAME STATUS OUT ERR ARGUMENTS...: runs the tool.
+try() {
+    try_name=$1 try_status=$2 try_out=$3 try_err=$4
+    shift 4
+    run "$tool" "$@"
+    expect "$try_name" "$try_status" "$try_out" "$try_err"
+}
+
+# refused NAME ARGUMENTS...: a usage error: one sentence, status 64, and no lock file.
+refused() {
+    refused_name="refused: $1"
+    shift
+    rm -f f
+    run "$tool" "$@"
+    if [ -e f ]; then
+        bad "$refused_name" "the lock file was made"
+    else
+        expect "$refused_name" 64 '' '^filelock: .'
+    fi
+}
+
+# ---- Holders and waiters --------------------------------------------------------------------
+
+# hold COMMAND...: runs a locking command around a process that holds until let_go; $holder is its pid.
+hold() {
+    "$@" sh -c 'echo up >&7; read -r word <&8' &
+    holder=$!
+    read -r _ <&7
+}
+
+let_go() {
+    echo go >&8
+    wait "$holder"
+}
+
+# wait_in_line COMMAND...: runs a command that has to wait for the lock; $waiter is its pid.
+wait_in_line() {
+    "$@" >waiter.out 2>waiter.err 7>&- 8>&- &
+    waiter=$!
+    # Where the system lists its locks, an arrow marks those who wait.
+    if [ -r /proc/locks ]; then
+        until grep -q -e "-> .* $waiter " /proc/locks; do :; done
+    fi
+}
+
+free() { "$tool" -n "$@" true 7>&- 8>&-; }
+taken() { ! free "$@"; }
+
+# ---- Side by side with flock(1) ---------------------------------------------------------------
+
+normalise() { sed -e 's/^flock:/filelock:/' -e 's/[0-9]\.[0-9]\{6\} seconds/N seconds/' "$1" | sort; }
+
+# same NAME ARGUMENTS...: equal status and standard output, and both or neither on standard error.
+same() {
+    same_name="as flock(1): $1"
+    shift
+    [ -n "$keep" ] || rm -rf f
+    run flock "$@"
+    flock_status=$status flock_err=$(wc -c <err)
+    normalise out >flock.out
+    [ -n "$keep" ] || rm -rf f
+    run "$tool" "$@"
+    normalise out >tool.out
+    if [ "$status" -ne "$flock_status" ]; then
+        bad "$same_name" "status $status, flock(1) has $flock_status"
+    elif ! cmp -s flock.out tool.out; then
+        bad "$same_name" "standard output differs from flock(1)'s: $(cat flock.out)"
+    elif [ "$flock_err" -eq 0 ] && [ -s err ]; then
+        bad "$same_name" "flock(1) is silent on standard error"
+    elif [ "$flock_err" -ne 0 ] && [ ! -s err ]; then
+        bad "$same_name" "flock(1) is not silent on standard error"
+    else
+        ok "$same_name"
+    fi
+}
+
+side_by_side_free() {
+    same "a command" f true
+    same "a command's status" f sh -c 'exit 7'
+    same "a command's output" f echo a b
+    same "a command's standard error" f sh -c 'echo x >&2'
+    same "a command killed by SIGKILL" f sh -c 'kill -9 $$'
+    same "a command killed by SIGTERM" f sh -c 'kill -15 $$'
+    same "-c" f -c 'echo a; exit 3'
+    same "--command" f --command 'exit 4'
+    same "-c runs \$SHELL" f -c 'echo $0'
+    same "-c without a command" f -c
+    same "-c with two commands" f -c a b
+    same "options end at the file" f echo -s --verbose
+    same "options end at --" -n -- f true
+    same "a command that is not there" f ./missing
+    same "a command that cannot be run" f "$work"
+    same "a command named --" f -- true
+    same "-F with a command that is not there" -F f ./missing
+    for option in -s -x -e -n -o -u -F --shared --exclusive --nb --nonblock --nonblocking --nonb --close \
+        --unlock --no-fork --s --sh --e --cl --u --no-f --verbose -sn -xF -eno; do
+        same "$option" $option f echo "done"
+    done
+    same "-w" -w 5 f true
+    same "-w.5" -w.5 f true
+    same "--wait" --wait 0.01 f true
+    same "--timeout=" --timeout=1.25 f true
+    same "--w" --w 1 f true
+    same "-w 0" -w 0 f true
+    same "-E" -E 5 f sh -c 'exit 6'
+    same "--conf" --conf 255 f true
+    same "--co" --co 255 f true
+    same "--verbose with a status" --verbose f sh -c 'exit 9'
+    same "--verbose -u" --verbose -u f true
+    same "no arguments"
+    same "no file" -n
+    same "a file without a command" f
+    same "a bad option" --nonsense f true
+    same "a bad letter" -Z f true
+    same "an ambiguous option" --no f true
+    same "an option without its value" -w
+    same "a timeout that is no number" -w x f true
+    same "a timeout with a tail" -w 1x f true
+    same "an empty timeout" -w '' f true
+    same "a status that is no number" -E x f true
+    same "a status too large" -E 256 f true
+    same "a negative status" -E -1 f true
+    same "-F with -o" -F -o f true
+    same "a missing directory" missing/f true
+    same "a file for a directory" out/f true
+    same "an empty name" '' true
+    same "-u with a missing directory" -u missing/f true
+    same "a directory" . true
+    same "a directory, shared" -s . true
+    same "a directory that is named with a slash" ./ true
+    same "a descriptor that is not open" 99
+    same "-u with a descriptor that is not open" -u 99
+    same "a descriptor too large" 99999999999
+    same "a number as a file" 99 true
+    rm -f 99
+    ln -s target link
+    same "a symbolic link to nothing" link true
+    same "a symbolic link" link true
+    verdict "as flock(1): a symbolic link is followed" test -f target -a -L link
+    rm -f link target
+}
+
+side_by_side_held() {
+    keep=yes
+    same "conflict -n" -n f true
+    same "conflict -n -E" -n -E 42 f true
+    same "conflict -n -E 0" -n -E 0 f true
+    same "conflict -s -n" -s -n f true
+    same "conflict -w 0" -w 0 f true
+    same "conflict -w 0.0" -w 0.0 f true
+    same "conflict -n -w 100" -n -w 100 f true
+    same "conflict -w 100 -n" -w 100 -n f true
+    same "conflict -n --verbose" -n --verbose f true
+    same "conflict -w --verbose" -w 0.02 --verbose f true
+    same "conflict -u" -u f true
+    exec 9<f
+    same "conflict on a descriptor" -n 9
+    same "conflict, -u on a descriptor" -u 9
+    exec 9<&-
+    keep=
+}
+
+side_by_side() {
+    if ! command -v flock >/dev/null; then
+        skip "side by side with flock(1)" "it is not installed"
+        return
+    fi
+    side_by_side_free
+    : >f
+    hold flock f
+    side_by_side_held
+    verdict "flock(1) excludes" taken f
+    verdict "flock(1) excludes shared" taken -s f
+    let_go
+    hold flock -s f
+    verdict "flock -s excludes exclusive" taken f
+    verdict "flock -s admits shared" free -s f
+    let_go
+    hold "$tool" f
+    side_by_side_held
+    run flock -n f true
+    expect "flock(1) is excluded" 1
+    run flock -s -n f true
+    expect "flock -s is excluded" 1
+    let_go
+    hold "$tool" -s f
+    run flock -n f true
+    expect "flock(1) is excluded by shared" 1
+    run flock -s -n f true
+    expect "flock -s is admitted by shared" 0
+    let_go
+}
+
+# ---- What is refused --------------------------------------------------------------------------
+
+usage_errors() {
+    refused "no arguments"
+    refused "no file" -n
+    refused "a file alone" f
+    refused "an unknown option" --nonsense f true
+    refused "an unknown letter" -Z f true
+    refused "an ambiguous option" --no f true
+    refused "an ambiguous --v" --v f true
+    refused "a value too many" --shared=1 f true
+    for option in -w -E -c --wait --timeout --start --length --kind --fd --who --break; do
+        refused "$option alone" $option
+    done
+    for value in '' ' ' . x 5x 1.5.2 1,5 -1 -0 nan inf infinity 0x10 1e3 1e-3 '5 ' 99999999999999999999 \
+        9223372036854775.808; do
+        refused "-w '$value'" -w "$value" f true
+    done
+    for value in '' x -1 256 1.5 0x1 99999999999999999999; do
+        refused "-E '$value'" -E "$value" f true
+    done
+    for value in '' x -1 1.5 1KBB 1Q 99999999999999999999 8E; do
+        refused "--start '$value'" --start "$value" f true
+        refused "--length '$value'" --length "$value" f true
+    done
+    for value in '' x FLOCK flo 1; do
+        refused "--kind '$value'" --kind "$value" f true
+    done
+    for value in '' x 9x -1 1.5 99999999999; do
+        refused "--fd '$value'" --fd "$value"
+    done
+    refused "-F with -o" -F -o f true
+    refused "-c before the file" -c true f
+    refused "-c without a command" f -c
+    refused "-c with two" f -c true true
+    refused "--fd with a command twice" --fd 9 -c true true
+    refused "--who with a command" --who f true
+    refused "--who with a descriptor" --fd 9 --who f
+    refused "--who with -c" -c true --who f
+    refused "--break with a file too many" --break f g
+    refused "a range of a kind that has none" --start 1 --kind flock f true
+    refused "-u of a soft lock" --soft -u 9
+}
+
+errors() {
+    : >file
+    try "error: a missing directory" 66 '' '^filelock: .*missing/f: .' missing/f true
+    try "error: a file for a directory" 66 '' '^filelock: .*file/f: .' file/f true
+    try "error: an empty name" 66 '' "''.*[Nn]o such file" '' true
+    try "error: a name too long" 66 '' '^filelock: .*0000: .' "$(printf %0300d 0)" true
+    try "error: a descriptor that is not open" 65 '' '99.*[Bb]ad file descriptor' 99
+    try "error: a command that is not there" 69 '' '\./missing.*No such file' f ./missing
+    try "error: a command that cannot be run" 69 '' 'Permission denied' f ./file
+    try "error: a directory exclusively by --fcntl" 65 '' '^filelock: .' --fcntl . true
+    ln -s loop loop
+    try "error: a loop of symbolic links" 66 '' '^filelock: .*loop: .' loop true
+    rm -f loop
+    run sh -c '"$0" --version >/dev/full' "$tool"
+    expect "error: --version to a full device" 1 '' '^filelock: .'
+    run sh -c '"$0" --help >/dev/full' "$tool"
+    expect "error: --help to a full device" 1 '' '^filelock: .'
+    run sh -c '"$0" --verbose f sh -c "echo ran >&2" >/dev/full' "$tool"
+    verdict "error: --verbose to a full device" test "$status" -eq 1
+    verdict "error: --verbose to a full device, the command runs" grep -q ran err
+    rm -f f
+    run sh -c '"$0" --verbose f sh -c "exit 0" <&- >&- 2>&-' "$tool"
+    verdict "closed streams: nothing is written to the lock file" test -f f -a ! -s f
+    run sh -c '"$0" f true <&- >&- 2>&-' "$tool"
+    expect "closed streams: no failure" 0
+}
+
+mounted_errors() {
+    if ! unshare -m true 2>/dev/null; then
+        skip "full and read-only file systems" "no mount namespace to be had"
+        return
+    fi
+    mkdir mounted
+    run unshare -m sh -c 'mount -t tmpfs -o nr_inodes=1 none mounted || exit 99; "$0" mounted/f true' "$tool"
+    expect "error: a full file system" 73 '' 'mounted/f'
+    run unshare -m sh -c 'mount -t tmpfs -o ro none mounted || exit 99; "$0" mounted/f true' "$tool"
+    expect "error: a read-only file system" 73 '' 'mounted/f'
+    run unshare -m sh -c 'mount -t tmpfs none mounted && : >mounted/f || exit 99
+        mount -o remount,ro mounted || exit 99
+        "$0" mounted/f true' "$tool"
+    expect "a file of a read-only file system" 0
+    rmdir mounted
+}
+
+# ---- Options ----------------------------------------------------------------------------------
+
+help_and_version() {
+    try "--version" 0 '^filelock from libfilelock [0-9]' '' --version
+    try "-V" 0 '^filelock from libfilelock [0-9]' '' -V
+    try "--vers" 0 '^filelock from libfilelock [0-9]' '' --vers
+    try "-h" 0 - '' -h
+    try "--help" 0 - '' --help
+    sed 's/\\-/-/g' "$source_dir/man/filelock.1" >page
+    for option in --shared --exclusive --nb --nonblock --wait --timeout --conflict-exit-code --close \
+        --no-fork --command --unlock --fd --kind --fcntl --soft --start --length --who --break --verbose \
+        --help --version; do
+        verdict "$option is in the help" grep -q -e "$option\\>" out
+        verdict "$option is in the manual" grep -q -e "$option\\>" page
+    done
+}
+
+conflicts() {
+    : >f
+    hold "$tool" f
+    try "conflict: -n is silent" 1 '' '' -n f true
+    for option in --nb --nonblock --nonblocking -w0 --wait=0 --timeout=.0; do
+        try "conflict: $option is silent" 1 '' '' $option f true
+    done
+    try "conflict: -E" 9 '' '' -n -E 9 f true
+    try "conflict: the command does not run" 1 '' '' -n f echo ran
+    run "$tool" -n --verbose f true
+    expect "conflict: -n --verbose" 1 '' -
+    verdict "conflict: -n --verbose says so" grep -q '^filelock: failed to get lock$' err
+    try "timeout" 1 '' '^filelock: cannot acquire .*f.*' -w 0.02 f true
+    try "timeout: -E" 9 '' '^filelock: cannot acquire .*f.*' -w 0.02 -E 9 f true
+    if [ -r /proc/locks ]; then
+        try "timeout: the holder is named" 1 '' "held by pid $holder\\>" -w 0.02 f true
+        exec 9<f
+        try "timeout: the holder is named for a descriptor" 1 '' "held by pid $holder\\>" -w 0.02 9
+        exec 9<&-
+    else
+        skip "timeout: the holder is named" "no /proc/locks"
+    fi
+    run "$tool" -w 0.02 --verbose f true
+    expect "timeout: --verbose" 1 '' -
+    verdict "timeout: --verbose says so" grep -q '^filelock: timeout while waiting to get lock$' err
+    verdict "timeout: --verbose names the file" grep -q '^filelock: cannot acquire .*f' err
+    let_go
+    verdict "conflict: over" free f
+}
+
+verbosity() {
+    run "$tool" --verbose f true
+    verdict "--verbose: status and standard error" test "$status" -eq 0 -a ! -s err
+    verdict "--verbose: lines" test "$(lines out)" -eq 2
+    verdict "--verbose: the time it took" \
+        grep -q '^filelock: getting lock took [0-9]*\.[0-9]\{6\} seconds$' out
+    verdict "--verbose: the command" grep -q '^filelock: executing true$' out
+    run env SHELL=/bin/sh "$tool" --verbose f -c 'echo hello'
+    verdict "--verbose: before the command's output" test "$(sed -n 3p out)" = hello
+    verdict "--verbose: the shell" grep -q '^filelock: executing /bin/sh$' out
+    run "$tool" --verbose -F f true
+    verdict "--verbose -F" test "$(lines out)" -eq 2
+    exec 9>f
+    try "--verbose, a descriptor" 0 '^filelock: getting lock took' '' --verbose 9
+    exec 9>&-
+}
+
+shells() {
+    run env SHELL=/bin/sh "$tool" f -c 'echo $0'
+    expect "-c: \$SHELL" 0 '^/bin/sh$'
+    run env SHELL= "$tool" f -c 'echo $0'
+    expect "-c: an empty \$SHELL" 0 '^/bin/sh$'
+    run env -u SHELL "$tool" f -c 'echo $0'
+    expect "-c: no \$SHELL" 0 '^/bin/sh$'
+    run env SHELL=/bin/echo "$tool" f -c 'some words'
+    expect "-c: any \$SHELL" 0 '^-c some words$'
+    run sh -c 'trap "" CHLD; exec "$0" f sh -c "exit 3"' "$tool"
+    expect "an ignored SIGCHLD does not lose the status" 3
+}
+
+who() {
+    rm -f f
+    run "$tool" --who f
+    if [ "$status" -eq 69 ]; then
+        expect "--who: cannot be known" 69 '' '^filelock: .*f'
+        return
+    fi
+    expect "--who: no file" 1 '^f: nobody holds it$'
+    try "--who: no directory" 1 '^missing/f: nobody holds it$' '' --who missing/f
+    verdict "--who: makes no file" test ! -e f
+    : >f
+    try "--who: nobody" 1 '^f: nobody holds it$' '' --who f
+    hold "$tool" f
+    try "--who: exclusive" 0 "^f: held by pid $holder (.*filelock), alive\$" '' --who f
+    try "--who=" 0 "^f: held by pid $holder " '' --who=f
+    try "--kind --who" 0 "^f: held by pid $holder " '' --kind flock --who f
+    try "--who --kind" 0 "^f: held by pid $holder " '' --who f --kind flock
+    try "--who: another kind" 1 '^f: nobody' '' --who f --kind ofd
+    verdict "--who: takes no lock away" taken f
+    let_go
+    hold "$tool" -s f
+    try "--who: shared" 0 "^f: held by pid $holder " '' --who f
+    let_go
+    hold "$tool" --fcntl f
+    run "$tool" --fcntl --who f
+    expect "--who: --fcntl" 0 '^f: held by '
+    let_go
+    try "--who: nobody again" 1 '^f: nobody' '' --who f
+}
+
+kinds() {
+    try "--kind default" 0 '' '' --kind default f true
+    try "--kind flock" 0 '' '' --kind flock f true
+    try "--kind ofd" 0 '' '' --kind ofd f true
+    try "--kind win32" 69 '' '^filelock: .*win32' --kind win32 f true
+    try "--break an operating-system lock" 69 '' '^filelock: .*f' --break f
+    try "--break with --kind" 69 '' '^filelock: .*ofd' --kind ofd --break f
+    hold "$tool" --fcntl f
+    verdict "--fcntl excludes --kind ofd" taken --kind ofd f
+    verdict "--fcntl excludes --f" taken --f f
+    verdict "--fcntl excludes ranges" taken --start 5 --length 1 f
+    verdict "--fcntl does not exclude flock" free f
+    let_go
+    hold "$tool" --start 1K --length 2 f
+    verdict "a range excludes its first byte" taken --start 1024 --length 1 f
+    verdict "a range excludes its last byte" taken --start 1025 --length 0x10 f
+    verdict "a range admits the byte before it" free --start 1023 --length 1 f
+    verdict "a range admits the byte after it" free --start 1026 f
+    verdict "a range excludes the whole file" taken --fcntl f
+    verdict "a range excludes shared" taken -s --start 1KiB --length 1 f
+    let_go
+    hold "$tool" --length 1 f
+    verdict "--length alone locks ranges" taken --length 1 f
+    verdict "--length alone begins at 0" free --start 1 f
+    let_go
+}
+
+# ---- Descriptors --------------------------------------------------------------------------------
+
+descriptors() {
+    : >f
+    exec 9>f
+    try "descriptor: lock" 0 '' '' 9
+    verdict "descriptor: is locked after the tool has gone" taken f
+    try "descriptor: lock again" 0 '' '' -n 9
+    try "descriptor: to shared" 0 '' '' -s 9
+    verdict "descriptor: shared admits shared" free -s f
+    verdict "descriptor: shared excludes exclusive" taken f
+    try "descriptor: to exclusive" 0 '' '' -x 9
+    verdict "descriptor: exclusive again" taken -s f
+    try "descriptor: unlock" 0 '' '' -u 9
+    verdict "descriptor: is free" free f
+    try "descriptor: unlock what is not locked" 0 '' '' -u 9
+    "$tool" 9
+    exec 9>&-
+    verdict "descriptor: closing unlocks" free f
+
+    exec 9<f
+    try "descriptor: only readable" 0 '' '' 9
+    verdict "descriptor: only readable, taken" taken f
+    exec 9<&-
+
+    hold "$tool" f
+    exec 9>f
+    try "descriptor: -u does not unlock for others" 0 '' '' -u 9
+    verdict "descriptor: others still hold it" taken f
+    try "descriptor: conflict" 1 '' '' -n 9
+    try "descriptor: conflict -E" 7 '' '' -n -E 7 9
+    exec 9>&-
+    let_go
+
+    run sh -c '( "$0" -n 9 || exit 5; "$0" -n f true; exit $? ) 9>f' "$tool"
+    expect "descriptor: of a subshell" 1
+    verdict "descriptor: the subshell has gone" free f
+}
+
+range_descriptors() {
+    exec 9>f
+    try "--fcntl descriptor: only writable" 0 '' '' --fcntl 9
+    verdict "--fcntl descriptor: taken" taken --fcntl f
+    try "--fcntl descriptor: unlock, only writable" 0 '' '' --fcntl -u 9
+    verdict "--fcntl descriptor: free" free --fcntl f
+    exec 9>&-
+    exec 9<f
+    try "--fcntl descriptor: shared, only readable" 0 '' '' --fcntl -s 9
+    verdict "--fcntl descriptor: shared, taken" taken --fcntl f
+    try "--fcntl descriptor: unlock, only readable" 0 '' '' --fcntl -u 9
+    verdict "--fcntl descriptor: unlocked" free --fcntl f
+    try "--fcntl descriptor: exclusive, only readable" 65 '' '^filelock: .*9' --fcntl 9
+    exec 9<&-
+    exec 9<>f
+    "$tool" --start 0 --length 10 9
+    "$tool" -u --start 5 --length 5 9
+    verdict "--fcntl descriptor: half unlocked" free --start 5 --length 5 f
+    verdict "--fcntl descriptor: half locked" taken --start 4 --length 1 f
+    exec 9<&-
+}
+
+fd_option() {
+    exec 9>f
+    try "--fd" 0 '' '' --fd 9
+    verdict "--fd: locked" taken f
+    "$tool" --fd=9 -u
+    verdict "--fd: unlocked" free f
+    try "--fd with a command" 0 '^a b$' '' --fd 9 echo a b
+    try "--fd with a command's status" 5 '' '' --fd 9 sh -c 'exit 5'
+    try "--fd with -c" 6 '' '' --fd 9 -c 'exit 6'
+    try "--fd with -- -c" 6 '' '' --fd 9 -- -c 'exit 6'
+    try "--fd with -F" 7 '' '' --fd 9 -F -c 'exit 7'
+    verdict "--fd: still locked" taken f
+    try "--fd: the command has the descriptor" 0 '' '' --fd 9 sh -c 'true >&9'
+    run sh -c '"$0" -o --fd 9 sh -c "true >&9" 2>/dev/null' "$tool"
+    verdict "--fd -o: the command has not" test "$status" -ne 0
+    verdict "--fd -o: still locked" taken f
+    exec 9>&-
+    verdict "--fd: closed" free f
+}
+
+# ---- Who has the lock, and how long -------------------------------------------------------------
+
+inheritance() {
+    # The process left behind keeps standard output, a FIFO, open: its end is that of the process.
+    for option in '' -o -F; do
+        : >f
+        mkfifo tail_fifo
+        cat tail_fifo >/dev/null &
+        reader=$!
+        "$tool" $option f sh -c '{ echo up >&7; read -r word <&8; } &' >tail_fifo
+        read -r _ <&7
+        if [ "$option" = -o ]; then
+            verdict "-o: a process left behind has not got the lock" free f
+        else
+            verdict "${option:-default}: a process left behind keeps the lock" taken f
+        fi
+        echo go >&8
+        wait "$reader"
+        run "$tool" -w 20 f true
+        expect "${option:-default}: its end is the lock's" 0
+        rm -f tail_fifo
+    done
+
+    try "default: the lock is held while the command runs" 1 '' '' f "$tool" -n f true
+    try "-o: the lock is held while the command runs" 1 '' '' -o f "$tool" -n f true
+    try "-F: the lock is held while the command runs" 1 '' '' -F f "$tool" -n f true
+    run sh -c 'echo $$; exec "$0" -F f sh -c "echo \$\$"' "$tool"
+    verdict "-F: the command has the tool's pid" test "$(sort -u out | wc -l)" -eq 1
+    run sh -c 'echo $$; exec "$0" f sh -c "echo \$\$; :"' "$tool"
+    verdict "default: the command has its own pid" test "$(sort -u out | wc -l)" -eq 2
+    if [ -d /proc/self/fd ]; then
+        try "default: the command has the descriptor" 0 "$work/f\$" '' f sh -c 'ls -l /proc/$$/fd | grep /f$'
+        try "-o: the command has not the descriptor" 1 '' '' -o f sh -c 'ls -l /proc/$$/fd | grep /f$'
+    else
+        skip "the command's descriptors" "no /proc/self/fd"
+    fi
+
+    hold "$tool" f
+    kill -9 "$holder"
+    wait "$holder" 2>/dev/null
+    verdict "a killed tool's command keeps the lock" taken f
+    echo go >&8
+    run "$tool" -w 20 f true
+    expect "and its end is the lock's" 0
+
+    hold "$tool" -o f
+    kill -9 "$holder"
+    wait "$holder" 2>/dev/null
+    run "$tool" -w 20 f true
+    expect "-o: a killed tool's lock is free" 0
+    echo go >&8
+}
+
+waiting() {
+    : >f
+    for options in '' '-w 60' '-s' '-s -w 60' '--fcntl' '--fcntl -w 60'; do
+        # An OFD lock is nobody's in particular, so that the list does not tell who waits.
+        case $options in *fcntl*) holding=--fcntl ;; *) holding= ;; esac
+        hold "$tool" $holding f
+        if [ -n "$holding" ]; then
+            "$tool" $options f echo got >waiter.out 2>waiter.err 7>&- 8>&- &
+            waiter=$!
+        else
+            wait_in_line "$tool" $options f echo got
+        fi
+        let_go
+        wait "$waiter"
+        status=$?
+        cp waiter.out out
+        cp waiter.err err
+        expect "a waiter gets the lock: ${options:-for ever}" 0 '^got$'
+    done
+    for options in '' '-w 60'; do
+        hold "$tool" f
+        wait_in_line "$tool" $options f echo got
+        kill -TERM "$waiter"
+        wait "$waiter" 2>/dev/null
+        status=$?
+        cp waiter.out out
+        cp waiter.err err
+        expect "SIGTERM ends a waiter: ${options:-for ever}" 143
+        verdict "and not the holder" taken f
+        let_go
+        verdict "and it is not in the way" free f
+    done
+}
+
+# ---- Others ---------------------------------------------------------------------------------
+
+posix_locks() {
+    python=
+    for candidate in python3 /usr/bin/python3; do
+        "$candidate" -c 'import fcntl' 2>/dev/null && python=$candidate && break
+    done
+    if [ -z "$python" ]; then
+        skip "--fcntl and POSIX locks" "no python3"
+        return
+    fi
+    cat >posix.py <<'END'
+import fcntl, os, sys
+f = open("f", "r+")
+try:
+    fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, int(sys.argv[1]))
+except OSError:
+    sys.exit(1)
+if len(sys.argv) > 2:
+    os.execvp(sys.argv[2], sys.argv[2:])
+END
+    # A lock of the process survives exec, but for the descriptor that python closes there.
+    sed -i.orig 's/^f = .*/f = open("f", "r+"); os.set_inheritable(f.fileno(), True)/' posix.py
+    hold "$python" posix.py 3
+    verdict "--fcntl is excluded by a POSIX lock" taken --fcntl f
+    verdict "--start is excluded by a POSIX lock" taken --start 3 --length 1 f
+    verdict "--start is admitted beside a POSIX lock" free --start 4 f
+    verdict "flock is admitted beside a POSIX lock" free f
+    let_go
+    hold "$tool" --start 10 --length 5 f
+    run "$python" posix.py 12
+    expect "a POSIX lock is excluded by --start" 1
+    run "$python" posix.py 15
+    expect "a POSIX lock is admitted beside --start" 0
+    let_go
+}
+
+# Whatever can be opened for reading can be locked by flock(2), but by no exclusive OFD lock.
+permissions() {
+    as_user=
+    if [ "$(id -u)" -eq 0 ]; then
+        as_user='setpriv --reuid=65534 --regid=65534 --clear-groups'
+        if ! $as_user "$tool" --version >/dev/null 2>&1; then
+            skip "permissions" "no setpriv(1), or another user may not run $tool"
+            return
+        fi
+    fi
+    mkdir closed
+    : >closed/f
+    : >read_only
+    : >unreadable
+    chmod 555 closed
+    chmod 444 read_only
+    chmod 000 unreadable
+    run $as_user "$tool" read_only true
+    expect "a read-only file" 0
+    run $as_user "$tool" -s --fcntl read_only true
+    expect "a read-only file, shared by --fcntl" 0
+    run $as_user "$tool" --fcntl read_only true
+    expect "a read-only file, exclusively by --fcntl" 66 '' '^filelock: .*read_only: .'
+    run $as_user "$tool" closed true
+    expect "a read-only directory" 0
+    run $as_user "$tool" closed/new true
+    expect "a new file in a read-only directory" 66 '' '^filelock: .*closed/new: .'
+    run $as_user "$tool" unreadable true
+    expect "an unreadable file" 66 '' '^filelock: .*unreadable: .'
+    hold "$tool" read_only
+    run $as_user "$tool" -n read_only true
+    expect "a read-only file, taken" 1
+    let_go
+    chmod 755 closed
+}
+
+soft() {
+    rm -f f
+    run "$tool" --soft f true
+    if [ "$status" -eq 69 ]; then
+        expect "--soft: not in this build" 69 '' '^filelock: .*soft'
+        try "--kind soft: not in this build" 69 '' '^filelock: .*soft' --kind soft f true
+        return
+    fi
+    expect "--soft" 0
+    verdict "--soft: no marker is left" test ! -e f
+    try "--soft: a marker while the command runs" 0 '' '' --soft f test -s f
+    try "--soft: passes the status on" 5 '' '' --soft f sh -c 'exit 5'
+    try "--soft: excludes" 1 '' '' --soft f "$tool" --soft -n f true
+    try "--soft: not shared" 64 '' '^filelock: .' --soft -s f true
+    try "--soft: no descriptor" 64 '' '^filelock: .' --soft 7
+    try "--soft -o" 0 '' '' --soft -o f test -s f
+    verdict "--soft -o: no marker is left" test ! -e f
+    try "--soft -F" 0 '' '' --soft -F f test -s f
+    verdict "--soft -F: leaves its marker" test -s f
+    try "--soft: takes over from the dead" 0 '' '' --soft -w 20 f true
+    try "--soft: --break without a marker" 1 '' '^filelock: .*f' --soft --break f
+    hold "$tool" --soft f
+    # The command goes on holding when the tool is killed, so it is the one that the marker names.
+    try "--soft: --who" 0 "^f: held by pid [0-9]* (sh)" '' --soft --who f
+    try "--soft: timeout" 1 '' "held by pid [0-9]* (sh)" --soft -w 0.02 f true
+    try "--soft: --break" 0 '' '' --soft --break f
+    verdict "--soft: broken" test ! -e f
+    let_go
+}
+
+side_by_side
+usage_errors
+errors
+mounted_errors
+help_and_version
+conflicts
+verbosity
+shells
+who
+kinds
+descriptors
+range_descriptors
+fd_option
+inheritance
+waiting
+posix_locks
+permissions
+soft
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * raw.c - the shapes in which libraries make lock calls, around any family of them
+ */
+#include <config.h>
+
+#include "raw.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct raw {
+    const struct raw_calls *calls;
+    const char *path;
+    int fd;
+    dev_t device;
+    ino_t inode;
+};
+
+void *raw_open_path(const struct subject *subject, const char *path) {
+    struct raw *raw = malloc(sizeof *raw);
+
+    if (raw) {
+        raw->calls = subject->variant;
+        raw->path = path;
+        raw->fd = -1;
+    }
+    return raw;
+}
+
+static int open_file(struct raw *raw) {
+    raw->fd = open(raw->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0666);
+    return raw->fd < 0 ? -1 : 0;
+}
+
+void *raw_open(const struct subject *subject, const char *path) {
+    struct raw *raw = raw_open_path(subject, path);
+    struct stat status;
+
+    if (raw && (open_file(raw) != 0 || fstat(raw->fd, &status) != 0)) {
+        raw_close(raw);
+        return NULL;
+    }
+    if (raw) {
+        raw->device = status.st_dev;
+        raw->inode = status.st_ino;
+    }
+    return raw;
+}
+
+int raw_acquire(void *handle, int64_t timeout_ms) {
+    struct raw *raw = handle;
+
+    return raw->calls->lock(raw->fd, timeout_ms != 0);
+}
+
+int raw_acquire_stat(void *handle, int64_t timeout_ms) {
+    struct raw *raw = handle;
+    struct stat status;
+
+    if (raw_acquire(raw, timeout_ms) != 0 || stat(raw->path, &status) != 0)
+        return -1;
+    return status.st_dev == raw->device && status.st_ino == raw->inode ? 0 : -1;
+}
+
+int raw_acquire_cycle(void *handle, int64_t timeout_ms) {
+    struct raw *raw = handle;
+    struct stat status;
+
+    if (open_file(raw) != 0 || raw_acquire(raw, timeout_ms) != 0 || fstat(raw->fd, &status) != 0)
+        return -1;
+    return status.st_nlink > 0 ? 0 : -1;
+}
+
+int raw_release(void *handle) {
+    struct raw *raw = handle;
+
+    return raw->calls->unlock(raw->fd);
+}
+
+int raw_release_cycle(void *handle) {
+    struct raw *raw = handle;
+    int fd = raw->fd, unlocked = raw_release(raw);
+
+    raw->fd = -1;
+    return close(fd) != 0 ? -1 : unlocked;
+}
+
+void raw_close(void *handle) {
+    struct raw *raw = handle;
+
+    if (raw->fd >= 0)
+        close(raw->fd);
+    free(raw);
+}

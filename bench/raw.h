@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * raw.h - the system calls alone, in the shapes in which libraries make them: the floors
+ */
+#ifndef BENCH_RAW_H
+#define BENCH_RAW_H
+
+#include "subject.h"
+
+/* One family of lock calls, on an open descriptor; 0 or -1. */
+struct raw_calls {
+    int (*lock)(int fd, int wait);
+    int (*unlock)(int fd);
+};
+
+/* lock, unlock */
+#define RAW_BARE(name, calls) \
+    { name, raw_open, raw_acquire, raw_release, raw_close, calls, 0, 0 }
+/* lock, stat of the path, unlock */
+#define RAW_STAT(name, calls) \
+    { name, raw_open, raw_acquire_stat, raw_release, raw_close, calls, 0, 0 }
+/* open, lock, fstat, unlock, close */
+#define RAW_CYCLE(name, calls) \
+    { name, raw_open_path, raw_acquire_cycle, raw_release_cycle, raw_close, calls, 0, 0 }
+/* the first acquire of a handle that stays open: open, lock, fstat; unlock */
+#define RAW_FIRST(name, calls) \
+    { name, raw_open_path, raw_acquire_cycle, raw_release, raw_close, calls, 0, 0 }
+
+void *raw_open(const struct subject *subject, const char *path);
+void *raw_open_path(const struct subject *subject, const char *path);
+int raw_acquire(void *handle, int64_t timeout_ms);
+int raw_acquire_stat(void *handle, int64_t timeout_ms);
+int raw_acquire_cycle(void *handle, int64_t timeout_ms);
+int raw_release(void *handle);
+int raw_release_cycle(void *handle);
+void raw_close(void *handle);
+
+#endif

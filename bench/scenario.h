@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scenario.h - what is measured: each prints its table and records its goals
+ */
+#ifndef BENCH_SCENARIO_H
+#define BENCH_SCENARIO_H
+
+#include "harness.h"
+
+void scenario_uncontended(const struct settings *settings);
+void scenario_handoff(const struct settings *settings);
+void scenario_kill(const struct settings *settings);
+void scenario_contended(const struct settings *settings);
+void scenario_memory(const struct settings *settings);
+void scenario_many(const struct settings *settings);
+void scenario_drain(const struct settings *settings);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * subjects.c - what configure found to be compared with, by name
+ */
+#include <config.h>
+
+#include "subject.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define DECLARE(name) extern const struct subject subjects_##name[];
+#define ROW(name) subjects_##name,
+
+BENCH_SUBJECTS(DECLARE)
+
+static const struct subject *const files[] = { BENCH_SUBJECTS(ROW) };
+
+const struct subject *subject_find(const char *name) {
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        for (const struct subject *subject = files[i]; subject->name; subject++)
+            if (strcmp(subject->name, name) == 0)
+                return subject->available && !subject->available(subject) ? NULL : subject;
+    return NULL;
+}

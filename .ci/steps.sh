@@ -1,0 +1,242 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# The steps of .ci/run, in their order.  The comment line above each is its title.  $top is the checkout,
+# $work the directory that a step may fill; each runs under set -euo pipefail in $work.
+set -euo pipefail
+export CI=true DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+: "${top:?}" "${work:?}"
+
+# ---- What steps are made of ----------------------------------------------------------------
+
+# configure_in DIRECTORY ARGUMENT...: out of tree, quietly
+configure_in() {
+    mkdir -p "$work/$1"
+    cd "$work/$1"
+    shift
+    "$top/configure" --quiet "$@"
+    sed -n 's/^CC = /note: CC is /p' Makefile
+}
+
+# The suites about markers alone take their time and judge time: they run where nothing else slows them
+# down, in the steps dev, distcheck and gcc.  The other suites test the soft kind everywhere.
+soft_suites='test_soft test_soft_posix test_soft_storm test_soft_foreign test_soft_linux'
+
+build_and_check() { # DIRECTORY CONFIGURE-ARGUMENT...
+    export FILELOCK_TEST_SKIP=$soft_suites
+    configure_in "$@"
+    make -s -j2
+    check
+}
+
+# Automake says PASS also where there is nothing to run: that some suites ran is part of passing.
+check() { # [COMMAND-BEFORE-MAKE...] [VARIABLE=VALUE...]
+    local prefix=()
+    while [ $# -gt 0 ] && [[ $1 != *=* ]]; do
+        prefix+=("$1")
+        shift
+    done
+    "${prefix[@]}" make -s -j2 check VERBOSE=yes "$@" | tee check.out
+    grep -Eq '^# PASS: +[1-9]' check.out
+}
+
+refuses() { # SENTENCE COMMAND...: fails, and says that
+    local sentence=$1 out
+    shift
+    if out=$("$@" 2>&1); then
+        echo "should have failed: $*"
+        return 1
+    fi
+    printf '%s\n' "$out"
+    grep -qF -- "$sentence" <<<"$out"
+}
+
+# A sanitizer that needs memory laid out as it expects breaks on kernels that randomize more than it knows.
+fixed_addresses() {
+    if setarch -R true 2>/dev/null; then
+        setarch -R "$@"
+    else
+        echo "note: setarch -R is not permitted here; running without it"
+        "$@"
+    fi
+}
+
+export_tree() { # DIRECTORY: the files of the checkout, as git has them
+    mkdir -p "$1"
+    (cd "$top" && git -c safe.directory='*' ls-files -z -co --exclude-standard | cpio -0pdm --quiet "$1")
+}
+
+# ---- The steps -----------------------------------------------------------------------------
+
+# the README's command on this machine
+step_dev() {
+    cd "$top"
+    ./dev check
+    ./dev demo
+    refuses "unknown command 'bogus'" ./dev bogus
+    ./dev dist
+}
+
+# install what the other steps need
+step_packages() {
+    "$top/dev" setup build lint ci
+}
+
+# a release: build out of tree from the tarball, test, install, uninstall, clean
+step_distcheck() {
+    configure_in distcheck
+    make -s -j2 distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-silent-rules VERBOSE=yes
+    tar -tf libfilelock-*.tar.xz >files
+    for file in README.md NEWS COPYING SECURITY.md bootstrap configure dev include/filelock.h m4/filelock.m4 \
+        examples/demo.c; do
+        grep -q "^libfilelock-[0-9.]*/$file\$" files || { echo "the tarball lacks $file" && return 1; }
+    done
+}
+
+# gcc, warnings are errors
+step_gcc() {
+    configure_in gcc CC=gcc --enable-werror CFLAGS='-g -O2 -D_FORTIFY_SOURCE=2'
+    make -s -j2
+    check
+}
+
+# clang, warnings are errors
+step_clang() {
+    build_and_check clang CC=clang --enable-werror
+}
+
+# no shared library
+step_static() {
+    build_and_check static --disable-shared
+}
+
+# no static library
+step_shared() {
+    build_and_check shared --disable-static
+}
+
+# OFD locks as the default kind, and a kind that is not there
+step_ofd() {
+    build_and_check ofd --with-backend=ofd
+    mkdir "$work/ofd/win32"
+    cd "$work/ofd/win32"
+    refuses '--with-backend=win32: this platform lacks it' "$top/configure" --with-backend=win32
+    refuses '--with-backend=paper: not one of' "$top/configure" --with-backend=paper
+}
+
+# the portable fallbacks in place of what Linux and glibc have
+step_fallbacks() {
+    # Without backtrace() glibc loads libgcc_s at the first cancellation, and aborts where it has no
+    # descriptor left for that.  Systems that want this fallback have no such thing: load it at the start.
+    build_and_check fallbacks --enable-werror LDFLAGS='-Wl,--no-as-needed -lgcc_s' \
+        ac_cv_func_eventfd=no ac_cv_func_ppoll=no ac_cv_func_sem_clockwait=no filelock_cv_backtrace=no \
+        filelock_cv_inotify=no filelock_cv_o_tmpfile=no ac_cv_func_renameat2=no
+    local feature
+    for feature in EVENTFD PPOLL SEM_CLOCKWAIT BACKTRACE INOTIFY O_TMPFILE RENAMEAT2; do
+        grep -q "^S\[\"HAVE_${feature}_TRUE\"\]=\"#\"" config.status ||
+            { echo "the fallback for $feature was not built" && return 1; }
+    done
+}
+
+# address and undefined-behaviour sanitizers, gcc
+step_asan_gcc() {
+    build_and_check asan_gcc CC=gcc CFLAGS='-g -O1' --enable-sanitizer=address,undefined
+}
+
+# address and undefined-behaviour sanitizers, clang
+step_asan_clang() {
+    build_and_check asan_clang CC=clang CFLAGS='-g -O1' --enable-sanitizer=address,undefined
+}
+
+tsan() { # COMPILER
+    export FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP=$soft_suites
+    configure_in "tsan_$1" CC="$1" CFLAGS='-g -O1' --enable-sanitizer=thread
+    make -s -j2
+    check fixed_addresses
+}
+
+# thread sanitizer, gcc
+step_tsan_gcc() {
+    tsan gcc
+}
+
+# thread sanitizer, clang
+step_tsan_clang() {
+    tsan clang
+}
+
+# the suites under valgrind
+step_valgrind() {
+    export FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP=$soft_suites
+    configure_in valgrind CFLAGS='-g -O1'
+    make -s -j2
+    # shellcheck disable=SC2016 # make's own variable
+    check LOG_COMPILER='$(LIBTOOL) --mode=execute valgrind -q --error-exitcode=9 --leak-check=full'
+}
+
+# musl: library, tool and examples, and one static program
+step_musl() {
+    configure_in musl CC=musl-gcc PKG_CONFIG=false
+    make -s -j2
+    make -s -j2 check VERBOSE=yes
+    musl-gcc -static -I"$top/include" "$top/examples/update.c" .libs/libfilelock.a -o update
+    ./update number
+    ./update number
+    [ "$(cat number)" = 2 ]
+    refuses 'directory does not exist' ./update missing/number
+}
+
+# an installed library, used by pkg-config (shared, static) and by the m4 macro; uninstalled, nothing is left
+step_consumer() {
+    "$top/.ci/consumer"
+}
+
+# the tree stays clean after a build in it
+step_clean_tree() {
+    export_tree "$work/clean_tree/tree"
+    cd "$work/clean_tree/tree"
+    git -c init.defaultBranch=main init -q .
+    git add -A
+    ./bootstrap
+    ./configure --quiet
+    make -s -j2
+    make -s -j2 check TESTS=
+    git -c user.name=ci -c user.email=ci@localhost commit -q -m tree
+    [ -z "$(git status --porcelain)" ] || { git status --porcelain && return 1; }
+    make -s distclean
+    [ -z "$(git status --porcelain)" ] || { git status --porcelain && return 1; }
+}
+
+# static analysis of the C sources
+step_cppcheck() {
+    configure_in cppcheck
+    cd "$top"
+    cppcheck --quiet --std=c99 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+        -j2 --include="$work/cppcheck/config.h" -U_WIN32 -I include -I lib -I lib/posix \
+        lib tools examples bench tests
+}
+
+# the scripts, by shellcheck
+step_shellcheck() {
+    cd "$top"
+    local scripts
+    mapfile -t scripts < <(
+        git -c safe.directory='*' ls-files -co --exclude-standard |
+            while read -r file; do
+                [[ $file == *.sh ]] || head -n 1 "$file" | grep -aEq '^#!.*[/ ](ba)?sh' || continue
+                printf '%s\n' "$file"
+            done
+    )
+    printf 'note: %d scripts\n' "${#scripts[@]}"
+    [ "${#scripts[@]}" -ge 4 ]
+    shellcheck -x --severity=warning "${scripts[@]}"
+}
+
+# no condition on the platform in lib/: #if only guards headers
+step_no_if() {
+    cd "$top"
+    "$top/.ci/no-if" lib
+    mkdir -p "$work/no_if" # and the check can fail
+    printf '#include "x.h"\n#ifdef __linux__\n#endif\n' >"$work/no_if/bad.c"
+    refuses bad.c:2 "$top/.ci/no-if" "$work/no_if"
+}

@@ -117,7 +117,9 @@ wait_in_line() {
     waiter=$!
     # Where the system lists its locks, an arrow marks those who wait.
     if [ -r /proc/locks ]; then
-        until grep -q -e "-> .* $waiter " /proc/locks; do :; done
+        until grep -q -e "-> .* $waiter " /proc/locks; do
+            kill -0 "$waiter" 2>/dev/null || { bad "a waiter in line: $*" "it did not wait" && break; }
+        done
     fi
 }
 
@@ -617,12 +619,19 @@ inheritance() {
     run "$tool" -w 20 f true
     expect "and its end is the lock's" 0
 
-    hold "$tool" -o f
+    # The command outlives the tool.  It must have read its word before another process reads from the
+    # FIFO, or that one takes it: its end closes tail_fifo.
+    mkfifo tail_fifo
+    cat tail_fifo >/dev/null &
+    reader=$!
+    hold "$tool" -o f >tail_fifo
     kill -9 "$holder"
     wait "$holder" 2>/dev/null
     run "$tool" -w 20 f true
     expect "-o: a killed tool's lock is free" 0
     echo go >&8
+    wait "$reader"
+    rm -f tail_fifo
 }
 
 waiting() {

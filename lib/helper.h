@@ -18,6 +18,12 @@
  */
 int flk_helper_call(int (*call)(void *arg), void *arg, const struct limits *limits);
 
+/*
+ * Makes sure that a helper will be idle for some seconds, and then call flk_watches_rest().  false: no thread is to
+ * be had.
+ */
+bool flk_helper_stay(void);
+
 void flk_helpers_forked(void); /* in a child: none of them is here */
 
 #endif

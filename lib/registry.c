@@ -22,6 +22,8 @@ void flk_registry_add(struct filelock *lock)
 
 void flk_registry_remove(struct filelock *lock)
 {
+    bool last;
+
     flk_guard_lock();
     if (lock->previous != NULL)
         lock->previous->next = lock->next;
@@ -29,7 +31,10 @@ void flk_registry_remove(struct filelock *lock)
         first = lock->next;
     if (lock->next != NULL)
         lock->next->previous = lock->previous;
+    last = first == NULL;
     flk_guard_unlock();
+    if (last)
+        flk_watches_rest();
 }
 
 /* ---- Waiting for oneself ------------------------------------------------------------------- */

@@ -31,6 +31,7 @@ struct soft_lock {
     struct identity id;
     bool tidied; /* what a killed breaker may have left was looked for */
     bool met;    /* a marker of somebody else's was there the last time */
+    int64_t holder; /* its owner, if that could be watched; 0: nobody */
     struct suspicion suspicion; /* of the marker */
     struct suspicion aside;     /* of what a killed breaker left */
 };
@@ -80,12 +81,6 @@ static int is_ours(const char *path, const struct soft_lock *soft)
 
 /* ---- Claiming ------------------------------------------------------------------------------- */
 
-/* What was seen of the holder, and how long it may be left alone. */
-struct sight {
-    int64_t pid;  /* to be watched; 0: nobody */
-    int64_t left; /* ns until the next look */
-};
-
 static void draft_for(const struct target *target, struct draft *draft)
 {
     struct record self;
@@ -96,16 +91,16 @@ static void draft_for(const struct target *target, struct draft *draft)
     draft->size = flk_record_format(&self, draft->text);
 }
 
-/* There is a marker: FLK_TAKEN, ours now; 0, it is gone; FLK_CONTENDED; or an error. */
-static int face(const struct target *target, struct soft_lock *soft, const char *path, struct sight *sight, int *fd)
+/* There is a marker: FLK_TAKEN, ours now; 0, it is gone; FLK_CONTENDED, left has the ns until the next look; or an error. */
+static int face(const struct target *target, struct soft_lock *soft, const char *path, int64_t *left, int *fd)
 {
     struct marker marker;
     struct draft draft;
     int verdict = flk_marker_look(path, &marker), rc = FLK_CONTENDED;
 
-    sight->left = FLK_NEVER;
+    *left = FLK_NEVER;
     if (verdict == VERDICT_UNCLEAR)
-        verdict = flk_marker_suspect(&soft->suspicion, &marker, &sight->left);
+        verdict = flk_marker_suspect(&soft->suspicion, &marker, left);
     else
         soft->suspicion.since = 0;
     if (verdict == VERDICT_GONE)
@@ -115,17 +110,15 @@ static int face(const struct target *target, struct soft_lock *soft, const char 
     else if (verdict == VERDICT_STALE && (target->flags & FILELOCK_NEVER_BREAK) == 0) {
         draft_for(target, &draft);
         rc = flk_marker_take_over(path, &marker, &draft, &soft->aside, fd);
-        sight->left = LOCK_LOOK;
-    } else if (verdict == VERDICT_STALE) {
-        sight->left = FLK_NEVER;
+        *left = LOCK_LOOK;
     }
-    sight->pid = verdict != VERDICT_STALE && flk_process_local(&marker.record) ? marker.record.pid : 0;
+    soft->holder = verdict != VERDICT_STALE && flk_process_local(&marker.record) ? marker.record.pid : 0;
     flk_marker_leave(&marker);
     return rc;
 }
 
 /* FLK_TAKEN, FLK_CONTENDED, 0 (look again) or an error. */
-static int claim(const struct target *target, struct soft_lock *soft, const char *path, struct sight *sight, int *fd)
+static int claim(const struct target *target, struct soft_lock *soft, const char *path, int64_t *left, int *fd)
 {
     struct draft draft;
     struct identity id;
@@ -139,7 +132,7 @@ static int claim(const struct target *target, struct soft_lock *soft, const char
             return rc == 0 ? FLK_TAKEN : rc;
     }
     soft->met = true;
-    return face(target, soft, path, sight, fd);
+    return face(target, soft, path, left, fd);
 }
 
 /* The opening ends.  A new marker is given up if a child has got a copy of its descriptor. */
@@ -166,14 +159,14 @@ static bool keep(const struct target *target, struct soft_lock *soft, const char
 }
 
 /* Makes the marker ours, or finds out why not. */
-static int take(const struct target *target, struct soft_lock *soft, const char *path, struct sight *sight)
+static int take(const struct target *target, struct soft_lock *soft, const char *path, int64_t *left)
 {
     if (!soft->tidied)
         flk_marker_tidy(path);
     soft->tidied = true;
     for (int looks = 0; looks < LOOKS_MOST; looks++) {
         unsigned epoch = flk_opening();
-        int fd = -1, rc = claim(target, soft, path, sight, &fd);
+        int fd = -1, rc = claim(target, soft, path, left, &fd);
 
         if (keep(target, soft, path, rc == FLK_TAKEN ? fd : -1, epoch))
             return 0;
@@ -186,13 +179,13 @@ static int take(const struct target *target, struct soft_lock *soft, const char 
 static int soft_try(const struct target *target, void *state, enum filelock_mode mode)
 {
     const char *path = path_of(target);
-    struct sight sight;
+    int64_t left;
     int rc;
 
     (void) mode;
     if (path == NULL)
         return -ENOMEM;
-    rc = take(target, state, path, &sight);
+    rc = take(target, state, path, &left);
     if (rc == 0)
         path_kept(target, state, path);
     else
@@ -209,16 +202,17 @@ static int wait_at(const struct target *target, struct soft_lock *soft, const ch
     int rc, waited = 0;
 
     flk_watch_open(&watch, path);
+    (void) flk_watch_process(&watch, soft->holder); /* as it was when it was found to be in the way */
     for (;;) {
-        struct sight sight = { .left = FLK_NEVER };
+        int64_t left = FLK_NEVER;
 
-        rc = take(target, soft, path, &sight);
+        rc = take(target, soft, path, &left);
         if (rc != FLK_CONTENDED || waited != 0)
             break;
         /* It may have ended, and its pid be another's, before the watch began: one more look. */
-        if (flk_watch_process(&watch, sight.pid))
+        if (flk_watch_process(&watch, soft->holder))
             continue;
-        waited = flk_watch_wait(&watch, limits, sight.left);
+        waited = flk_watch_wait(&watch, limits, left);
         if (waited == 0 && flk_limits_left(limits) == 0)
             waited = -ETIMEDOUT; /* whatever goes on in the directory */
         if (waited != 0 && waited != -ETIMEDOUT)

@@ -8,6 +8,7 @@
 #include "storm.h"
 #include "syscalls_linux.h"
 
+#include <dirent.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -114,7 +115,7 @@ static void hand_over(int killing)
         else
             peer_send(peer, "release a");
         EXPECT(end_call(&caller), 0);
-        ck_assert_int_lt((now_ns() - start) / 1000000, 1000);
+        ck_assert_int_lt((now_ns() - start) / 1000000, LATENESS_MS);
         EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
         expect_nothing_at(scratch("lock"));
         peer_kill(peer);
@@ -145,6 +146,62 @@ START_TEST(test_system_storm)
     struct storm storm = {scratch("lock"), 6, scaled(system->lacks & NO_LINKS ? 10 : 100, 5), 0, NULL};
     storm_run(&storm);
     expect_usable(scratch("lock"));
+}
+END_TEST
+
+/* ---- What is kept for the next wait ------------------------------------------------------------- */
+
+/* The instances of inotify(7) that this process has. */
+static int instances(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    struct dirent *entry;
+    char link[64];
+    int count = 0;
+    ck_assert_ptr_nonnull(directory);
+    while ((entry = readdir(directory))) {
+        ssize_t size = readlinkat(dirfd(directory), entry->d_name, link, sizeof link - 1);
+        link[size > 0 ? size : 0] = '\0';
+        count += !strcmp(link, "anon_inode:inotify");
+    }
+    closedir(directory);
+    return count;
+}
+
+static int instances_of_child(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(instances());
+    return process_wait(&(struct process){child, -1, -1}, PATIENCE_MS);
+}
+
+/* Waits share one, a child has none of it, and the last handle gives it back. */
+START_TEST(test_one_instance)
+{
+    NEEDS_SOFT();
+    struct filelock *first = new_soft(scratch("lock"), 0), *second = new_soft(scratch("lock"), 0);
+    put_marker(scratch("lock"), marker_record(own_pid()));
+    for (int i = 0; i < 5; i++) {
+        EXPECT(filelock_acquire(i % 2 ? first : second, FILELOCK_EXCLUSIVE, 2), -ETIMEDOUT);
+        ck_assert_int_le(instances(), 1);
+        EXPECT(instances_of_child(), 0);
+    }
+    filelock_free(first);
+    filelock_free(second);
+    ck_assert_int_eq(instances(), 0);
+}
+END_TEST
+
+/* A user has few of them: nobody keeps one that waits no more. */
+START_TEST(test_instance_does_not_stay)
+{
+    NEEDS_SOFT();
+    struct filelock *lock = new_soft(scratch("lock"), 0);
+    put_marker(scratch("lock"), marker_record(own_pid()));
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 2), -ETIMEDOUT);
+    EVENTUALLY(instances() == 0);
+    filelock_free(lock);
 }
 END_TEST
 
@@ -519,7 +576,7 @@ static struct inside *inside;
 
 static void be_inside(struct filelock *lock)
 {
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+    if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("proc", "/proc", "proc", 0, NULL) != 0)
         _exit(77);
     for (;;) {
@@ -603,6 +660,9 @@ Suite *make_suite(void)
     tcase_add_loop_test(tcase, test_system, 0, COUNT(systems));
     tcase_add_loop_test(tcase, test_system_waits, 0, COUNT(systems));
     tcase_add_loop_test(tcase, test_system_storm, 0, COUNT(systems));
+    tcase = add_case(suite, "instances");
+    tcase_add_test(tcase, test_one_instance);
+    tcase_add_test(tcase, test_instance_does_not_stay);
     tcase = add_case(suite, "calls");
     tcase_add_loop_test(tcase, test_killed_at_each_call, 0, COUNT(situations));
     tcase_add_loop_test(tcase, test_error_at_each_call, 0, COUNT(situations));

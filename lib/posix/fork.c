@@ -118,6 +118,7 @@ static void in_child(void)
 {
     tell->child_forked();
     flk_wakeups_forked();
+    flk_watches_forked();
     flk_helpers_forked();
     opening = 0;
     (void) pthread_cond_init(&none_opening, NULL);

@@ -37,6 +37,7 @@ struct job {
 struct seat {
     bool taken;
     bool dismissed; /* the process ends, and joins the helper */
+    bool longer;    /* the helper is to wait for as long again */
     pthread_t helper;
     struct job *job; /* for the helper; NULL: none yet */
     pthread_cond_t called;
@@ -62,20 +63,29 @@ static struct seat *find_seat(bool taken)
     return NULL;
 }
 
+/* The wall clock is what every system can wait on; that it may jump matters little here. */
+static void idle_wait(struct seat *seat)
+{
+    struct timespec until;
+    int rc = 0;
+
+    (void) clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += IDLE_SECONDS;
+    while (rc == 0 && seat->job == NULL && !seat->dismissed)
+        rc = pthread_cond_timedwait(&seat->called, &mutex.native, &until);
+}
+
 /* Sits until there is a job, which is returned, or no more need to wait: NULL. */
 static struct job *sit(struct seat *seat)
 {
-    struct timespec until;
     struct job *job;
-    int rc = 0;
 
-    /* The wall clock is what every system can wait on; that it may jump matters little here. */
-    (void) clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += IDLE_SECONDS;
     seat->taken = true;
     seat->helper = pthread_self();
-    while (rc == 0 && seat->job == NULL && !seat->dismissed)
-        rc = pthread_cond_timedwait(&seat->called, &mutex.native, &until);
+    do {
+        seat->longer = false;
+        idle_wait(seat);
+    } while (seat->job == NULL && !seat->dismissed && seat->longer);
     job = seat->job;
     if (job == NULL && !seat->dismissed)
         (void) pthread_detach(seat->helper);
@@ -97,6 +107,8 @@ static struct job *next_job(void)
     else
         (void) pthread_detach(pthread_self());
     flk_mutex_unlock(&mutex);
+    if (job == NULL)
+        flk_watches_rest();
     return job;
 }
 
@@ -137,6 +149,8 @@ static void *help(void *arg)
 
     (void) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     (void) pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &before);
+    if (job == NULL)
+        job = next_job();
     while (job != NULL && do_job(job))
         job = next_job();
     return NULL;
@@ -187,7 +201,8 @@ static bool can_help(void)
     return can;
 }
 
-static bool start_thread(struct job *job)
+/* job: its first; NULL: it waits for one. */
+static bool start_thread(struct job *job, pthread_t *helper)
 {
     pthread_attr_t attributes;
     sigset_t all, before;
@@ -199,7 +214,7 @@ static bool start_thread(struct job *job)
     (void) sigfillset(&all);
     /* The program's handlers run in the program's threads. */
     (void) pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&job->helper, &attributes, help, job);
+    error = pthread_create(helper, &attributes, help, job);
     (void) pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void) pthread_attr_destroy(&attributes);
     return error == 0;
@@ -223,7 +238,20 @@ static bool call_idle(struct job *job)
 
 static bool start(struct job *job)
 {
-    return can_help() && (call_idle(job) || start_thread(job));
+    return can_help() && (call_idle(job) || start_thread(job, &job->helper));
+}
+
+bool flk_helper_stay(void)
+{
+    struct seat *seat;
+    pthread_t helper;
+
+    flk_mutex_lock(&mutex);
+    seat = find_seat(true);
+    if (seat != NULL)
+        seat->longer = true;
+    flk_mutex_unlock(&mutex);
+    return seat != NULL || (can_help() && start_thread(NULL, &helper));
 }
 
 /* Whether the job is done; then its result is there. */

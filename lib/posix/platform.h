@@ -132,6 +132,7 @@ char *flk_file_resolve(const char *path);
 
 /* Other hosts may lock or change files of this file system, and this one is not told. */
 bool flk_file_is_remote(int fd);
+bool flk_file_path_is_remote(const char *path);
 
 /* Some process is seen to have the file open for writing; an unseen one may. */
 bool flk_file_is_written(const struct identity *id);
@@ -217,6 +218,7 @@ void flk_wakeups_forked(void); /* in a child, with the guard taken */
 struct watch {
     struct wakeup wakeup; /* fd: the directory's events, the process; -1 */
     const char *name;     /* in the directory; of the path given */
+    int directory;        /* which of the events are its */
     int64_t pid;
 };
 
@@ -226,5 +228,9 @@ void flk_watch_close(struct watch *watch);
 
 /* As flk_wakeup_wait(); also returns 0 after at_most ns. */
 int flk_watch_wait(struct watch *watch, const struct limits *limits, int64_t at_most);
+
+/* Gives back what was kept for the next watch: nobody has watched for a while, or will. */
+void flk_watches_rest(void);
+void flk_watches_forked(void); /* in a child, with the guard taken */
 
 #endif

@@ -104,28 +104,6 @@ static void write_token(const uint8_t boot[16], const struct process_stat *stat,
     flk_record_decimal(number, token);
 }
 
-static void token_of(const struct process_stat *stat, char token[64])
-{
-    uint8_t boot[16];
-
-    (void) read_boot_id(boot);
-    write_token(boot, stat, token);
-}
-
-/* Proof that this is not the process of a token; who could not read the boot id wrote 0 for it. */
-static bool is_another(const struct process_stat *stat, const char *token)
-{
-    uint8_t boot[16];
-    char full[64], blind[64];
-
-    if (token[0] == '\0' || !read_boot_id(boot))
-        return false;
-    write_token(boot, stat, full);
-    memset(boot, 0, sizeof(boot));
-    write_token(boot, stat, blind);
-    return strcmp(token, full) != 0 && strcmp(token, blind) != 0;
-}
-
 /* ---- This process --------------------------------------------------------------------------- */
 
 /* The namespace that pids of this process are of; 0 where that cannot be told. */
@@ -154,6 +132,8 @@ static void write_host(unsigned long long namespace, char *host, size_t size)
 struct self {
     pid_t pid;
     unsigned long long namespace;
+    bool knows_boot; /* else boot is 0 */
+    uint8_t boot[16];
     char token[sizeof(((struct record *) NULL)->token)];
 };
 
@@ -170,8 +150,9 @@ static struct self know_self(void)
     if (self.pid == getpid())
         return self;
     self = (struct self) { .pid = getpid(), .namespace = pid_namespace() };
+    self.knows_boot = read_boot_id(self.boot);
     if (read_stat(self.pid, &stat))
-        token_of(&stat, self.token);
+        write_token(self.boot, &stat, self.token);
     flk_guard_lock();
     known = self;
     flk_guard_unlock();
@@ -202,13 +183,16 @@ void flk_process_self(struct record *record)
 bool flk_process_record(int64_t pid, struct record *record)
 {
     struct process_stat stat;
+    uint8_t boot[16];
     bool seen = read_stat(pid, &stat);
 
     *record = (struct record) { .pid = pid };
     write_host(pid_namespace(), record->host, sizeof(record->host));
-    if (seen)
-        token_of(&stat, record->token);
-    return seen;
+    if (!seen)
+        return false;
+    (void) read_boot_id(boot);
+    write_token(boot, &stat, record->token);
+    return true;
 }
 
 bool flk_process_local(const struct record *record)
@@ -217,6 +201,20 @@ bool flk_process_local(const struct record *record)
 
     write_host(know_self().namespace, host, sizeof(host));
     return strcmp(record->host, host) == 0;
+}
+
+/* Proof that this is not the process of a token; who could not read the boot id wrote 0 for it. */
+static bool is_another(const struct process_stat *stat, const char *token)
+{
+    static const uint8_t unknown[16];
+    struct self self = know_self();
+    char full[64], blind[64];
+
+    if (token[0] == '\0' || !self.knows_boot)
+        return false;
+    write_token(self.boot, stat, full);
+    write_token(unknown, stat, blind);
+    return strcmp(token, full) != 0 && strcmp(token, blind) != 0;
 }
 
 enum life flk_process_life(const struct record *record)

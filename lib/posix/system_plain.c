@@ -13,6 +13,12 @@ bool flk_file_is_remote(int fd)
     return true;
 }
 
+bool flk_file_path_is_remote(const char *path)
+{
+    (void) path;
+    return true;
+}
+
 bool flk_file_is_written(const struct identity *id)
 {
     (void) id;

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "helper.h"
 #include "platform.h"
 #include "posix/file.h"
 #include "posix/wakeup_fd.h"
@@ -21,25 +22,83 @@
 /* The directory itself going is an end as well: the next look says so. */
 #define EVENTS (IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
-/* Others who have the file system mounted tell this kernel nothing. */
-static bool is_remote(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
-    bool remote = fd < 0 || flk_file_is_remote(fd);
+/* ---- Instances ------------------------------------------------------------------------------ */
 
-    if (fd >= 0)
-        (void) close(fd);
-    return remote;
-}
+/*
+ * The kernel takes some 10 ms to close an instance that has just watched.  So it is kept for the next watch, which
+ * is quicker besides, until no watch has come for some seconds: a user may have few of them.
+ */
+static int spare = -1; /* under the guard; it watches nothing, and nothing is left in it to be read */
 
-/* With the guard held no fork comes between; these never block. */
+/* With the guard held no fork comes between; opening never blocks. */
 static int open_events(struct watch *watch)
 {
+    int *fd = &watch->wakeup.fd[0];
+
     flk_guard_lock();
-    watch->wakeup.fd[0] = flk_file_above_standard(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    *fd = spare >= 0 ? spare : flk_file_above_standard(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    spare = -1;
     flk_guard_unlock();
-    return watch->wakeup.fd[0];
+    return *fd;
 }
+
+/* A child that is forked at this moment has a copy, which keeps nothing alive, until it executes. */
+static void close_unguarded(int *fd)
+{
+    int taken;
+
+    flk_guard_lock();
+    taken = *fd;
+    *fd = -1;
+    flk_guard_unlock();
+    if (taken >= 0)
+        (void) close(taken);
+}
+
+static void drain(int fd)
+{
+    char bytes[1024];
+
+    while (read(fd, bytes, sizeof(bytes)) > 0)
+        ;
+}
+
+static void keep_spare(struct watch *watch)
+{
+    int *fd = &watch->wakeup.fd[0];
+
+    flk_guard_lock();
+    if (spare < 0) {
+        spare = *fd;
+        *fd = -1;
+    }
+    flk_guard_unlock();
+}
+
+static void close_events(struct watch *watch)
+{
+    if (watch->wakeup.fd[0] < 0)
+        return;
+    (void) inotify_rm_watch(watch->wakeup.fd[0], watch->directory);
+    drain(watch->wakeup.fd[0]);
+    if (flk_helper_stay())
+        keep_spare(watch);
+    close_unguarded(&watch->wakeup.fd[0]);
+}
+
+void flk_watches_rest(void)
+{
+    close_unguarded(&spare);
+}
+
+void flk_watches_forked(void)
+{
+    if (spare >= 0)
+        (void) close(spare);
+    spare = -1;
+}
+
+/* ---- Watching ------------------------------------------------------------------------------- */
 
 static void open_process(struct watch *watch, int64_t pid)
 {
@@ -52,14 +111,6 @@ static void open_process(struct watch *watch, int64_t pid)
     flk_guard_unlock();
 }
 
-static void close_events(struct watch *watch)
-{
-    flk_guard_lock();
-    (void) close(watch->wakeup.fd[0]);
-    watch->wakeup.fd[0] = -1;
-    flk_guard_unlock();
-}
-
 void flk_watch_open(struct watch *watch, const char *path)
 {
     char *folder = flk_file_parent(path);
@@ -67,26 +118,18 @@ void flk_watch_open(struct watch *watch, const char *path)
     flk_wakeup_open_napping(&watch->wakeup);
     watch->name = flk_file_name(path);
     watch->pid = 0;
-    if (folder != NULL && !is_remote(folder) && open_events(watch) >= 0 &&
-        inotify_add_watch(watch->wakeup.fd[0], folder, EVENTS) < 0)
-        close_events(watch);
+    /* Others who have a remote file system mounted tell this kernel nothing. */
+    if (folder != NULL && !flk_file_path_is_remote(folder) && open_events(watch) >= 0) {
+        watch->directory = inotify_add_watch(watch->wakeup.fd[0], folder, EVENTS);
+        if (watch->directory < 0)
+            close_events(watch);
+    }
     free(folder);
 }
 
-/*
- * The kernel takes its time, some 10 ms, to close what has watched: not with the guard held.  A
- * child that is forked at this moment has a copy, which keeps nothing alive, until it executes.
- */
 void flk_watch_close(struct watch *watch)
 {
-    int events;
-
-    flk_guard_lock();
-    events = watch->wakeup.fd[0];
-    watch->wakeup.fd[0] = -1;
-    flk_guard_unlock();
-    if (events >= 0)
-        (void) close(events);
+    close_events(watch);
     flk_wakeup_close(&watch->wakeup);
 }
 

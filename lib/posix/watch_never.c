@@ -31,3 +31,11 @@ int flk_watch_wait(struct watch *watch, const struct limits *limits, int64_t at_
 
     return flk_poll_within(&cancel, 1, limits, flk_after(nap < at_most ? nap : at_most));
 }
+
+void flk_watches_rest(void)
+{
+}
+
+void flk_watches_forked(void)
+{
+}

@@ -18,8 +18,8 @@ struct backend {
     /* Also FLK_CONTENDED: somebody else has it. */
     int (*try)(int fd, const struct range *range, enum filelock_mode mode);
 
-    /* Blocks in the kernel; the thread may be cancelled asynchronously in it. */
-    int (*wait)(int fd, const struct range *range, enum filelock_mode mode);
+    /* Also -ETIMEDOUT, -ECANCELED, -EINTR: a limit was reached, and the lock is not held. */
+    int (*wait)(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits);
 
     /* Of a descriptor that holds nothing: 0. */
     int (*unlock)(int fd, const struct range *range);

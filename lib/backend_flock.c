@@ -9,6 +9,7 @@
 
 #include "backend.h"
 #include "os_lock.h"
+#include "posix/blocking.h"
 
 static int apply(int fd, int operation)
 {
@@ -40,7 +41,7 @@ static int try_flock(int fd, const struct range *range, enum filelock_mode mode)
     return apply(fd, operation_of(mode) | LOCK_NB);
 }
 
-static int wait_flock(int fd, const struct range *range, enum filelock_mode mode)
+static int block_flock(int fd, const struct range *range, enum filelock_mode mode)
 {
     (void) range;
     return apply(fd, operation_of(mode));
@@ -50,6 +51,13 @@ static int unlock_flock(int fd, const struct range *range)
 {
     (void) range;
     return apply(fd, LOCK_UN);
+}
+
+static int wait_flock(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits)
+{
+    static const struct blocking_lock lock = { try_flock, block_flock, unlock_flock };
+
+    return flk_block_within(&lock, fd, range, mode, limits);
 }
 
 static const struct backend backend = {

@@ -12,6 +12,7 @@
 
 #include "backend.h"
 #include "os_lock.h"
+#include "posix/blocking.h"
 
 static int apply(int fd, int command, short type, const struct range *range)
 {
@@ -50,7 +51,7 @@ static int try_ofd(int fd, const struct range *range, enum filelock_mode mode)
     return apply(fd, F_OFD_SETLK, type_of(mode), range);
 }
 
-static int wait_ofd(int fd, const struct range *range, enum filelock_mode mode)
+static int block_ofd(int fd, const struct range *range, enum filelock_mode mode)
 {
     return apply(fd, F_OFD_SETLKW, type_of(mode), range);
 }
@@ -58,6 +59,13 @@ static int wait_ofd(int fd, const struct range *range, enum filelock_mode mode)
 static int unlock_ofd(int fd, const struct range *range)
 {
     return apply(fd, F_OFD_SETLK, F_UNLCK, range);
+}
+
+static int wait_ofd(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits)
+{
+    static const struct blocking_lock lock = { try_ofd, block_ofd, unlock_ofd };
+
+    return flk_block_within(&lock, fd, range, mode, limits);
 }
 
 static const struct backend backend = {

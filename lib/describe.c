@@ -56,7 +56,7 @@ static void add_request(struct sentence *sentence, const struct filelock *lock, 
     if (lock->target.path != NULL)
         add(sentence, "%s", lock->target.path);
     else
-        add(sentence, "descriptor %d", lock->target.fd);
+        add(sentence, "descriptor %d", lock->target.descriptor);
     if (request->what != ASKED_ACQUIRE)
         return;
     if (request->mode == FILELOCK_SHARED)

@@ -100,8 +100,9 @@ static struct filelock *allocate(const struct kind *kind, const char *path)
     return lock;
 }
 
-static int create(struct filelock **lock, const char *path, int fd, const struct filelock_options *o,
-                  const struct kind *kind)
+/* descriptor and file: the caller's, as he and as the platform number it; or -1. */
+static int create(struct filelock **lock, const char *path, int descriptor, int file,
+                  const struct filelock_options *o, const struct kind *kind)
 {
     struct filelock *made;
     int rc = flk_platform_start(&flk_registry_events);
@@ -112,7 +113,8 @@ static int create(struct filelock **lock, const char *path, int fd, const struct
     if (made == NULL)
         return -ENOMEM;
     made->target.kind = kind;
-    made->target.fd = fd;
+    made->target.descriptor = descriptor;
+    made->target.fd = file;
     made->target.flags = o->flags;
     made->target.file_mode = o->file_mode;
     made->target.range.start = o->range_start;
@@ -153,21 +155,22 @@ int filelock_new(struct filelock **lock, const char *path, const struct filelock
     if (lock == NULL || path == NULL || *path == '\0')
         return -EINVAL;
     rc = prepare(options, false, &o, &kind);
-    return rc != 0 ? rc : create(lock, path, -1, &o, kind);
+    return rc != 0 ? rc : create(lock, path, -1, -1, &o, kind);
 }
 
 int filelock_new_from_fd(struct filelock **lock, int fd, const struct filelock_options *options)
 {
     struct filelock_options o;
     const struct kind *kind;
-    int rc;
+    int rc, file;
 
     if (lock == NULL)
         return -EINVAL;
     rc = prepare(options, true, &o, &kind);
-    if (rc == 0)
-        rc = flk_file_valid(fd);
-    return rc != 0 ? rc : create(lock, NULL, fd, &o, kind);
+    if (rc != 0)
+        return rc;
+    file = flk_file_of_descriptor(fd);
+    return file < 0 ? file : create(lock, NULL, fd, file, &o, kind);
 }
 
 /* Waits for what may still be going on: a thread that held the lock may just be ending. */

@@ -27,7 +27,8 @@ struct range {
 struct target {
     const struct kind *kind;
     const char *path; /* NULL: the descriptor */
-    int fd;           /* the caller's descriptor, or -1 */
+    int descriptor;   /* the caller's, or -1 */
+    int fd;           /* what that is to the platform, or -1 */
     unsigned flags;
     unsigned file_mode;
     struct range range;
@@ -86,7 +87,7 @@ struct kind {
     /* What the state has locked.  Of a held lock, from any thread under the handle's mutex. */
     void (*locked)(const void *state, struct identity *id);
 
-    /* The descriptor that is locked, or -1.  As locked(). */
+    /* The open file that is locked, or -1.  As locked(). */
     int (*descriptor)(const void *state);
 
     /* As filelock_owner(); owner is zeroed but for its size.  From any thread. */

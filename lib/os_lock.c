@@ -12,11 +12,11 @@
 #include <errno.h>
 
 #include "backend.h"
-#include "helper.h"
 #include "os_lock.h"
 #include "owner.h"
 #include "process_id.h"
 #include "record.h"
+#include "retry.h"
 
 /* So many files in a row cannot have been replaced: the file system's identities are no good. */
 #define RESTARTS_MOST 1000
@@ -48,7 +48,7 @@ void flk_os_lock_init(const struct target *target, void *state)
 
 /* ---- The descriptor ------------------------------------------------------------------------ */
 
-static void forget(struct os_lock *os)
+void flk_os_lock_forget(struct os_lock *os)
 {
     flk_guard_lock();
     if (os->ours && os->fd >= 0)
@@ -78,7 +78,7 @@ static int have_descriptor(const struct target *target, struct os_lock *os, enum
 {
     if (os->fd >= 0 && (os->writable || !needs_write(target, mode)))
         return 0;
-    forget(os);
+    flk_os_lock_forget(os);
     for (;;) {
         unsigned epoch = flk_opening();
         struct os_lock opened = { .fd = -1, .ours = true };
@@ -97,8 +97,30 @@ static int have_descriptor(const struct target *target, struct os_lock *os, enum
     }
 }
 
-/* 1: the path names what is open here, 0: another file or none. */
-static int names_ours(const struct target *target, const struct os_lock *os)
+struct opening {
+    const struct target *target;
+    struct os_lock *os;
+    enum filelock_mode mode;
+};
+
+static int try_opening(void *arg)
+{
+    const struct opening *opening = arg;
+
+    return have_descriptor(opening->target, opening->os, opening->mode);
+}
+
+/* As have_descriptor(), within limits where somebody else is in the way. */
+static int have_descriptor_within(const struct target *target, struct os_lock *os, enum filelock_mode mode,
+                                  const struct limits *limits)
+{
+    struct opening opening = { target, os, mode };
+    int rc = have_descriptor(target, os, mode);
+
+    return rc == FLK_CONTENDED && limits != NULL ? flk_retry(try_opening, &opening, limits) : rc;
+}
+
+int flk_os_lock_names_ours(const struct target *target, const struct os_lock *os)
 {
     struct identity id;
     int rc;
@@ -113,62 +135,6 @@ static int names_ours(const struct target *target, const struct os_lock *os)
 
 /* ---- Locking ------------------------------------------------------------------------------- */
 
-struct blocking_call {
-    const struct backend *backend;
-    int fd;
-    const struct range *range;
-    enum filelock_mode mode;
-};
-
-static int block(void *arg)
-{
-    const struct blocking_call *call = arg;
-    int rc = call->backend->wait(call->fd, call->range, call->mode);
-
-    return rc == FLK_CONTENDED ? -EAGAIN : rc; /* which no kernel says that was asked to wait */
-}
-
-/* When the time is up: the lock may have been got, or have become free, at the last moment. */
-static int last_try(const struct target *target, int fd, enum filelock_mode mode)
-{
-    int rc = target->kind->backend->try(fd, &target->range, mode);
-
-    return rc == FLK_CONTENDED ? -ETIMEDOUT : rc;
-}
-
-/* For want of a helper: tries again and again. */
-static int retry(const struct target *target, int fd, enum filelock_mode mode, const struct limits *limits)
-{
-    struct wakeup wakeup;
-    int rc;
-
-    flk_wakeup_open_napping(&wakeup);
-    do
-        rc = target->kind->backend->try(fd, &target->range, mode);
-    while (rc == FLK_CONTENDED && (rc = flk_wakeup_wait(&wakeup, limits)) == 0);
-    flk_wakeup_close(&wakeup);
-    return rc == -ETIMEDOUT ? last_try(target, fd, mode) : rc;
-}
-
-static int lock_within(const struct target *target, int fd, enum filelock_mode mode, const struct limits *limits)
-{
-    const struct backend *backend = target->kind->backend;
-    struct blocking_call call = { backend, fd, &target->range, mode };
-    int rc;
-
-    if (flk_limits_none(limits))
-        return block(&call);
-    rc = flk_helper_call(block, &call, limits);
-    if (rc == FLK_NO_HELPER)
-        return retry(target, fd, mode, limits);
-    if (rc == -ETIMEDOUT)
-        return last_try(target, fd, mode);
-    /* A helper that was taken out of the kernel may have got the lock before. */
-    if (rc < 0)
-        (void) backend->unlock(fd, &target->range);
-    return rc;
-}
-
 /* An exclusive lock of a file open for reading only: the error is about the file, not about fd. */
 static int explain(const struct os_lock *os, enum filelock_mode mode, int rc)
 {
@@ -177,11 +143,12 @@ static int explain(const struct os_lock *os, enum filelock_mode mode, int rc)
 
 static int write_record(const struct os_lock *os)
 {
-    char text[RECORD_SIZE];
+    size_t lead = sizeof(OWNER_RECORD_LEAD) - 1;
+    char text[sizeof(OWNER_RECORD_LEAD) + RECORD_SIZE] = OWNER_RECORD_LEAD;
     struct record record;
 
     flk_process_self(&record);
-    return flk_file_write(os->fd, text, flk_record_format(&record, text));
+    return flk_file_write(os->fd, text, lead + flk_record_format(&record, text + lead));
 }
 
 /* What being held entails beside the lock itself. */
@@ -202,14 +169,16 @@ static int take(const struct target *target, struct os_lock *os, enum filelock_m
     const struct backend *backend = target->kind->backend;
 
     for (int restarts = 0; restarts < RESTARTS_MOST; restarts++) {
-        int named, rc = have_descriptor(target, os, mode);
+        int named, rc = have_descriptor_within(target, os, mode, limits);
 
+        if (rc == FLK_CONTENDED)
+            return rc;
         if (rc == 0)
-            rc = limits != NULL ? lock_within(target, os->fd, mode, limits)
+            rc = limits != NULL ? backend->wait(os->fd, &target->range, mode, limits)
                                 : backend->try(os->fd, &target->range, mode);
         if (rc < 0)
             return explain(os, mode, rc);
-        named = names_ours(target, os);
+        named = flk_os_lock_names_ours(target, os);
         if (named == 1 && rc == FLK_CONTENDED)
             return rc;
         if (named == 1 && (rc = on_locked(target, os, mode)) == 0)
@@ -218,7 +187,7 @@ static int take(const struct target *target, struct os_lock *os, enum filelock_m
             (void) backend->unlock(os->fd, &target->range);
         if (named != 0)
             return named < 0 ? named : rc;
-        forget(os);
+        flk_os_lock_forget(os);
     }
     return -ESTALE;
 }
@@ -235,76 +204,27 @@ int flk_os_lock_wait(const struct target *target, void *state, enum filelock_mod
 
 /* ---- Unlocking ----------------------------------------------------------------------------- */
 
-/* Others may hold other ranges of a file: it is theirs as well. */
-static const struct range whole = { 0, 0 };
-
-/*
- * Removes the file if nobody else holds any of it.  fd is locked, in whatever mode, or not; a shared lock
- * may be lost by the attempt, which only somebody about to unlock can afford.
- */
-static bool remove_if_sole(const struct target *target, const struct os_lock *os)
-{
-    return target->kind->backend->try(os->fd, &whole, FILELOCK_EXCLUSIVE) == 0 && names_ours(target, os) == 1 &&
-           flk_file_remove(target->path, follows(target)) == 0;
-}
-
-/*
- * What the last release entails, by whoever finds that nobody holds the lock any more: our copy of
- * the open file, which relatives share, could not tell.
- */
-static void clean_if_unheld(const struct target *target, const struct identity *id)
-{
-    unsigned wishes = FILE_EXISTING | (follows(target) ? FILE_FOLLOW : 0);
-    struct os_lock fresh;
-
-    flk_os_lock_init(target, &fresh);
-    if (flk_file_open(target->path, wishes, 0, &fresh.fd, &fresh.writable) != 0)
-        return;
-    if (flk_file_identity(fresh.fd, &fresh.id) == 0 && flk_file_same(&fresh.id, id) &&
-        target->kind->backend->try(fresh.fd, &whole, FILELOCK_EXCLUSIVE) == 0) {
-        if ((target->flags & FILELOCK_RECORD_OWNER) != 0)
-            (void) flk_file_write(fresh.fd, "", 0);
-        if ((target->flags & FILELOCK_UNLINK) != 0)
-            (void) remove_if_sole(target, &fresh);
-    }
-    (void) target->kind->backend->unlock(fresh.fd, &whole);
-    flk_file_close(fresh.fd);
-}
-
-static int release_shared(const struct target *target, struct os_lock *os)
-{
-    struct identity id = os->id;
-
-    forget(os);
-    if ((target->flags & (FILELOCK_UNLINK | FILELOCK_RECORD_OWNER)) != 0)
-        clean_if_unheld(target, &id);
-    return 0;
-}
-
 int flk_os_lock_release(const struct target *target, void *state, enum filelock_mode mode)
 {
     struct os_lock *os = state;
-    bool removed = false;
     int rc;
 
     if (os->shared)
-        return release_shared(target, os);
+        return flk_os_lock_release_shared(target, os);
     if (records(target, mode))
         (void) flk_file_write(os->fd, "", 0);
     if ((target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
         (void) flk_file_inherit(os->fd, false);
     if ((target->flags & FILELOCK_UNLINK) != 0)
-        removed = remove_if_sole(target, os);
-    rc = target->kind->backend->unlock(os->fd, (target->flags & FILELOCK_UNLINK) != 0 ? &whole : &target->range);
-    if (rc == 0 && removed)
-        forget(os);
+        return flk_os_lock_release_and_remove(target, os);
+    rc = target->kind->backend->unlock(os->fd, &target->range);
     return rc > 0 ? -EAGAIN : rc;
 }
 
 void flk_os_lock_close(const struct target *target, void *state)
 {
     (void) target;
-    forget(state);
+    flk_os_lock_forget(state);
 }
 
 /* ---- Fork ---------------------------------------------------------------------------------- */

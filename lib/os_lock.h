@@ -29,6 +29,20 @@ void flk_os_lock_locked(const void *state, struct identity *id);
 int flk_os_lock_descriptor(const void *state);
 int flk_os_lock_owner(const struct target *target, struct filelock_owner *owner);
 
+/* Closes what is open here; a lock on it ends. */
+void flk_os_lock_forget(struct os_lock *os);
+
+/* 1: the path names what is open here, 0: another file or none; -errno. */
+int flk_os_lock_names_ours(const struct target *target, const struct os_lock *os);
+
+/* ---- By the platform ------------------------------------------------------------------------- */
+
+/* Unlocks, and removes the file if that does nobody else harm.  As release. */
+int flk_os_lock_release_and_remove(const struct target *target, struct os_lock *os);
+
+/* Releases a lock that a forked relative may hold as well, and cleans up if none does any more. */
+int flk_os_lock_release_shared(const struct target *target, struct os_lock *os);
+
 /* The part of a row in the table of kinds that all of them have in common. */
 #define OS_LOCK_OPERATIONS                                                                         \
     .state_size = sizeof(struct os_lock), .init = flk_os_lock_init, .try = flk_os_lock_try,        \

@@ -51,7 +51,7 @@ int filelock_fd(const struct filelock *lock)
     if (lock == NULL)
         return -1;
     flk_mutex_lock(flk_mutex_of(lock));
-    fd = flk_is_mine(lock) ? lock->target.kind->descriptor(lock->state) : -1;
+    fd = flk_is_mine(lock) ? flk_file_descriptor(lock->target.kind->descriptor(lock->state)) : -1;
     flk_mutex_unlock(flk_mutex_of(lock));
     return fd;
 }

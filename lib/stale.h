@@ -40,11 +40,19 @@ struct suspicion {
 int flk_marker_look(const char *path, struct marker *marker);
 void flk_marker_leave(struct marker *marker);
 
+/* Looks at what is open once more: its owner may have written it anew.  As flk_marker_look(). */
+int flk_marker_look_inside(struct marker *marker);
+
 /*
  * Of an UNCLEAR marker: STALE after the grace, if it has looked the same since the suspicion began;
  * else UNCLEAR, and left is set to the ns until the next look is due.
  */
 int flk_marker_suspect(struct suspicion *suspicion, const struct marker *marker, int64_t *left);
+
+/* Whether that is what is said of a marker that is no longer there. */
+bool flk_marker_vanished(int rc);
+
+/* ---- Taking over, by the platform ---------------------------------------------------------- */
 
 /* A marker to be made. */
 struct draft {

@@ -262,9 +262,14 @@ void flk_file_close(int fd)
     (void) close(fd);
 }
 
-int flk_file_valid(int fd)
+int flk_file_of_descriptor(int fd)
 {
-    return fcntl(fd, F_GETFD) == -1 ? -errno : 0;
+    return fcntl(fd, F_GETFD) == -1 ? -errno : fd;
+}
+
+int flk_file_descriptor(int fd)
+{
+    return fd;
 }
 
 int flk_file_inherit(int fd, bool on_exec)

@@ -22,6 +22,7 @@
 
 #include "platform.h"
 #include "posix/file.h"
+#include "posix/marker.h"
 #include "posix/publish.h"
 #include "process_id.h"
 #include "sha256.h"

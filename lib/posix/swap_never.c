@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "platform.h"
+#include "posix/marker.h"
 
 int flk_marker_swap(const char *a, const char *b)
 {

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "platform.h"
+#include "posix/marker.h"
 
 int flk_marker_swap(const char *a, const char *b)
 {

@@ -11,9 +11,7 @@
 #include "posix/file.h"
 #include "posix/sleep.h"
 #include "posix/wakeup_fd.h"
-
-#define NAP_FIRST 1000000 /* ns */
-#define NAP_MOST 50000000
+#include "retry.h"
 
 static struct wakeup *first; /* under the guard */
 
@@ -56,7 +54,7 @@ void flk_wakeup_open_napping(struct wakeup *wakeup)
 {
     wakeup->way = WAKEUP_NAPS;
     wakeup->fd[0] = wakeup->fd[1] = -1;
-    wakeup->nap = NAP_FIRST;
+    wakeup->nap = FLK_NAP_FIRST;
     add(wakeup);
 }
 
@@ -125,15 +123,6 @@ void flk_wake(const struct waker *waker)
 bool flk_waitable_valid(filelock_waitable waitable)
 {
     return waitable == FILELOCK_NO_WAITABLE || waitable >= 0;
-}
-
-/* Half of the nap to all of it: waiters that began together do not come back together. */
-int64_t flk_next_nap(struct wakeup *wakeup)
-{
-    int64_t nap = wakeup->nap, half = nap / 2;
-
-    wakeup->nap = nap < NAP_MOST / 2 ? nap * 2 : NAP_MOST;
-    return half + (flk_now() ^ (int64_t) ((uintptr_t) wakeup >> 4)) % half;
 }
 
 /* What poll(2) found; 0: nothing. */

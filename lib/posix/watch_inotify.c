@@ -18,6 +18,7 @@
 #include "platform.h"
 #include "posix/file.h"
 #include "posix/wakeup_fd.h"
+#include "retry.h"
 
 /* The directory itself going is an end as well: the next look says so. */
 #define EVENTS (IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)

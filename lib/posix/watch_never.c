@@ -6,6 +6,7 @@
 
 #include "platform.h"
 #include "posix/wakeup_fd.h"
+#include "retry.h"
 
 void flk_watch_open(struct watch *watch, const char *path)
 {

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the rest of the library asks of the platform, in POSIX terms.  Another platform is another
- * folder with a header of this name, the same types and functions, and sources of its own.
+ * What the rest of the library asks of the platform.  A platform is a folder with sources of these
+ * functions and a platform_types.h of its own; configure chooses which.
  */
 #ifndef FLK_PLATFORM_H
 #define FLK_PLATFORM_H
 
-#include <pthread.h>
-#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "deadline.h"
+#include "platform_types.h"
 
 /* ---- Time ---------------------------------------------------------------------------------- */
 
@@ -22,17 +21,11 @@ int64_t flk_now(void);
 
 /* ---- Threads ------------------------------------------------------------------------------- */
 
-struct mutex {
-    pthread_mutex_t native;
-};
-#define MUTEX_INIT { PTHREAD_MUTEX_INITIALIZER }
-
+/* struct mutex, which MUTEX_INIT initializes as well. */
 void flk_mutex_init(struct mutex *mutex);
 void flk_mutex_destroy(struct mutex *mutex);
 void flk_mutex_lock(struct mutex *mutex);
 void flk_mutex_unlock(struct mutex *mutex);
-
-typedef pthread_t thread_id;
 
 thread_id flk_thread_self(void);
 bool flk_thread_equal(thread_id a, thread_id b);
@@ -77,10 +70,17 @@ bool flk_opened(unsigned epoch);
 
 /* ---- Files --------------------------------------------------------------------------------- */
 
-struct identity {
-    dev_t device;
-    ino_t inode;
-};
+/*
+ * An open file is a number of 0 or more; -1 is none.  What the platform's own number for it is, and
+ * whether that is a descriptor of the C library's, is known to the platform only.  struct identity
+ * tells one file from another.
+ */
+
+/* What the caller's descriptor is to the functions below, or -EBADF: it is none. */
+int flk_file_of_descriptor(int fd);
+
+/* The descriptor by which a program may use an open file of ours, or -1: there is none. */
+int flk_file_descriptor(int fd);
 
 enum file_wish {
     FILE_FOLLOW = 1,       /* the last component may be a symbolic link */
@@ -89,7 +89,10 @@ enum file_wish {
     FILE_EXISTING = 8      /* not to be created */
 };
 
-/* Opens the lock file, created if need be; 0 or -errno.  mode: as options.file_mode. */
+/*
+ * Opens the lock file, created if need be; 0, -errno, or FLK_CONTENDED: what somebody else does to the
+ * file keeps it from being opened, for the moment.  mode: as options.file_mode.
+ */
 int flk_file_open(const char *path, unsigned wishes, unsigned mode, int *fd, bool *writable);
 
 /* Opens what a descriptor refers to once more, as an open file of its own; 0 or -errno. */
@@ -108,7 +111,6 @@ int flk_file_path_identity(const char *path, bool follow, struct identity *id);
 bool flk_file_same(const struct identity *a, const struct identity *b);
 /* Removes the file that the path names: of a link that is followed, the file it leads to. */
 int flk_file_remove(const char *path, bool follow);
-int flk_file_valid(int fd);
 int flk_file_inherit(int fd, bool on_exec);
 
 /* The whole contents, at most size bytes: how many, or -errno; -EINVAL if not a regular file. */
@@ -148,38 +150,13 @@ int flk_marker_publish(const char *path, unsigned mode, bool make_parents, const
 /* Locks an open marker without waiting: 0, -EWOULDBLOCK, or -ENOTSUP where that cannot be done. */
 int flk_marker_lock(int fd);
 
-/*
- * Another name beside the path; to be freed.  shared: the one that all breakers of it use, so that
- * whoever makes it is the only one; else one of this process's own.
- */
-char *flk_marker_aside(const char *path, bool shared);
-
-/* Swaps what two names stand for, in one step: 0, -ENOTSUP, -ENOENT, -errno. */
-int flk_marker_swap(const char *a, const char *b);
-
-/* Moves a marker aside, for want of swapping: 0, -ENOENT, -errno. */
-int flk_marker_displace(const char *path, const char *aside);
-
-/* Moves it back if the path is free; either way, nothing is left aside. */
-void flk_marker_replace(const char *aside, const char *path);
-
-/* Removes what processes of this host that are dead have left beside the path. */
-void flk_marker_sweep(const char *path);
-
 /* ---- Wake-ups ------------------------------------------------------------------------------ */
 
 /*
- * One thread waits, within limits, for another to signal.  By a semaphore, or by a descriptor where
- * something else has to be polled as well.  A wake-up that could not be had (no descriptor is free)
- * naps instead: its wait returns 0 after a jittered 1 to 50 ms, and whoever waits looks for himself.
+ * A struct wakeup: one thread waits, within limits, for another to signal.  A wake-up that could not
+ * be had (no descriptor is free) naps instead: its wait returns 0 after a jittered 1 to 50 ms, and
+ * whoever waits looks for himself.
  */
-struct wakeup {
-    struct wakeup *next, *previous; /* all that are open: a forked child closes its copies */
-    enum { WAKEUP_NAPS, WAKEUP_POLLS, WAKEUP_SLEEPS } way;
-    int fd[2];   /* POLLS: what is polled, what is written; else -1 */
-    int64_t nap; /* NAPS: ns; grows */
-    sem_t semaphore; /* SLEEPS */
-};
 
 /* In the way that the limits ask for: 0, or -errno: it can be used, and naps. */
 int flk_wakeup_open(struct wakeup *wakeup, const struct limits *limits);
@@ -187,18 +164,11 @@ void flk_wakeup_open_napping(struct wakeup *wakeup);
 void flk_wakeup_close(struct wakeup *wakeup);
 
 /*
- * What it takes to signal.  Who is woken may end the wake-up at once, so it is read from there while
- * the wake-up is sure to be there, under whatever mutex makes it so.
+ * What it takes to signal: a struct waker.  Who is woken may end the wake-up at once, so it is read
+ * from there while the wake-up is sure to be there, under whatever mutex makes it so.
  */
-struct waker {
-    sem_t *semaphore; /* NULL: the descriptors, if any */
-    int fd[2];
-};
-
 struct waker flk_wakeup_waker(struct wakeup *wakeup);
 void flk_wake(const struct waker *waker);
-
-int64_t flk_next_nap(struct wakeup *wakeup);
 
 /* Whether it may be one: a waitable is not looked at before a wait. */
 bool flk_waitable_valid(filelock_waitable waitable);
@@ -212,16 +182,9 @@ void flk_wakeup_wait_only(struct wakeup *wakeup);
 void flk_wakeups_forked(void); /* in a child, with the guard taken */
 
 /*
- * A watch waits for a path to be removed or a process to end, whichever is first.  One that cannot
- * be had naps, as a wake-up does.
+ * A struct watch waits for a path to be removed or a process to end, whichever is first.  One that
+ * cannot be had naps, as a wake-up does.
  */
-struct watch {
-    struct wakeup wakeup; /* fd: the directory's events, the process; -1 */
-    const char *name;     /* in the directory; of the path given */
-    int directory;        /* which of the events are its */
-    int64_t pid;
-};
-
 void flk_watch_open(struct watch *watch, const char *path);
 bool flk_watch_process(struct watch *watch, int64_t pid); /* 0: none; true: it is another than before */
 void flk_watch_close(struct watch *watch);

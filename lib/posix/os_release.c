@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Releases that are more than an unlock: of a lock whose file goes with it, and of one that relatives by fork hold
+ * as well.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "backend.h"
+#include "os_lock.h"
+
+static bool follows(const struct target *target)
+{
+    return (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0;
+}
+
+/* Others may hold other ranges of a file: it is theirs as well. */
+static const struct range whole = { 0, 0 };
+
+/*
+ * Removes the file if nobody else holds any of it.  fd is locked, in whatever mode, or not; a shared lock
+ * may be lost by the attempt, which only somebody about to unlock can afford.
+ */
+static bool remove_if_sole(const struct target *target, const struct os_lock *os)
+{
+    return target->kind->backend->try(os->fd, &whole, FILELOCK_EXCLUSIVE) == 0 &&
+           flk_os_lock_names_ours(target, os) == 1 && flk_file_remove(target->path, follows(target)) == 0;
+}
+
+/*
+ * What the last release entails, by whoever finds that nobody holds the lock any more: our copy of
+ * the open file, which relatives share, could not tell.
+ */
+static void clean_if_unheld(const struct target *target, const struct identity *id)
+{
+    unsigned wishes = FILE_EXISTING | (follows(target) ? FILE_FOLLOW : 0);
+    struct os_lock fresh;
+
+    flk_os_lock_init(target, &fresh);
+    if (flk_file_open(target->path, wishes, 0, &fresh.fd, &fresh.writable) != 0)
+        return;
+    if (flk_file_identity(fresh.fd, &fresh.id) == 0 && flk_file_same(&fresh.id, id) &&
+        target->kind->backend->try(fresh.fd, &whole, FILELOCK_EXCLUSIVE) == 0) {
+        if ((target->flags & FILELOCK_RECORD_OWNER) != 0)
+            (void) flk_file_write(fresh.fd, "", 0);
+        if ((target->flags & FILELOCK_UNLINK) != 0)
+            (void) remove_if_sole(target, &fresh);
+    }
+    (void) target->kind->backend->unlock(fresh.fd, &whole);
+    flk_file_close(fresh.fd);
+}
+
+int flk_os_lock_release_shared(const struct target *target, struct os_lock *os)
+{
+    struct identity id = os->id;
+
+    flk_os_lock_forget(os);
+    if ((target->flags & (FILELOCK_UNLINK | FILELOCK_RECORD_OWNER)) != 0)
+        clean_if_unheld(target, &id);
+    return 0;
+}
+
+int flk_os_lock_release_and_remove(const struct target *target, struct os_lock *os)
+{
+    bool removed = remove_if_sole(target, os);
+    int rc = target->kind->backend->unlock(os->fd, &whole);
+
+    if (rc == 0 && removed)
+        flk_os_lock_forget(os);
+    return rc > 0 ? -EAGAIN : rc;
+}

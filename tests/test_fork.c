@@ -207,6 +207,7 @@ START_TEST(test_thread_holds)
         expect_free_soon(kind, scratch("lock"));
         PEER_SAYS(child, "0", "acquire a exclusive 0");
         peer_kill(child);
+        expect_free_soon(kind, scratch("lock"));
     }
 }
 END_TEST

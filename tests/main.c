@@ -99,7 +99,8 @@ static int run_suite(void)
 
 int main(int argc, char **argv)
 {
-    snprintf(peer_program, REPLY_SIZE, "%s", argv[0]);
+    platform_begin();
+    own_program(argv[0], peer_program, REPLY_SIZE);
     if (argc == 2 && !strcmp(argv[1], "--peer"))
         return peer_main();
     if (argc == 2 && !strcmp(argv[1], "--peer-again"))
@@ -108,7 +109,7 @@ int main(int argc, char **argv)
         printf("%d\n", descriptors_on(argv[2]));
         return 0;
     }
-    if (is_left_out(argv[0]))
+    if (is_left_out(peer_program))
         return 77;
     if (!getenv("CK_DEFAULT_TIMEOUT"))
         set_variable("CK_DEFAULT_TIMEOUT", "120");

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * markers.c - markers built by hand, as others would write them.
+ * markers.c - markers built by hand, as others would write them, and who waits for them.
  *
  * Nothing here is taken from the library: what it writes and how it judges is compared with this.
  */
 #include "markers.h"
 
-#include <dirent.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define INITIAL_PID_NAMESPACE 0xEFFFFFFCul
 
 const struct kind *soft_kind(void)
 {
@@ -34,93 +30,18 @@ int under_valgrind(void)
 
 /* ---- Who ------------------------------------------------------------------------------------- */
 
-static void escape(const char *name, char *host)
+void marker_escape(const char *name, char *host)
 {
+    if (!*name)
+        strcpy(host, "?");
     for (; *name; name++) {
         unsigned char byte = (unsigned char)*name;
         if (byte > 0x20 && byte < 0x7f && byte != '?')
             host += sprintf(host, "%c", byte);
         else
             host += sprintf(host, "?%02x", byte);
+        *host = '\0';
     }
-    *host = '\0';
-}
-
-const char *marker_host(void)
-{
-    static char host[1024];
-    char name[256] = "";
-    struct stat status;
-    ck_assert_int_eq(gethostname(name, sizeof name - 1), 0);
-    escape(name, host);
-    if (!*host)
-        strcpy(host, "?");
-    if (stat("/proc/self/ns/pid", &status) == 0 && status.st_ino != INITIAL_PID_NAMESPACE)
-        sprintf(host + strlen(host), "?pidns-%llx", (unsigned long long)status.st_ino);
-    return host;
-}
-
-/* number * factor + addend, of decimal digits. */
-static void multiply_add(char *digits, unsigned factor, unsigned addend)
-{
-    size_t length = strlen(digits);
-    unsigned carry = addend;
-    for (size_t i = length; i-- > 0;) {
-        carry += (unsigned)(digits[i] - '0') * factor;
-        digits[i] = (char)('0' + carry % 10);
-        carry /= 10;
-    }
-    for (; carry; carry /= 10) {
-        memmove(digits + 1, digits, strlen(digits) + 1);
-        digits[0] = (char)('0' + carry % 10);
-    }
-}
-
-static void append_hexadecimal(char *digits, const char *text)
-{
-    for (; *text && *text != '\n'; text++)
-        if (*text != '-')
-            multiply_add(digits, 16, (unsigned)(*text <= '9' ? *text - '0' : *text - 'a' + 10));
-}
-
-/* Field 22 of /proc/PID/stat; the second one may have blanks and parentheses in it. */
-static int start_time(int64_t pid, uint64_t *start)
-{
-    char path[64], text[1024], *field;
-    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
-    if (read_file(path, text, sizeof text) <= 0 || !(field = strrchr(text, ')')))
-        return -1;
-    field += 2;
-    for (int i = 3; i < 22; i++)
-        field = strchr(field, ' ') + 1;
-    *start = strtoull(field, NULL, 10);
-    return 0;
-}
-
-const char *marker_token(int64_t pid)
-{
-    static char digits[128];
-    char text[64], hexadecimal[32];
-    uint64_t start;
-    strcpy(digits, "");
-    if (start_time(pid, &start) != 0)
-        return digits;
-    strcpy(digits, "0");
-    if (read_file("/proc/sys/kernel/random/boot_id", text, sizeof text) > 0)
-        append_hexadecimal(digits, text);
-    snprintf(hexadecimal, sizeof hexadecimal, "%016" PRIx64, start);
-    append_hexadecimal(digits, hexadecimal);
-    return digits;
-}
-
-int64_t dead_pid(void)
-{
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(0);
-    ck_assert_int_gt(pid, 0);
-    ck_assert_int_eq(process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS), 0);
-    return pid;
 }
 
 /* ---- Markers --------------------------------------------------------------------------------- */
@@ -144,20 +65,22 @@ void put_marker(const char *path, const char *text)
     put_marker_bytes(path, text, strlen(text));
 }
 
+static char found[256];
+
+static void look_beside(const char *entry, void *arg)
+{
+    const char *name = arg;
+    if (!strncmp(entry, name, strlen(name)) && strcmp(entry, name) != 0)
+        snprintf(found, sizeof found, "%.255s", entry);
+}
+
 const char *file_beside(const char *path)
 {
-    static char found[256];
     char folder[2048];
     const char *name = strrchr(path, '/') + 1;
-    const struct dirent *entry;
     snprintf(folder, sizeof folder, "%.*s", (int)(name - path), path);
-    DIR *directory = opendir(folder);
-    ck_assert_ptr_nonnull(directory);
     found[0] = '\0';
-    while ((entry = readdir(directory)) != NULL)
-        if (!strncmp(entry->d_name, name, strlen(name)) && strcmp(entry->d_name, name) != 0)
-            snprintf(found, sizeof found, "%.255s", entry->d_name);
-    closedir(directory);
+    ck_assert_int_eq(each_entry(folder, look_beside, (void *)(uintptr_t)name), 0);
     return *found ? found : NULL;
 }
 
@@ -171,6 +94,81 @@ void expect_nothing_at(const char *path)
 {
     ck_assert_msg(!path_exists(path), "left behind: %s", path);
     expect_nothing_beside(path);
+}
+
+void fill_marker(const char *format, char *text)
+{
+    char own[32], dead[32], system[32], token[128];
+    snprintf(own, sizeof own, "%lld", (long long)own_pid());
+    snprintf(dead, sizeof dead, "%lld", (long long)dead_pid());
+    snprintf(system, sizeof system, "%lld", (long long)system_pid());
+    snprintf(token, sizeof token, "%s", marker_token(own_pid()));
+    const char *values[] = {own, dead, marker_host(), token, marker_token(other_pid()), system};
+    char *end = text;
+    for (; *format; format++) {
+        if (*format == '%' && format[1] >= '1' && format[1] <= '6') {
+            end += sprintf(end, "%s", values[*++format - '1']);
+        } else {
+            *end++ = *format;
+        }
+    }
+    *end = '\0';
+}
+
+void waiter_on(struct waiter *waiter, const char *name, unsigned flags, int64_t timeout_ms)
+{
+    snprintf(waiter->path, sizeof waiter->path, "%s.%s", scratch("lock"), name);
+    caller_start(&waiter->caller);
+    waiter->lock = new_soft(waiter->path, flags);
+    begin_acquire(&waiter->caller, waiter->lock, FILELOCK_EXCLUSIVE, timeout_ms);
+}
+
+int waiter_end(struct waiter *waiter)
+{
+    int result = end_call(&waiter->caller);
+    caller_end(&waiter->caller);
+    filelock_free(waiter->lock);
+    return result;
+}
+
+const char *patient_path(const char *name)
+{
+    static char path[2048];
+    snprintf(path, sizeof path, "%s.%s", scratch("lock"), name);
+    return path;
+}
+
+void put_patient(const char *name, const char *format)
+{
+    char text[MARKER_SIZE];
+    fill_marker(format, text);
+    put_marker(patient_path(name), text);
+}
+
+void begin_patient(struct waiter *waiter, const struct patient *patient)
+{
+    if (patient->text)
+        put_patient(patient->name, patient->text);
+    waiter_on(waiter, patient->name, patient->flags, patient->expires_ms ? PATIENCE_MS : 3500);
+}
+
+void end_patient(struct waiter *waiter, const struct patient *patient)
+{
+    int result = end_call(&waiter->caller);
+    long long took = waiter->caller.took_ns / 1000000, least = patient->expires_ms;
+    if (patient->expires_ms) {
+        ck_assert_msg(result == 0, "%s: %s", patient->name, result_name(result));
+        ck_assert_msg(took >= least, "%s after %lld ms already", patient->name, took);
+        ck_assert_msg(took < least + GRACE_MS + LATENESS_MS, "%s after %lld ms only", patient->name, took);
+    } else {
+        ck_assert_msg(result == -ETIMEDOUT, "%s: %s", patient->name, result_name(result));
+        ck_assert_msg(path_exists(waiter->path), "%s was taken", patient->name);
+    }
+    waiter_end(waiter);
+    if (patient->expires_ms)
+        expect_nothing_at(waiter->path);
+    else
+        expect_nothing_beside(waiter->path);
 }
 
 int try_soft(const char *path, int64_t timeout_ms)

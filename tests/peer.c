@@ -287,6 +287,28 @@ static void do_switches(char *words, char *reply)
     peer_reply(reply, "%lld", (long long)voluntary_switches());
 }
 
+static void do_descriptors(char *words, char *reply)
+{
+    peer_reply(reply, "%d", descriptors_on(peer_word(&words)));
+}
+
+static void do_spawned(char *words, char *reply)
+{
+    const char *argv[] = {peer_program, "--descriptors", peer_word(&words), NULL};
+    struct process child;
+    char text[32] = "";
+    if (process_start(&child, argv) != 0) {
+        peer_reply(reply, "cannot start %s", peer_program);
+        return;
+    }
+    long length = read_some(child.from, text, sizeof text - 1);
+    text[length > 0 ? length : 0] = '\0';
+    process_wait(&child, 60000);
+    close_fd(child.to);
+    close_fd(child.from);
+    peer_reply(reply, "%d", atoi(text));
+}
+
 static void do_exit(char *words, char *reply)
 {
     (void)reply;
@@ -314,6 +336,8 @@ static const struct peer_verb verbs[] = {
     {"leave", peer_leave},
     {"ping", do_ping},
     {"switches", do_switches},
+    {"descriptors", do_descriptors},
+    {"spawned", do_spawned},
     {"exit", do_exit},
     {NULL, NULL},
 };

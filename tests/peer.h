@@ -10,6 +10,8 @@
  *   held, depth, check, kind HANDLE              owner HANDLE: RESULT PID ALIVE LOCAL COMMAND
  *   describe HANDLE RESULT                       on WORKER COMMAND...: in another thread;
  *   work ... (see peer_work.c)                   answer WORKER: what it answered
+ *   descriptors PATH: how many are open on that file
+ *   spawned PATH: the same of a program that this one starts
  *   enter, leave WITNESS SLOT writing|reading    ping, switches, exit STATUS
  */
 #ifndef PEER_H

@@ -8,8 +8,6 @@
  *   storm A B N WHAT     forks N times while two threads acquire and release A and B, for ever; the
  *                        answer is how many children found themselves without lock (and, if WHAT is
  *                        "descriptors", without descriptors), and a letter for what another one found
- *   descriptors PATH     how many are open on that file
- *   spawned PATH         the same of a program that is executed
  *   reap PID             waits for a child; the answer is its exit status, or 128 and the signal
  */
 #include "peer.h"
@@ -55,28 +53,6 @@ static void do_exec(char *words, char *reply)
     (void)words;
     execl(peer_program, peer_program, "--peer-again", (char *)NULL);
     peer_reply(reply, "%s", result_name(-errno));
-}
-
-static void do_descriptors(char *words, char *reply)
-{
-    peer_reply(reply, "%d", descriptors_on(peer_word(&words)));
-}
-
-static void do_spawned(char *words, char *reply)
-{
-    const char *argv[] = {peer_program, "--descriptors", peer_word(&words), NULL};
-    struct process child;
-    char text[32] = "";
-    if (process_start(&child, argv) != 0) {
-        peer_reply(reply, "cannot start %s", peer_program);
-        return;
-    }
-    long length = read_some(child.from, text, sizeof text - 1);
-    text[length > 0 ? length : 0] = '\0';
-    process_wait(&child, 60000);
-    close(child.to);
-    close(child.from);
-    peer_reply(reply, "%d", atoi(text));
 }
 
 static void do_reap(char *words, char *reply)
@@ -163,8 +139,6 @@ static void do_storm(char *words, char *reply)
 const struct peer_verb peer_platform_verbs[] = {
     {"fork", do_fork},
     {"exec", do_exec},
-    {"descriptors", do_descriptors},
-    {"spawned", do_spawned},
     {"reap", do_reap},
     {"storm", do_storm},
     {NULL, NULL},

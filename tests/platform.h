@@ -6,8 +6,15 @@
 #define PLATFORM_H
 
 #include <filelock.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Before anything else that the program does: lines end with a newline and nothing more. */
+void platform_begin(void);
+
+/* The path that this program can be run by, with slashes and without a suffix, from its argv[0]. */
+void own_program(const char *named, char *path, size_t size);
 
 /* Monotonic. */
 int64_t now_ns(void);
@@ -15,13 +22,28 @@ int64_t now_ns(void);
 /* For the intervals of bounded polling only, never to hope that something has happened. */
 void nap_ms(int ms);
 
+/* A condition whose waits end by now_ns(): 0, or ETIMEDOUT. */
+void condition_init(pthread_cond_t *condition);
+int condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t end_ns);
+
 /* ---- Files ---------------------------------------------------------------------------------- */
 
 /* A new directory below `parent` (NULL: the system's temporary directory); -1 if it cannot be. */
 int make_scratch(const char *parent, char *path, size_t size);
 void remove_tree(const char *path);
 int make_directory(const char *path);
+int change_directory(const char *path);
+
+/* A directory that is always there and is nobody's own. */
+const char *root_directory(void);
+
+/* Calls back with the name of each entry but itself and its parent; 0, or -1 if it cannot be read. */
+int each_entry(const char *path, void (*callback)(const char *name, void *arg), void *arg);
 int remove_file(const char *path);
+int remove_directory(const char *path);
+
+/* Makes it modified now. */
+int touch_file(const char *path);
 int rename_over(const char *from, const char *to);
 int path_exists(const char *path);
 
@@ -85,7 +107,7 @@ int queued_on(const char *path);
 /* Of this process; -1 where it cannot be seen. */
 int thread_count(void);
 
-/* How often this process has given up the processor so far. */
+/* How often this process has given up the processor so far; only where task_asleep() can tell. */
 int64_t voluntary_switches(void);
 int64_t processor_ns(void);
 

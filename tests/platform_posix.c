@@ -25,6 +25,15 @@
 
 extern char **environ;
 
+void platform_begin(void)
+{
+}
+
+void own_program(const char *named, char *path, size_t size)
+{
+    snprintf(path, size, "%s", named);
+}
+
 int64_t now_ns(void)
 {
     struct timespec now;
@@ -36,6 +45,21 @@ void nap_ms(int ms)
 {
     struct timespec nap = {ms / 1000, (long)(ms % 1000) * 1000000};
     nanosleep(&nap, NULL);
+}
+
+void condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+int condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t end_ns)
+{
+    struct timespec when = {(time_t)(end_ns / 1000000000), (long)(end_ns % 1000000000)};
+    return pthread_cond_timedwait(condition, mutex, &when);
 }
 
 /* ---- Files ---------------------------------------------------------------------------------- */
@@ -50,16 +74,24 @@ int make_scratch(const char *parent, char *path, size_t size)
     return mkdtemp(path) ? 0 : -1;
 }
 
-static void remove_entries(const char *path, DIR *directory)
+int each_entry(const char *path, void (*callback)(const char *name, void *arg), void *arg)
 {
     const struct dirent *entry;
+    DIR *directory = opendir(path);
+    if (!directory)
+        return -1;
+    while ((entry = readdir(directory)) != NULL)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            callback(entry->d_name, arg);
+    closedir(directory);
+    return 0;
+}
+
+static void remove_entry(const char *name, void *path)
+{
     char inner[4096];
-    while ((entry = readdir(directory)) != NULL) {
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-            continue;
-        if ((size_t)snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name) < sizeof inner)
-            remove_tree(inner);
-    }
+    if ((size_t)snprintf(inner, sizeof inner, "%s/%s", (const char *)path, name) < sizeof inner)
+        remove_tree(inner);
 }
 
 void remove_tree(const char *path)
@@ -69,11 +101,7 @@ void remove_tree(const char *path)
         return;
     if (S_ISDIR(status.st_mode)) {
         chmod(path, 0700);
-        DIR *directory = opendir(path);
-        if (directory) {
-            remove_entries(path, directory);
-            closedir(directory);
-        }
+        each_entry(path, remove_entry, (void *)(uintptr_t)path);
     }
     remove(path);
 }
@@ -83,9 +111,29 @@ int make_directory(const char *path)
     return mkdir(path, 0777);
 }
 
+int change_directory(const char *path)
+{
+    return chdir(path);
+}
+
+const char *root_directory(void)
+{
+    return "/";
+}
+
 int remove_file(const char *path)
 {
     return unlink(path);
+}
+
+int remove_directory(const char *path)
+{
+    return rmdir(path);
+}
+
+int touch_file(const char *path)
+{
+    return utimensat(AT_FDCWD, path, NULL, 0);
 }
 
 int rename_over(const char *from, const char *to)

@@ -21,13 +21,6 @@ void make_file(const char *path, unsigned mode, const char *text)
     ck_assert_int_eq(chmod(path, (mode_t)mode), 0);
 }
 
-void expect_contents(const char *path, const char *text)
-{
-    char found[1024];
-    ck_assert_msg(read_file(path, found, sizeof found) >= 0, "cannot read %s", path);
-    ck_assert_str_eq(found, text);
-}
-
 void open_scratch(void)
 {
     char path[2048];

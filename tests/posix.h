@@ -20,9 +20,6 @@ unsigned mode_of(const char *path);
 /* Makes a file with exactly these bits and contents. */
 void make_file(const char *path, unsigned mode, const char *text);
 
-/* That the file has these contents. */
-void expect_contents(const char *path, const char *text);
-
 /* Lets everybody into the scratch directory of the test. */
 void open_scratch(void);
 

@@ -8,6 +8,7 @@
 #include "storm.h"
 
 #include "markers.h"
+#include "posix.h"
 
 #include <signal.h>
 #include <stdio.h>

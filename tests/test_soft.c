@@ -8,9 +8,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-
-#define GRACE_MS 2000
 
 static int64_t ms_since(int64_t start)
 {
@@ -76,28 +73,6 @@ END_TEST
 
 /* ---- Whose is it? ------------------------------------------------------------------------------ */
 
-/* Puts in for %1, %2: the own and a dead pid; %3: the host; %4, %5: the own token, and another process's. */
-static void fill(const char *format, char *text)
-{
-    char own[32], dead[32], token[128];
-    snprintf(own, sizeof own, "%lld", (long long)own_pid());
-    snprintf(dead, sizeof dead, "%lld", (long long)dead_pid());
-    snprintf(token, sizeof token, "%s", marker_token(own_pid()));
-    const char *values[] = {own, dead, marker_host(), token, marker_token(getppid())};
-    char *end = text;
-    for (; *format; format++) {
-        if (*format == '%' && format[1] >= '1' && format[1] <= '5') {
-            end += sprintf(end, "%s", values[*++format - '1']);
-        } else {
-            *end++ = *format;
-        }
-    }
-    *end = '\0';
-}
-
-#define LEASE(pid, start, mode, duration)                                                          \
-    "filelock/2\npid=" pid "\nhost=%3\nmode=" mode "\ntoken=0a\nduration=" duration "\nstart=" start "\n"
-
 static const char *const held[] = {
     "%1\n%3\n",
     "%1\n%3\n%4\n",
@@ -109,7 +84,7 @@ static const char *const held[] = {
     "%2\n%3?pidns-1\n%5\n",  /* another pid namespace */
     "%2\n%3.local\n",
     "%1\nanother.host\n%5\n",
-    "1\n%3\n",               /* exists, and may not be signalled by everyone */
+    "%6\n%3\n",              /* exists, and may not be signalled by everyone */
     LEASE("%1", "%4", "lease", "30"),
     LEASE("%1", "%4", "lease", "1e+300"),
     LEASE("%1", "%4", "whatever", "0.1"),
@@ -120,7 +95,7 @@ START_TEST(test_held)
 {
     NEEDS_SOFT();
     char text[MARKER_SIZE];
-    fill(held[_i], text);
+    fill_marker(held[_i], text);
     put_marker(scratch("lock"), text);
     struct filelock *lock = new_soft(scratch("lock"), 0);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
@@ -152,7 +127,7 @@ START_TEST(test_stale)
     if (!*marker_token(own_pid()) && strstr(stale[_i], "%5"))
         SKIP("processes of the same pid cannot be told apart here");
     for (int waiting = 0; waiting < 2; waiting++) {
-        fill(stale[_i], text);
+        fill_marker(stale[_i], text);
         put_marker(scratch("lock"), text);
         struct filelock *lock = new_soft(scratch("lock"), 0);
         int64_t start = now_ns();
@@ -218,37 +193,13 @@ static const struct shape {
 
 #define UNREADABLE ((int)(sizeof unreadable / sizeof *unreadable))
 
-/* A marker of its own for each, and a thread that waits for it. */
-struct waiter {
-    struct caller caller;
-    struct filelock *lock;
-    char path[2048];
-};
-
-static void waiter_on(struct waiter *waiter, const char *name, unsigned flags, int64_t timeout_ms)
-{
-    snprintf(waiter->path, sizeof waiter->path, "%s.%s", scratch("lock"), name);
-    caller_start(&waiter->caller);
-    waiter->lock = new_soft(waiter->path, flags);
-    begin_acquire(&waiter->caller, waiter->lock, FILELOCK_EXCLUSIVE, timeout_ms);
-}
-
-/* The end of the thread releases. */
-static int waiter_end(struct waiter *waiter)
-{
-    int result = end_call(&waiter->caller);
-    caller_end(&waiter->caller);
-    filelock_free(waiter->lock);
-    return result;
-}
-
 static void put_shape(const struct shape *shape, const char *path)
 {
     char text[MARKER_SIZE];
     if (shape->size) {
         put_marker_bytes(path, shape->text, shape->size);
     } else {
-        fill(shape->text, text);
+        fill_marker(shape->text, text);
         put_marker(path, text);
     }
 }
@@ -311,12 +262,7 @@ START_TEST(test_unreadable_waits)
 END_TEST
 
 /* What must stay although nothing proves its owner alive. */
-static const struct patient {
-    const char *name;
-    const char *text; /* as fill() has it; NULL: it is made by the test */
-    unsigned flags;
-    int expires_ms; /* 0: it stays */
-} patients[] = {
+static const struct patient patients[] = {
     {"rewritten", "", 0, 0},
     {"renewed", LEASE("%1", "%4", "lease", "1"), 0, 0},
     {"leased", LEASE("%1", "%4", "lease", "60"), 0, 0},
@@ -324,196 +270,32 @@ static const struct patient {
     {"never", "", FILELOCK_NEVER_BREAK, 0},
     {"stale-never", "%2\n%3\n", FILELOCK_NEVER_BREAK, 0},
     {"sentinel", NULL, 0, 0},
-    {"fifo", NULL, 0, 0},
-    {"locked", NULL, 0, 0},
-    {"written", NULL, 0, 0},
-    {"read", NULL, 0, GRACE_MS},
     {"expired", LEASE("%1", "%4", "lease", "2.5"), 0, 2500},
     {"short", LEASE("%1", "%4", "lease", "0.25"), 0, 250},
 };
 
 #define PATIENTS ((int)(sizeof patients / sizeof *patients))
 
-static const char *path_of(const char *name)
-{
-    static char path[2048];
-    snprintf(path, sizeof path, "%s.%s", scratch("lock"), name);
-    return path;
-}
-
-static void put_patient(const char *name, const char *format)
-{
-    char text[MARKER_SIZE];
-    fill(format, text);
-    put_marker(path_of(name), text);
-}
-
-/* A program that has the file open, which it makes if it opens it for writing. */
-static struct peer *opened(const char *name, const char *direction)
-{
-    char script[64];
-    const char *argv[] = {"/bin/sh", "-c", script, path_of(name), NULL};
-    snprintf(script, sizeof script, "exec 3%s\"$0\"; echo open; read line", direction);
-    struct peer *peer = peer_start_program(argv);
-    PEER_ANSWERS(peer, "open");
-    return peer;
-}
-
-/* Of those that are made here: a descriptor that has one of them locked, or -1; and who writes. */
-static int make_patients(struct peer **writer)
-{
-    static const char sentinel[] = "1\nfilelock-strict-v1\0\n0\n";
-    for (int i = 0; i < PATIENTS; i++)
-        if (patients[i].text)
-            put_patient(patients[i].name, patients[i].text);
-    put_marker_bytes(path_of("sentinel"), sentinel, sizeof sentinel - 1);
-    ck_assert_int_eq(mkfifo(path_of("fifo"), 0666), 0);
-    put_patient("read", "");
-    opened("read", "<"); /* who only reads does not hold */
-    *writer = opened("written", ">");
-    put_patient("locked", "");
-    int fd = open(path_of("locked"), O_RDONLY | O_CLOEXEC);
-    ck_assert_int_eq(flock(fd, LOCK_EX), 0);
-    return fd;
-}
-
-static void end_patient(struct waiter *waiter, const struct patient *patient)
-{
-    int result = end_call(&waiter->caller);
-    long long took = waiter->caller.took_ns / 1000000, least = patient->expires_ms;
-    if (patient->expires_ms) {
-        ck_assert_msg(result == 0, "%s: %s", patient->name, result_name(result));
-        ck_assert_msg(took >= least, "%s after %lld ms already", patient->name, took);
-        ck_assert_msg(took < least + GRACE_MS + LATENESS_MS, "%s after %lld ms only", patient->name, took);
-    } else {
-        ck_assert_msg(result == -ETIMEDOUT, "%s: %s", patient->name, result_name(result));
-        ck_assert_msg(path_exists(waiter->path), "%s was taken", patient->name);
-    }
-    waiter_end(waiter);
-    if (patient->expires_ms)
-        expect_nothing_at(waiter->path);
-    else
-        expect_nothing_beside(waiter->path);
-}
-
 /* All of them at once, each for two seconds and more. */
 START_TEST(test_patience)
 {
     NEEDS_SOFT();
+    static const char sentinel[] = "1\nfilelock-strict-v1\0\n0\n";
     static struct waiter waiters[PATIENTS];
-    struct peer *writer;
-    int fd = make_patients(&writer);
-    for (int i = 0; i < PATIENTS; i++) {
-        const struct patient *patient = &patients[i];
-        waiter_on(&waiters[i], patient->name, patient->flags, patient->expires_ms ? PATIENCE_MS : 3500);
-    }
+    put_marker_bytes(patient_path("sentinel"), sentinel, sizeof sentinel - 1);
+    for (int i = 0; i < PATIENTS; i++)
+        begin_patient(&waiters[i], &patients[i]);
     for (int round = 0; round < 4; round++) {
         nap_ms(800);
         put_patient("rewritten", round % 2 ? "" : "nothing yet");
-        ck_assert_int_eq(utimensat(AT_FDCWD, path_of("renewed"), NULL, 0), 0);
+        ck_assert_int_eq(touch_file(patient_path("renewed")), 0);
     }
     for (int i = 0; i < PATIENTS; i++)
         end_patient(&waiters[i], &patients[i]);
-    peer_kill(writer);
-    EXPECT(try_soft(path_of("written"), 2 * GRACE_MS + LATENESS_MS), 0);
-    expect_nothing_at(path_of("written"));
-    close_fd(fd);
-}
-END_TEST
-
-/* ---- An operating-system lock on a marker ------------------------------------------------------- */
-
-START_TEST(test_locked_marker)
-{
-    NEEDS_SOFT();
-    char text[MARKER_SIZE];
-    fill("%2\n%3\n", text);
-    put_marker(scratch("lock"), text);
-    int fd = open_fd(scratch("lock"));
-    if (flock(fd, LOCK_EX) != 0) {
-        close_fd(fd);
-        SKIP("this file system has no locks");
-    }
-    struct filelock *lock = new_soft(scratch("lock"), 0);
-    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
-    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 200), -ETIMEDOUT);
-    expect_contents(scratch("lock"), text);
-    expect_nothing_beside(scratch("lock"));
-    static struct caller caller;
-    caller_start(&caller);
-    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
-    wait_for_sleep(&caller);
-    close_fd(fd);
-    EXPECT(end_call(&caller), 0);
-    caller_end(&caller);
-    filelock_free(lock);
-    expect_nothing_at(scratch("lock"));
 }
 END_TEST
 
 /* ---- Not regular -------------------------------------------------------------------------------- */
-
-START_TEST(test_link)
-{
-    NEEDS_SOFT();
-    put_marker(scratch("target"), marker_record(dead_pid()));
-    ck_assert_int_eq(symlink("target", scratch("lock")), 0);
-    for (int dangling = 0; dangling < 2; dangling++) {
-        EXPECT(try_soft(scratch("lock"), FILELOCK_TRY), -ELOOP);
-        EXPECT(try_soft(scratch("lock"), FILELOCK_FOREVER), -ELOOP);
-        ck_assert(path_exists(scratch("lock")));
-        remove_file(scratch("target"));
-    }
-    ck_assert(!path_exists(scratch("target")));
-}
-END_TEST
-
-START_TEST(test_followed_link)
-{
-    NEEDS_SOFT();
-    struct stat status;
-    ck_assert_int_eq(make_directory(scratch("elsewhere")), 0);
-    ck_assert_int_eq(symlink("elsewhere/target", scratch("lock")), 0);
-    struct filelock *lock = new_soft(scratch("lock"), FILELOCK_FOLLOW_SYMLINK);
-    for (int made_by_others = 0; made_by_others < 2; made_by_others++) {
-        if (made_by_others)
-            put_marker(scratch("elsewhere/target"), marker_record(dead_pid()));
-        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
-        EXPECT(filelock_check(lock), 0);
-        expect_contents(scratch("elsewhere/target"), marker_record(own_pid()));
-        expect_nothing_beside(scratch("elsewhere/target"));
-        EXPECT(try_soft(scratch("elsewhere/target"), FILELOCK_TRY), -ETIMEDOUT);
-        EXPECT(filelock_release(lock), 0);
-        expect_nothing_at(scratch("elsewhere/target"));
-        ck_assert_int_eq(lstat(scratch("lock"), &status), 0);
-        ck_assert(S_ISLNK(status.st_mode));
-    }
-    put_marker(scratch("elsewhere/target"), "not a record");
-    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20), -ETIMEDOUT);
-    EXPECT(filelock_break(lock), 0);
-    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20), 0);
-    filelock_free(lock);
-    expect_nothing_at(scratch("elsewhere/target"));
-}
-END_TEST
-
-START_TEST(test_fifo)
-{
-    NEEDS_SOFT();
-    ck_assert_int_eq(mkfifo(scratch("lock"), 0666), 0);
-    struct filelock *lock = new_soft(scratch("lock"), 0);
-    struct filelock_owner owner = {.size = sizeof owner};
-    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
-    EXPECT(filelock_owner(lock, &owner), 0);
-    ck_assert_int_eq(owner.pid, 0);
-    ck_assert_int_eq(owner.alive, -1);
-    int64_t start = now_ns();
-    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20), -ETIMEDOUT);
-    EXPECT_TOOK(start, 20);
-    ck_assert(path_exists(scratch("lock")));
-    filelock_free(lock);
-}
-END_TEST
 
 START_TEST(test_directory)
 {
@@ -523,22 +305,10 @@ START_TEST(test_directory)
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EISDIR);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), -EISDIR);
     ck_assert(path_exists(scratch("lock")));
-    ck_assert_int_eq(rmdir(scratch("lock")), 0);
+    ck_assert_int_eq(remove_directory(scratch("lock")), 0);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     filelock_free(lock);
     expect_nothing_at(scratch("lock"));
-}
-END_TEST
-
-/* A marker that may not be read is somebody's. */
-START_TEST(test_forbidden)
-{
-    NEEDS_SOFT();
-    AS_ORDINARY_USER();
-    make_file(scratch("lock"), 0, "");
-    EXPECT(try_soft(scratch("lock"), FILELOCK_TRY), -ETIMEDOUT);
-    EXPECT(try_soft(scratch("lock"), 20), -ETIMEDOUT);
-    ck_assert(path_exists(scratch("lock")));
 }
 END_TEST
 
@@ -548,7 +318,7 @@ START_TEST(test_never_break)
 {
     NEEDS_SOFT();
     char text[MARKER_SIZE];
-    fill("%2\n%3\n", text);
+    fill_marker("%2\n%3\n", text);
     put_marker(scratch("lock"), text);
     struct filelock *lock = new_soft(scratch("lock"), FILELOCK_NEVER_BREAK);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
@@ -682,31 +452,6 @@ START_TEST(test_make_parents)
 }
 END_TEST
 
-START_TEST(test_file_mode)
-{
-    NEEDS_SOFT();
-    static const unsigned modes[] = {0600, 0640, 0664, 0666, 0444, 0400};
-    umask(077);
-    struct filelock_options options = options_of(soft_kind());
-    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-        for (int takeover = 0; takeover < 2; takeover++) {
-            options.file_mode = modes[i];
-            if (takeover)
-                put_marker(scratch("lock"), marker_record(dead_pid()));
-            struct filelock *lock = new_lock_with(&options, scratch("lock"));
-            EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
-            ck_assert_uint_eq(mode_of(scratch("lock")), modes[i]);
-            filelock_free(lock);
-            expect_nothing_at(scratch("lock"));
-        }
-    umask(027);
-    struct filelock *lock = new_soft(scratch("lock"), 0);
-    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
-    ck_assert_uint_eq(mode_of(scratch("lock")), 0640);
-    filelock_free(lock);
-}
-END_TEST
-
 /* Flags that are about operating-system locks change nothing. */
 START_TEST(test_other_flags)
 {
@@ -761,7 +506,7 @@ END_TEST
 /* ---- Questions ------------------------------------------------------------------------------------ */
 
 static const struct told {
-    const char *text; /* as fill() has it */
+    const char *text; /* as fill_marker() has it */
     int pid;          /* 0 none, 1 own, 2 that of the marker's first line */
     int alive, local;
     const char *host; /* NULL: this one */
@@ -784,7 +529,7 @@ START_TEST(test_owner)
     struct filelock *lock = new_soft(scratch("lock"), FILELOCK_NEVER_BREAK);
     char text[MARKER_SIZE], host[1024];
     EXPECT(filelock_owner(lock, &owner), -ENOENT);
-    fill(want->text, text);
+    fill_marker(want->text, text);
     put_marker(scratch("lock"), text);
     EXPECT(filelock_owner(lock, &owner), 0);
     ck_assert_int_eq(owner.pid, want->pid ? atoll(text) : 0);
@@ -840,12 +585,7 @@ static void add_rules(Suite *suite)
     tcase_add_test(tcase, test_stale_again_and_again);
     tcase_add_test(tcase, test_unreadable_waits);
     tcase_add_test(tcase, test_patience);
-    tcase_add_test(tcase, test_locked_marker);
-    tcase_add_test(tcase, test_link);
-    tcase_add_test(tcase, test_followed_link);
-    tcase_add_test(tcase, test_fifo);
     tcase_add_test(tcase, test_directory);
-    tcase_add_test(tcase, test_forbidden);
 }
 
 static void add_handle(Suite *suite)
@@ -858,7 +598,6 @@ static void add_handle(Suite *suite)
     tcase_add_test(tcase, test_directory_vanishes_under_waiter);
     tcase_add_test(tcase, test_directory_moves_under_waiter);
     tcase_add_test(tcase, test_make_parents);
-    tcase_add_test(tcase, test_file_mode);
     tcase_add_test(tcase, test_other_flags);
     tcase_add_test(tcase, test_shared_mode);
     tcase_add_test(tcase, test_long_name);

@@ -4,6 +4,7 @@
  * other's dead.
  */
 #include "markers.h"
+#include "posix.h"
 #include "storm.h"
 
 #include <fcntl.h>

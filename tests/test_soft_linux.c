@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "markers.h"
+#include "posix.h"
 #include "storm.h"
 #include "syscalls_linux.h"
 

@@ -4,6 +4,7 @@
  * happens where a marker cannot be made.
  */
 #include "markers.h"
+#include "posix.h"
 #include "witness.h"
 
 #include <pthread.h>

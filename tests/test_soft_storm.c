@@ -4,6 +4,7 @@
  * whoever else is about to do it.
  */
 #include "markers.h"
+#include "posix.h"
 #include "storm.h"
 
 #include <stdio.h>

@@ -125,6 +125,13 @@ const char *scratch(const char *name)
     return strcpy(paths[paths_used++], path);
 }
 
+void expect_contents(const char *path, const char *text)
+{
+    char found[1024];
+    ck_assert_msg(read_file(path, found, sizeof found) >= 0, "cannot read %s", path);
+    ck_assert_str_eq(found, text);
+}
+
 struct filelock_options options_of(const struct kind *kind)
 {
     struct filelock_options options = FILELOCK_OPTIONS_INIT;

@@ -133,6 +133,9 @@ void say_skipped(const char *test, const char *format, ...)
 /* The path of `name` in this test's scratch directory; valid until the test ends. */
 const char *scratch(const char *name);
 
+/* That the file has these contents. */
+void expect_contents(const char *path, const char *text);
+
 /* A new handle; the test fails if there is none. */
 struct filelock *new_lock(const struct kind *kind, const char *path, unsigned flags);
 struct filelock *new_lock_with(const struct filelock_options *options, const char *path);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * markers_posix.c - what a process of this system writes into a marker, found out without the library.
+ */
+#include "markers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define INITIAL_PID_NAMESPACE 0xEFFFFFFCul
+
+const char *marker_host(void)
+{
+    static char host[1024];
+    char name[256] = "";
+    struct stat status;
+    ck_assert_int_eq(gethostname(name, sizeof name - 1), 0);
+    marker_escape(name, host);
+    if (stat("/proc/self/ns/pid", &status) == 0 && status.st_ino != INITIAL_PID_NAMESPACE)
+        sprintf(host + strlen(host), "?pidns-%llx", (unsigned long long)status.st_ino);
+    return host;
+}
+
+/* number * factor + addend, of decimal digits. */
+static void multiply_add(char *digits, unsigned factor, unsigned addend)
+{
+    size_t length = strlen(digits);
+    unsigned carry = addend;
+    for (size_t i = length; i-- > 0;) {
+        carry += (unsigned)(digits[i] - '0') * factor;
+        digits[i] = (char)('0' + carry % 10);
+        carry /= 10;
+    }
+    for (; carry; carry /= 10) {
+        memmove(digits + 1, digits, strlen(digits) + 1);
+        digits[0] = (char)('0' + carry % 10);
+    }
+}
+
+static void append_hexadecimal(char *digits, const char *text)
+{
+    for (; *text && *text != '\n'; text++)
+        if (*text != '-')
+            multiply_add(digits, 16, (unsigned)(*text <= '9' ? *text - '0' : *text - 'a' + 10));
+}
+
+/* Field 22 of /proc/PID/stat; the second one may have blanks and parentheses in it. */
+static int start_time(int64_t pid, uint64_t *start)
+{
+    char path[64], text[1024], *field;
+    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+    if (read_file(path, text, sizeof text) <= 0 || !(field = strrchr(text, ')')))
+        return -1;
+    field += 2;
+    for (int i = 3; i < 22; i++)
+        field = strchr(field, ' ') + 1;
+    *start = strtoull(field, NULL, 10);
+    return 0;
+}
+
+const char *marker_token(int64_t pid)
+{
+    static char digits[128];
+    char text[64], hexadecimal[32];
+    uint64_t start;
+    strcpy(digits, "");
+    if (start_time(pid, &start) != 0)
+        return digits;
+    strcpy(digits, "0");
+    if (read_file("/proc/sys/kernel/random/boot_id", text, sizeof text) > 0)
+        append_hexadecimal(digits, text);
+    snprintf(hexadecimal, sizeof hexadecimal, "%016" PRIx64, start);
+    append_hexadecimal(digits, hexadecimal);
+    return digits;
+}
+
+int64_t dead_pid(void)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    ck_assert_int_gt(pid, 0);
+    ck_assert_int_eq(process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS), 0);
+    return pid;
+}
+
+int64_t other_pid(void)
+{
+    return getppid();
+}
+
+int64_t system_pid(void)
+{
+    return 1;
+}

@@ -44,6 +44,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The one errno value that functions here return and Windows' own header may lack: of winsock's name. */
+#ifdef _WIN32
+#include <errno.h>
+#ifndef ESTALE
+#define ESTALE 10070
+#endif
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -21,8 +21,9 @@ AC_DEFUN([FILELOCK_CHECK_WARNINGS], [
 
   FILELOCK_TRY_CFLAG([-fvisibility=hidden], [FILELOCK_LIB_CFLAGS])
   dnl A cancelled thread is unwound; some architectures emit the tables only when asked.
-  FILELOCK_TRY_CFLAG([-fexceptions], [FILELOCK_LIB_CFLAGS])
-  FILELOCK_TRY_CFLAG([-fasynchronous-unwind-tables], [FILELOCK_LIB_CFLAGS])
+  AS_VAR_IF([filelock_threads], [pthread], [
+    FILELOCK_TRY_CFLAG([-fexceptions], [FILELOCK_LIB_CFLAGS])
+    FILELOCK_TRY_CFLAG([-fasynchronous-unwind-tables], [FILELOCK_LIB_CFLAGS])])
   AC_SUBST([FILELOCK_LIB_CFLAGS])
 ])
 

@@ -62,13 +62,10 @@ static unsigned flags_for(const struct tool_options *options)
 {
     unsigned flags = FILELOCK_ANY_THREAD;
 
-    if (options->path != NULL) {
+    if (options->path != NULL)
         flags |= FILELOCK_FOLLOW_SYMLINK;
-        if (!options->close)
-            flags |= FILELOCK_KEEP_ON_EXEC;
-    }
     if (!options->close)
-        flags |= FILELOCK_FORK_SHARE;
+        flags |= run_sharing_flags(options->path != NULL);
     return flags;
 }
 
@@ -210,10 +207,22 @@ static int run(const struct tool_options *options)
 /* Static: still reachable at the exit, where it is deliberately not freed (see lock_and_run). */
 static struct filelock *held;
 
+/* What descriptors are asked for, where there are none that could be locked, or be kept from a command. */
+static int refuse_lacking(const struct tool_options *options)
+{
+    if (run_lacks == NULL ||
+        !(options->close || options->no_fork || options->fd >= 0 || options->action == ACTION_UNLOCK))
+        return STATUS_OK;
+    complain("%s", run_lacks);
+    return STATUS_USAGE;
+}
+
 static int lock_and_run(const struct tool_options *options)
 {
-    int status;
+    int status = refuse_lacking(options);
 
+    if (status != STATUS_OK)
+        return status;
     if (options->path != NULL)
         run_guard_streams();
     status = make_handle(&held, options);
@@ -304,13 +313,23 @@ static int ask_or_break(const struct tool_options *options)
     return status;
 }
 
+static int help(void)
+{
+    options_help();
+    if (run_lacks != NULL)
+        printf("\n%s.\n", run_lacks);
+    return flush_output();
+}
+
 int main(int argc, char **argv)
 {
     static char name[] = TOOL_NAME;
     static char *no_arguments[] = { name, NULL };
     struct tool_options options;
-    int status;
+    int status = run_arguments(&argc, &argv);
 
+    if (status != STATUS_OK)
+        return status;
     /* getopt_long() begins its messages with argv[0]: like all others, with the name alone. */
     if (argc > 0)
         argv[0] = name;
@@ -319,8 +338,7 @@ int main(int argc, char **argv)
         return status;
     switch (options.action) {
     case ACTION_HELP:
-        options_help();
-        return flush_output();
+        return help();
     case ACTION_VERSION:
         printf(TOOL_NAME " from libfilelock %s\n", filelock_version());
         return flush_output();

@@ -302,7 +302,7 @@ static int check_combination(const struct tool_options *options)
 static void settle(struct tool_options *options)
 {
     if (options->has_range && options->kind <= FILELOCK_KIND_DEFAULT)
-        options->kind = FILELOCK_KIND_OFD;
+        options->kind = filelock_supported(FILELOCK_KIND_OFD) ? FILELOCK_KIND_OFD : FILELOCK_KIND_DEFAULT;
     if (options->kind == KIND_NOT_SAID)
         options->kind = filelock_supported(FILELOCK_KIND_FLOCK) ? FILELOCK_KIND_FLOCK : FILELOCK_KIND_DEFAULT;
     if (options->nonblock)

@@ -7,6 +7,16 @@
 
 #include <stdint.h>
 
+/* What of flock(1)'s command line does not exist on this platform, as a sentence; NULL: nothing.  Either it is all
+ * that is about descriptors, or none. */
+extern const char *const run_lacks;
+
+/* Gives the command line in UTF-8 (on POSIX: as it is): 0, or an exit status after saying why not. */
+int run_arguments(int *argc, char ***argv);
+
+/* The FILELOCK_* flags by which a command gets the lock as well: on a file that is opened here, or on a descriptor. */
+unsigned run_sharing_flags(int is_file);
+
 /* Microseconds of a clock that nobody sets. */
 int64_t run_clock(void);
 

@@ -8,6 +8,8 @@
 
 #include "report.h"
 
+#include <filelock.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,6 +19,20 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+const char *const run_lacks = NULL;
+
+int run_arguments(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    return STATUS_OK;
+}
+
+unsigned run_sharing_flags(int is_file)
+{
+    return is_file ? FILELOCK_FORK_SHARE | FILELOCK_KEEP_ON_EXEC : FILELOCK_FORK_SHARE;
+}
 
 int64_t run_clock(void)
 {

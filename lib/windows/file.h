@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What file.c shares with its neighbours on this platform.
+ */
+#ifndef FLK_WINDOWS_FILE_H
+#define FLK_WINDOWS_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <windows.h>
+
+/*
+ * An open file's number is its handle: of those only 32 bits are significant, on every Windows ("Interprocess
+ * Communication Between 32-bit and 64-bit Applications"), and INVALID_HANDLE_VALUE is -1.
+ */
+HANDLE flk_handle(int fd);
+
+/* How a file is opened. */
+struct opening_way {
+    DWORD access, share, disposition;
+    bool follow; /* the last component may be a symbolic link; refused with -ELOOP otherwise */
+};
+
+/* Opens a full path for overlapped input and output: the number or -errno. */
+int flk_file_open_way(const wchar_t *wide, const struct opening_way *way);
+
+#define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+
+/* Access may be denied for a moment: to a file that is about to go, or that a scanner looks at. */
+#define DENIED_NS 500000000
+
+/* Naps, before something that somebody else is in the way of is tried again; false: for long enough. */
+bool flk_file_patience(int64_t *until);
+
+/* Bytes from an offset on, at most size: how many, or -errno. */
+ssize_t flk_file_read_at(int fd, char *bytes, size_t size, uint64_t offset);
+
+/* Writes from the beginning on, all or -errno. */
+int flk_file_write_all(int fd, const char *bytes, size_t size);
+
+/* Opens a full path for removal: the number or -errno. */
+int flk_file_open_to_remove(const wchar_t *wide, bool follow);
+
+/*
+ * Removes what is open for that.  Where the system keeps the name as long as the file is open, it is moved aside
+ * before: to FLK_ASIDE, the process and a number after the path.
+ */
+int flk_file_dispose(int fd, const wchar_t *wide);
+#define FLK_ASIDE L".gone."
+
+/* Removes the file of a full path; waits for nobody who is in the way. */
+int flk_file_remove_now(const wchar_t *wide, bool follow);
+
+#endif

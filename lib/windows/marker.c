@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Markers made, and taken over.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "kind.h"
+#include "process_id.h"
+#include "stale.h"
+#include "windows/error.h"
+#include "windows/file.h"
+#include "windows/path.h"
+
+/* Rounds of making directories that somebody else removes. */
+#define RACES_MOST 100
+
+/* ---- Publishing ----------------------------------------------------------------------------- */
+
+/*
+ * Creates the marker and writes it while nobody else can open it, so that nobody ever finds half a record, and what
+ * a crash leaves of one is nobody's.
+ */
+static int create(const wchar_t *wide, const char *bytes, size_t size, struct identity *id)
+{
+    const struct opening_way way = { GENERIC_WRITE | DELETE, 0, CREATE_NEW, false };
+    int fd = flk_file_open_way(wide, &way), rc;
+
+    if (fd < 0)
+        return fd == -EAGAIN || fd == -EISDIR ? -EEXIST : fd; /* one that is about to go is still there */
+    rc = flk_file_identity(fd, id);
+    if (rc == 0)
+        rc = flk_file_write_all(fd, bytes, size);
+    if (rc != 0)
+        (void) flk_file_dispose(fd, wide);
+    flk_file_close(fd);
+    return rc;
+}
+
+/* Others may look at it now, and break it: it is to be open until it is released. */
+static int open_again(const wchar_t *wide, const struct identity *id)
+{
+    const struct opening_way way = { GENERIC_READ | GENERIC_WRITE, SHARE_ALL, OPEN_EXISTING, false };
+    struct identity found;
+    int64_t until = 0;
+    int fd;
+
+    do
+        fd = flk_file_open_way(wide, &way);
+    while ((fd == -EAGAIN || fd == -EACCES) && flk_file_patience(&until));
+    if (fd < 0)
+        return fd == -ENOENT ? -EEXIST : fd;
+    if (flk_file_identity(fd, &found) == 0 && flk_file_same(&found, id))
+        return fd;
+    flk_file_close(fd);
+    return -EEXIST; /* broken meanwhile, and another's by now */
+}
+
+static void give_up(const wchar_t *wide, const struct identity *id)
+{
+    int fd = flk_file_open_to_remove(wide, false);
+    struct identity found;
+
+    if (fd < 0)
+        return;
+    if (flk_file_identity(fd, &found) == 0 && flk_file_same(&found, id))
+        (void) flk_file_dispose(fd, wide);
+    flk_file_close(fd);
+}
+
+/* The number, or -errno. */
+static int publish(const wchar_t *wide, const char *bytes, size_t size)
+{
+    struct identity id;
+    int rc = create(wide, bytes, size, &id);
+
+    if (rc != 0)
+        return rc;
+    rc = open_again(wide, &id);
+    if (rc < 0 && rc != -EEXIST)
+        give_up(wide, &id);
+    return rc;
+}
+
+int flk_marker_publish(const char *path, unsigned mode, bool make_parents, const char *bytes, size_t size, int *fd)
+{
+    int64_t until = 0;
+    int races = 0, rc;
+    wchar_t *wide = flk_path_wide(path, &rc);
+
+    (void) mode;
+    if (wide == NULL)
+        return rc;
+    for (;;) {
+        rc = publish(wide, bytes, size);
+        if (rc == -ENOENT && make_parents && races++ < RACES_MOST)
+            rc = flk_path_make_parents(wide);
+        else if (rc != -EACCES || !flk_file_patience(&until))
+            break;
+        if (rc != 0 && rc != -EACCES)
+            break;
+    }
+    free(wide);
+    if (rc < 0)
+        return rc;
+    *fd = rc;
+    return 0;
+}
+
+/* ---- Breaking ------------------------------------------------------------------------------- */
+
+/* Nothing forks here: nobody else has the marker of a living holder open to write to it. */
+int flk_marker_lock(int fd)
+{
+    (void) fd;
+    return -ENOTSUP;
+}
+
+/* By its handle, for which no other file can be mistaken. */
+static int remove_version(const wchar_t *wide, const struct file_version *version)
+{
+    int fd = flk_file_open_to_remove(wide, false), rc;
+    struct file_version found;
+
+    if (fd < 0)
+        return fd;
+    rc = flk_file_version(fd, &found);
+    if (rc == 0)
+        rc = flk_file_same_version(&found, version) ? flk_file_dispose(fd, wide) : -ENOENT;
+    flk_file_close(fd);
+    return rc;
+}
+
+/* The path is anybody's then.  Whoever has the marker open and does not let it be deleted may be at work on it. */
+int flk_marker_take_over(const char *path, const struct marker *stale, const struct draft *draft,
+                         struct suspicion *suspicion, int *fd)
+{
+    int rc;
+    wchar_t *wide = flk_path_wide(path, &rc);
+
+    (void) draft;
+    (void) suspicion;
+    (void) fd;
+    if (wide == NULL)
+        return rc;
+    rc = remove_version(wide, &stale->version);
+    free(wide);
+    if (rc == -EAGAIN || rc == -EACCES)
+        return FLK_CONTENDED;
+    return rc < 0 && flk_marker_vanished(rc) ? 0 : rc;
+}
+
+/* ---- What was left aside -------------------------------------------------------------------- */
+
+/* By a process that was ended between moving a file aside and removing it. */
+static bool left_by_dead(const wchar_t *suffix)
+{
+    wchar_t *end;
+    struct record maker = { .pid = 0 };
+
+    maker.pid = (int64_t) wcstoul(suffix, &end, 10);
+    return end != suffix && *end == '.' && !flk_process_record(maker.pid, &maker);
+}
+
+static void remove_left(const wchar_t *folder, const WIN32_FIND_DATAW *found, size_t stem)
+{
+    wchar_t *wide = wcslen(found->cFileName) > stem && left_by_dead(found->cFileName + stem)
+                        ? flk_path_suffixed(folder, found->cFileName)
+                        : NULL;
+
+    if (wide != NULL)
+        (void) flk_file_remove_now(wide, false);
+    free(wide);
+}
+
+static void tidy(wchar_t *pattern, size_t stem)
+{
+    WIN32_FIND_DATAW found;
+    HANDLE find = FindFirstFileW(pattern, &found);
+
+    if (find == INVALID_HANDLE_VALUE)
+        return;
+    wcsrchr(pattern, '\\')[1] = '\0';
+    do
+        remove_left(pattern, &found, stem);
+    while (FindNextFileW(find, &found));
+    (void) FindClose(find);
+}
+
+void flk_marker_tidy(const char *path)
+{
+    int rc;
+    wchar_t *wide = flk_path_wide(path, &rc);
+    wchar_t *pattern = wide != NULL ? flk_path_suffixed(wide, FLK_ASIDE L"*") : NULL;
+
+    if (pattern != NULL && wcsrchr(pattern, '\\') != NULL)
+        tidy(pattern, wcslen(wcsrchr(pattern, '\\') + 1) - 1);
+    free(pattern);
+    free(wide);
+}

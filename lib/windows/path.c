@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Paths of Windows.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <windows.h>
+
+#include "windows/error.h"
+#include "windows/path.h"
+
+/* A directory's path has to leave room for a name of 8.3 in what every call takes. */
+#define SHORT_MOST (MAX_PATH - 12)
+
+static const wchar_t any_length[] = L"\\\\?\\", any_length_share[] = L"\\\\?\\UNC\\";
+
+static wchar_t *to_wide(const char *path, int *rc)
+{
+    int n = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, NULL, 0);
+    wchar_t *wide = n > 0 ? malloc((size_t) n * sizeof(*wide)) : NULL;
+
+    *rc = n > 0 ? -ENOMEM : flk_last_error();
+    if (wide != NULL)
+        (void) MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, n);
+    return wide;
+}
+
+char *flk_path_utf8(const wchar_t *wide)
+{
+    int n = WideCharToMultiByte(CP_UTF8, 0, wide, -1, NULL, 0, NULL, NULL);
+    char *path = n > 0 ? malloc((size_t) n) : NULL;
+
+    if (path != NULL)
+        (void) WideCharToMultiByte(CP_UTF8, 0, wide, -1, path, n, NULL, NULL);
+    return path;
+}
+
+/* With room for the longest prefix before it. */
+static wchar_t *full_path(const wchar_t *wide, size_t room, int *rc)
+{
+    DWORD n = GetFullPathNameW(wide, 0, NULL, NULL);
+    wchar_t *full = n > 0 ? malloc((room + n) * sizeof(*full)) : NULL;
+
+    *rc = n > 0 ? -ENOMEM : flk_last_error();
+    if (full == NULL)
+        return NULL;
+    *rc = 0;
+    n = GetFullPathNameW(wide, n, full + room, NULL); /* the current directory may have been changed since */
+    if (n > 0 && wcslen(full + room) == n)
+        return full;
+    free(full);
+    *rc = -EAGAIN;
+    return NULL;
+}
+
+/* Whether Windows takes it as it is: \\?\ or \\.\ */
+static bool is_literal(const wchar_t *path)
+{
+    return path[0] == '\\' && path[1] == '\\' && (path[2] == '?' || path[2] == '.') && path[3] == '\\';
+}
+
+/* Puts the prefix before the path, which stands after the room for it. */
+static void prefix(wchar_t *buffer, size_t room)
+{
+    wchar_t *path = buffer + room;
+    bool share = path[0] == '\\' && path[1] == '\\';
+    const wchar_t *before = share ? any_length_share : any_length;
+    size_t skipped = share ? 2 : 0, n = wcslen(before);
+
+    memcpy(buffer, before, n * sizeof(*before));
+    memmove(buffer + n, path + skipped, (wcslen(path + skipped) + 1) * sizeof(*path));
+}
+
+wchar_t *flk_path_wide(const char *path, int *rc)
+{
+    size_t room = sizeof(any_length_share) / sizeof(*any_length_share);
+    wchar_t *wide = to_wide(path, rc), *full;
+
+    if (wide == NULL)
+        return NULL;
+    full = full_path(wide, room, rc);
+    free(wide);
+    if (full == NULL)
+        return NULL;
+    if (wcslen(full + room) >= SHORT_MOST && !is_literal(full + room))
+        prefix(full, room);
+    else
+        memmove(full, full + room, (wcslen(full + room) + 1) * sizeof(*full));
+    return full;
+}
+
+bool flk_path_cut(wchar_t *wide)
+{
+    wchar_t *end = wide + wcslen(wide);
+
+    while (end > wide && end[-1] == '\\')
+        end--;
+    while (end > wide && end[-1] != '\\')
+        end--;
+    while (end > wide && end[-1] == '\\')
+        end--;
+    if (end == wide)
+        return false;
+    if (end[-1] == ':')
+        end[0] = '\\', end++;
+    *end = '\0';
+    return true;
+}
+
+/* 0 also if somebody else was quicker. */
+static int make_directory(const wchar_t *wide)
+{
+    if (CreateDirectoryW(wide, NULL) || GetLastError() == ERROR_ALREADY_EXISTS)
+        return 0;
+    return flk_last_error();
+}
+
+/* From the inside out, and back. */
+static int make_directories(wchar_t *wide)
+{
+    int rc = make_directory(wide);
+    wchar_t *parent = rc == -ENOENT ? wcsdup(wide) : NULL;
+
+    if (parent != NULL && flk_path_cut(parent) && wcslen(parent) < wcslen(wide)) {
+        rc = make_directories(parent);
+        if (rc == 0)
+            rc = make_directory(wide);
+    }
+    free(parent);
+    return rc;
+}
+
+int flk_path_make_parents(const wchar_t *wide)
+{
+    wchar_t *parent = wcsdup(wide);
+    int rc = parent == NULL ? -ENOMEM : flk_path_cut(parent) ? make_directories(parent) : -ENOENT;
+
+    free(parent);
+    return rc;
+}
+
+wchar_t *flk_path_suffixed(const wchar_t *wide, const wchar_t *suffix)
+{
+    wchar_t *path = malloc((wcslen(wide) + wcslen(suffix) + 1) * sizeof(*path));
+
+    if (path != NULL)
+        wcscat(wcscpy(path, wide), suffix);
+    return path;
+}

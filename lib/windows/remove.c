@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Removing files by handle: what was looked at is what goes, whatever the path names by then.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform.h"
+#include "windows/error.h"
+#include "windows/file.h"
+#include "windows/path.h"
+
+/* FILE_DISPOSITION_INFO_EX of Windows 10, which not every header has. */
+#define DISPOSITION_INFO_EX ((FILE_INFO_BY_HANDLE_CLASS) 21)
+#define DISPOSE_DELETE 0x1u
+#define DISPOSE_AS_POSIX 0x2u
+
+/* The name goes at once, though others have the file open.  false: not on this system. */
+static bool dispose_at_once(HANDLE handle)
+{
+    ULONG flags = DISPOSE_DELETE | DISPOSE_AS_POSIX;
+
+    return SetFileInformationByHandle(handle, DISPOSITION_INFO_EX, &flags, sizeof(flags)) != 0;
+}
+
+/* Takes the name away from a file that will stay until the last who has it open closes it. */
+static void move_aside(HANDLE handle, const wchar_t *wide)
+{
+    static LONG counter;
+    wchar_t suffix[64], *aside;
+    FILE_RENAME_INFO *info;
+    size_t length;
+
+    (void) swprintf(suffix, sizeof(suffix) / sizeof(*suffix), FLK_ASIDE L"%lu.%lx",
+                    (unsigned long) GetCurrentProcessId(), (unsigned long) InterlockedIncrement(&counter));
+    aside = flk_path_suffixed(wide, suffix);
+    length = aside != NULL ? wcslen(aside) * sizeof(*aside) : 0;
+    info = aside != NULL ? calloc(1, sizeof(*info) + length) : NULL;
+    if (info != NULL) {
+        info->FileNameLength = (DWORD) length;
+        memcpy(info->FileName, aside, length);
+        (void) SetFileInformationByHandle(handle, FileRenameInfo, info, (DWORD) (sizeof(*info) + length));
+    }
+    free(info);
+    free(aside);
+}
+
+int flk_file_dispose(int fd, const wchar_t *wide)
+{
+    HANDLE handle = flk_handle(fd);
+    FILE_DISPOSITION_INFO info = { TRUE };
+
+    if (dispose_at_once(handle))
+        return 0;
+    move_aside(handle, wide);
+    return SetFileInformationByHandle(handle, FileDispositionInfo, &info, sizeof(info)) ? 0 : flk_last_error();
+}
+
+int flk_file_open_to_remove(const wchar_t *wide, bool follow)
+{
+    const struct opening_way way = { DELETE | FILE_READ_ATTRIBUTES, SHARE_ALL, OPEN_EXISTING, follow };
+
+    return flk_file_open_way(wide, &way);
+}
+
+int flk_file_remove_now(const wchar_t *wide, bool follow)
+{
+    int fd = flk_file_open_to_remove(wide, follow), rc;
+
+    if (fd < 0)
+        return fd;
+    rc = flk_file_dispose(fd, wide);
+    flk_file_close(fd);
+    return rc;
+}
+
+/* Somebody may be looking at the file, which does not take long. */
+int flk_file_remove(const char *path, bool follow)
+{
+    int64_t until = 0;
+    int rc;
+    wchar_t *wide = flk_path_wide(path, &rc);
+
+    if (wide == NULL)
+        return rc;
+    do
+        rc = flk_file_remove_now(wide, follow);
+    while ((rc == -EAGAIN || rc == -EACCES) && flk_file_patience(&until));
+    free(wide);
+    return rc;
+}

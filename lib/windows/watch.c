@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Waiting for a marker to go: by a notification of its directory.  And for its holder to end: by a handle to the
+ * process.  Behind both there are naps, since not every file system tells of what other hosts do.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "platform.h"
+#include "retry.h"
+#include "windows/path.h"
+#include "windows/wakeup.h"
+
+#define NAPS_SEEING 20 /* so much longer are naps where there is a notification */
+
+void flk_watch_open(struct watch *watch, const char *path)
+{
+    int rc;
+    wchar_t *folder = flk_path_wide(path, &rc);
+    HANDLE names = INVALID_HANDLE_VALUE;
+
+    *watch = (struct watch) { .pid = 0 };
+    flk_wakeup_open_napping(&watch->wakeup);
+    if (folder != NULL && flk_path_cut(folder))
+        names = FindFirstChangeNotificationW(folder, FALSE, FILE_NOTIFY_CHANGE_FILE_NAME);
+    if (names != INVALID_HANDLE_VALUE)
+        watch->names = names;
+    free(folder);
+}
+
+static void close_names(struct watch *watch)
+{
+    if (watch->names != NULL)
+        (void) FindCloseChangeNotification(watch->names);
+    watch->names = NULL;
+}
+
+static void close_process(struct watch *watch)
+{
+    if (watch->process != NULL)
+        (void) CloseHandle(watch->process);
+    watch->process = NULL;
+}
+
+void flk_watch_close(struct watch *watch)
+{
+    close_names(watch);
+    close_process(watch);
+    flk_wakeup_close(&watch->wakeup);
+}
+
+bool flk_watch_process(struct watch *watch, int64_t pid)
+{
+    if (pid == watch->pid)
+        return false;
+    close_process(watch);
+    watch->pid = pid;
+    if (pid > 0)
+        watch->process = OpenProcess(SYNCHRONIZE, FALSE, (DWORD) pid);
+    return true;
+}
+
+int flk_watch_wait(struct watch *watch, const struct limits *limits, int64_t at_most)
+{
+    bool seeing = watch->names != NULL && (watch->pid == 0 || watch->process != NULL);
+    int64_t nap = flk_next_nap(&watch->wakeup) * (seeing ? NAPS_SEEING : 1);
+    HANDLE objects[2];
+    DWORD count = 0;
+    int rc;
+
+    if (watch->names != NULL)
+        objects[count++] = watch->names;
+    if (watch->process != NULL)
+        objects[count++] = watch->process;
+    rc = flk_wait_within(objects, count, limits, flk_after(nap < at_most ? nap : at_most));
+    if (rc <= 0)
+        return rc;
+    if (objects[rc - 1] != watch->names)
+        close_process(watch); /* an end is told once */
+    else if (!FindNextChangeNotification(watch->names))
+        close_names(watch);
+    return 0;
+}
+
+/* Nothing is kept from one watch to the next. */
+void flk_watches_rest(void)
+{
+}

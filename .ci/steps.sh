@@ -18,12 +18,14 @@ configure_in() {
     sed -n 's/^CC = /note: CC is /p' Makefile
 }
 
-# The suites about markers alone take their time and judge time: they run where nothing else slows them
-# down, in the steps dev, distcheck and gcc.  The other suites test the soft kind everywhere.
+# Where what is built differs little, counts are smaller, and the suites about markers alone, which take their
+# time, are left out; the other suites test the soft kind there.
 soft_suites='test_soft test_soft_posix test_soft_storm test_soft_foreign test_soft_linux'
+briefly() { # COMMAND...
+    FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP=$soft_suites "$@"
+}
 
 build_and_check() { # DIRECTORY CONFIGURE-ARGUMENT...
-    export FILELOCK_TEST_SKIP=$soft_suites
     configure_in "$@"
     make -s -j2
     check
@@ -85,7 +87,7 @@ step_packages() {
 # a release: build out of tree from the tarball, test, install, uninstall, clean
 step_distcheck() {
     configure_in distcheck
-    make -s -j2 distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-silent-rules VERBOSE=yes
+    FILELOCK_TEST_SCALE=0.2 make -s -j2 distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-silent-rules VERBOSE=yes
     tar -tf libfilelock-*.tar.xz >files
     for file in README.md NEWS COPYING SECURITY.md bootstrap configure dev include/filelock.h m4/filelock.m4 \
         examples/demo.c; do
@@ -102,22 +104,22 @@ step_gcc() {
 
 # clang, warnings are errors
 step_clang() {
-    build_and_check clang CC=clang --enable-werror
+    briefly build_and_check clang CC=clang --enable-werror
 }
 
 # no shared library
 step_static() {
-    build_and_check static --disable-shared
+    briefly build_and_check static --disable-shared
 }
 
 # no static library
 step_shared() {
-    build_and_check shared --disable-static
+    briefly build_and_check shared --disable-static
 }
 
 # OFD locks as the default kind, and a kind that is not there
 step_ofd() {
-    build_and_check ofd --with-backend=ofd
+    briefly build_and_check ofd --with-backend=ofd
     mkdir "$work/ofd/win32"
     cd "$work/ofd/win32"
     refuses '--with-backend=win32: this platform lacks it' "$top/configure" --with-backend=win32
@@ -128,7 +130,7 @@ step_ofd() {
 step_fallbacks() {
     # Without backtrace() glibc loads libgcc_s at the first cancellation, and aborts where it has no
     # descriptor left for that.  Systems that want this fallback have no such thing: load it at the start.
-    build_and_check fallbacks --enable-werror LDFLAGS='-Wl,--no-as-needed -lgcc_s' \
+    FILELOCK_TEST_SCALE=0.3 build_and_check fallbacks --enable-werror LDFLAGS='-Wl,--no-as-needed -lgcc_s' \
         ac_cv_func_eventfd=no ac_cv_func_ppoll=no ac_cv_func_sem_clockwait=no filelock_cv_backtrace=no \
         filelock_cv_inotify=no filelock_cv_o_tmpfile=no ac_cv_func_renameat2=no
     local feature
@@ -140,16 +142,16 @@ step_fallbacks() {
 
 # address and undefined-behaviour sanitizers, gcc
 step_asan_gcc() {
-    build_and_check asan_gcc CC=gcc CFLAGS='-g -O1' --enable-sanitizer=address,undefined
+    FILELOCK_TEST_SCALE=0.3 build_and_check asan_gcc CC=gcc CFLAGS='-g -O1' --enable-sanitizer=address,undefined
 }
 
 # address and undefined-behaviour sanitizers, clang
 step_asan_clang() {
-    build_and_check asan_clang CC=clang CFLAGS='-g -O1' --enable-sanitizer=address,undefined
+    FILELOCK_TEST_SCALE=0.3 build_and_check asan_clang CC=clang CFLAGS='-g -O1' --enable-sanitizer=address,undefined
 }
 
 tsan() { # COMPILER
-    export FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP=$soft_suites
+    export FILELOCK_TEST_SCALE=0.2
     configure_in "tsan_$1" CC="$1" CFLAGS='-g -O1' --enable-sanitizer=thread
     make -s -j2
     check fixed_addresses
@@ -167,11 +169,12 @@ step_tsan_clang() {
 
 # the suites under valgrind
 step_valgrind() {
-    export FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP=$soft_suites
+    export FILELOCK_TEST_SCALE=0.1
     configure_in valgrind CFLAGS='-g -O1'
     make -s -j2
     # shellcheck disable=SC2016 # make's own variable
-    check LOG_COMPILER='$(LIBTOOL) --mode=execute valgrind -q --error-exitcode=9 --leak-check=full'
+    check LOG_COMPILER='$(LIBTOOL) --mode=execute valgrind -q --error-exitcode=9 --leak-check=full \
+        --suppressions=$(top_srcdir)/tests/valgrind.supp'
 }
 
 # musl: library, tool and examples, and one static program

@@ -156,18 +156,10 @@ START_TEST(test_grant_against_timeout)
 }
 END_TEST
 
-/* Switches in `ms` of a wait, and in a sleep as long: a sanitizer's own thread may run besides. */
 static int64_t switches_of_wait(struct filelock *lock, int ms)
 {
     int64_t before = voluntary_switches();
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, ms), -ETIMEDOUT);
-    return voluntary_switches() - before;
-}
-
-static int64_t switches_of_sleep(int ms)
-{
-    int64_t before = voluntary_switches();
-    nap_ms(ms);
     return voluntary_switches() - before;
 }
 

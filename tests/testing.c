@@ -193,6 +193,15 @@ void expect_taken(const struct kind *kind, const char *path)
     EXPECT(result_of(kind, path, FILELOCK_TRY), -ETIMEDOUT);
 }
 
+/* ---- Sleeping ------------------------------------------------------------------------------- */
+
+int64_t switches_of_sleep(int ms)
+{
+    int64_t before = voluntary_switches();
+    nap_ms(ms);
+    return voluntary_switches() - before;
+}
+
 /* ---- Other threads -------------------------------------------------------------------------- */
 
 static void do_call(void *arg)

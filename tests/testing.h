@@ -25,7 +25,7 @@
 
 /* How long anything may take that must happen; how late a timeout may be on a busy machine. */
 #define PATIENCE_MS 60000
-#define LATENESS_MS 3000
+#define LATENESS_MS 10000
 
 /* ---- Suites --------------------------------------------------------------------------------- */
 
@@ -151,6 +151,9 @@ void expect_taken(const struct kind *kind, const char *path);
 
 /* `count` times FILELOCK_TEST_SCALE (1 if not set), at least `least`. */
 int scaled(int count, int least);
+
+/* How often this process gives up the processor in a sleep of `ms`: a sanitizer's own thread may run. */
+int64_t switches_of_sleep(int ms);
 
 /* ---- Other threads -------------------------------------------------------------------------- */
 

@@ -49,6 +49,8 @@ AC_DEFUN([FILELOCK_CHECK_LINKER], [
   dnl The end of a thread and fork call into the library: it must not be unloaded before them.
   FILELOCK_TRY_LDFLAG([-Wl,-z,nodelete], [filelock_cv_nodelete])
   AS_VAR_IF([filelock_cv_nodelete], [yes], [FILELOCK_LIB_LDFLAGS="-Wl,-z,nodelete"])
+  dnl Where 64-bit division is libgcc's, a DLL would need another DLL for it.
+  AS_VAR_IF([filelock_threads], [windows], [FILELOCK_LIB_LDFLAGS="$FILELOCK_LIB_LDFLAGS -Wc,-static-libgcc"])
   AC_SUBST([FILELOCK_LIB_LDFLAGS])
 ])
 

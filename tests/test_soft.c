@@ -261,7 +261,8 @@ START_TEST(test_unreadable_waits)
 }
 END_TEST
 
-/* What must stay although nothing proves its owner alive. */
+/* What must stay although nothing proves its owner alive; first those that are written anew. */
+#define RENEWED 2
 static const struct patient patients[] = {
     {"rewritten", "", 0, 0},
     {"renewed", LEASE("%1", "%4", "lease", "1"), 0, 0},
@@ -285,13 +286,22 @@ START_TEST(test_patience)
     put_marker_bytes(patient_path("sentinel"), sentinel, sizeof sentinel - 1);
     for (int i = 0; i < PATIENTS; i++)
         begin_patient(&waiters[i], &patients[i]);
+    int64_t before = now_ns(), longest = 0;
     for (int round = 0; round < 4; round++) {
         nap_ms(800);
         put_patient("rewritten", round % 2 ? "" : "nothing yet");
         ck_assert_int_eq(touch_file(patient_path("renewed")), 0);
+        longest = now_ns() - before > longest ? now_ns() - before : longest;
+        before = now_ns();
     }
-    for (int i = 0; i < PATIENTS; i++)
+    /* On a busy machine they may have been left as they were for too long. */
+    int late = longest / 1000000 > GRACE_MS * 3 / 4;
+    for (int i = 0; i < RENEWED && late; i++)
+        waiter_end(&waiters[i]);
+    for (int i = late ? RENEWED : 0; i < PATIENTS; i++)
         end_patient(&waiters[i], &patients[i]);
+    if (late)
+        SKIP("nothing was written for %d ms", (int)(longest / 1000000));
 }
 END_TEST
 

@@ -436,7 +436,8 @@ START_TEST(test_waiter_sleeps)
         used = processor_ns() - used;
         EXPECT_TOOK(start, 1000);
         ck_assert_msg(used < 50000000 || under_valgrind(), "%d us of processor time", (int)(used / 1000));
-        ck_assert_int_lt(voluntary_switches() - switches - idle, 15);
+        /* Valgrind knows no pidfd_open(2), so that who waits naps there. */
+        ck_assert(voluntary_switches() - switches - idle < 15 || under_valgrind());
         filelock_free(lock);
         if (peer)
             PEER_SAYS(peer, "0", "release a");

@@ -5,6 +5,7 @@
 #include "names.h"
 
 #include <errno.h>
+#include <filelock.h>
 #include <stddef.h>
 #include <stdio.h>
 

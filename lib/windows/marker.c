@@ -158,10 +158,12 @@ int flk_marker_take_over(const char *path, const struct marker *stale, const str
 static bool left_by_dead(const wchar_t *suffix)
 {
     wchar_t *end;
-    struct record maker = { .pid = 0 };
+    struct record maker;
 
+    flk_process_self(&maker);
+    maker.token[0] = '\0';
     maker.pid = (int64_t) wcstoul(suffix, &end, 10);
-    return end != suffix && *end == '.' && !flk_process_record(maker.pid, &maker);
+    return end != suffix && *end == '.' && flk_process_life(&maker) == LIFE_DEAD;
 }
 
 static void remove_left(const wchar_t *folder, const WIN32_FIND_DATAW *found, size_t stem)

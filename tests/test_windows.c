@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_windows.c - what is different on Windows: paths, sharing, deletion, and what can be waited for.
+ */
+#include "markers.h"
+#include "peers.h"
+#include "testing.h"
+#include "win32.h"
+
+#include <fcntl.h>
+#include <io.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DENIED_MS 500
+
+static const struct kind *os_kind(void)
+{
+    for (int i = 0; i < kinds_count(); i++)
+        if (kind_at(i)->kind == FILELOCK_KIND_WIN32)
+            return kind_at(i);
+    ck_abort_msg("this build has no kind win32");
+    return NULL;
+}
+
+/* Somebody else's handle; INVALID_HANDLE_VALUE: refused. */
+static HANDLE open_as(const char *path, DWORD access, DWORD sharing, DWORD disposition, DWORD flags)
+{
+    WCHAR text[MOST_PATH];
+    return CreateFileW(wide(path, text), access, sharing, NULL, disposition, flags, NULL);
+}
+
+static HANDLE must_open(const char *path, DWORD access, DWORD sharing, DWORD flags)
+{
+    HANDLE handle = open_as(path, access, sharing, OPEN_ALWAYS, flags);
+    ck_assert_msg(handle != INVALID_HANDLE_VALUE, "cannot open %s: %lu", path, GetLastError());
+    return handle;
+}
+
+static int try_once(const struct kind *kind, const char *path, unsigned flags)
+{
+    struct filelock *lock = new_lock(kind, path, flags);
+    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    filelock_free(lock);
+    return result;
+}
+
+/* ---- Paths ---------------------------------------------------------------------------------- */
+
+static void expect_excludes(const struct kind *kind, const char *path, const char *same)
+{
+    struct filelock *lock = new_lock(kind, path, FILELOCK_MAKE_PARENTS);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_check(lock), 0);
+    EXPECT(try_once(kind, same, 0), -ETIMEDOUT);
+    filelock_free(lock);
+    EXPECT(try_once(kind, same, 0), 0);
+}
+
+START_TEST(test_utf8)
+{
+    const struct kind *kind = kind_at(_i);
+    static const WCHAR name[] = L"\x00fc\x65e5\xd83d\xdd12";
+    const char *path = scratch("\xc3\xbc\xe6\x97\xa5\xf0\x9f\x94\x92");
+    WCHAR text[MOST_PATH];
+    struct filelock *lock = new_lock(kind, path, 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    wcscpy(wcsrchr(wcscpy(text, wide(path, text)), L'\\') + 1, name);
+    ck_assert(GetFileAttributesW(text) != INVALID_FILE_ATTRIBUTES);
+    filelock_free(lock);
+    EXPECT(try_once(kind, scratch("\xff"), 0), -EILSEQ);
+}
+END_TEST
+
+/* Names of 100 bytes, as deep as asked. */
+static const char *deep_path(int depth)
+{
+    char name[1024] = "";
+    for (int i = 0; i < depth; i++)
+        snprintf(name + strlen(name), sizeof name - strlen(name), "%0100d/", i);
+    strcat(name, "lock");
+    return scratch(name);
+}
+
+START_TEST(test_long_paths)
+{
+    for (int depth = 1; depth <= 5; depth++)
+        expect_excludes(kind_at(_i), deep_path(depth), deep_path(depth));
+    ck_assert_uint_gt(strlen(deep_path(5)), MAX_PATH);
+    ck_assert(path_exists(deep_path(5)) || kind_at(_i)->kind == FILELOCK_KIND_SOFT);
+}
+END_TEST
+
+/* The same file by other words. */
+START_TEST(test_spellings)
+{
+    const struct kind *kind = kind_at(_i);
+    char path[MOST_PATH], literal[MOST_PATH];
+    snprintf(path, sizeof path, "%s", scratch("a/b/Lock"));
+    for (char *at = path; *at; at++)
+        if (*at == '/')
+            *at = '\\';
+    snprintf(literal, sizeof literal, "\\\\?\\%s", path);
+    expect_excludes(kind, scratch("a/b/Lock"), path);
+    expect_excludes(kind, path, literal);
+    expect_excludes(kind, path, scratch("a//b/../b/./Lock"));
+    expect_excludes(kind, path, scratch("A/B/lOCK"));
+}
+END_TEST
+
+START_TEST(test_missing_parents)
+{
+    const struct kind *kind = kind_at(_i);
+    EXPECT(try_once(kind, scratch("no/lock"), 0), -ENOENT);
+    EXPECT(try_once(kind, scratch("made/of/many/lock"), FILELOCK_MAKE_PARENTS), 0);
+    EXPECT(try_once(kind, "Q:/no/drive/lock", FILELOCK_MAKE_PARENTS), -ENOENT);
+}
+END_TEST
+
+START_TEST(test_directory)
+{
+    const struct kind *kind = kind_at(_i);
+    int64_t start = now_ns();
+    ck_assert_int_eq(make_directory(scratch("folder")), 0);
+    EXPECT(try_once(kind, scratch("folder"), 0), -EISDIR);
+    EXPECT(try_once(kind, scratch("folder/"), 0), -EISDIR);
+    ck_assert_msg(now_ns() - start < (int64_t)PATIENCE_MS * 1000000, "a directory is not waited for");
+}
+END_TEST
+
+START_TEST(test_reparse_point)
+{
+    const struct kind *kind = kind_at(_i);
+    WCHAR link[MOST_PATH], target[MOST_PATH];
+    const WCHAR *from = wide(scratch("link"), link), *to = wide(scratch("target"), target);
+    CloseHandle(must_open(scratch("target"), GENERIC_READ, FILE_SHARE_READ, 0));
+    CreateSymbolicLinkW(from, to, 2 /* SYMBOLIC_LINK_FLAG_ALLOW_UNPRIVILEGED_CREATE */);
+    if (GetFileAttributesW(from) == INVALID_FILE_ATTRIBUTES)
+        SKIP("no symbolic link can be made here");
+    EXPECT(try_once(kind, scratch("link"), 0), -ELOOP);
+    if (kind->kind == FILELOCK_KIND_SOFT)
+        ck_assert_int_eq(remove_file(scratch("target")), 0);
+    EXPECT(try_once(kind, scratch("link"), FILELOCK_FOLLOW_SYMLINK), 0);
+}
+END_TEST
+
+/* ---- Others who have the file open ---------------------------------------------------------- */
+
+/* What nobody else may open is held, as far as can be told; and free when that ends. */
+START_TEST(test_sharing_violation)
+{
+    const struct kind *kind = kind_at(_i);
+    const char *path = scratch("lock");
+    HANDLE other = must_open(path, GENERIC_READ, 0, FILE_FLAG_DELETE_ON_CLOSE);
+    struct caller caller;
+    EXPECT(try_once(kind, path, 0), -ETIMEDOUT);
+    struct filelock *lock = new_lock(kind, path, 0);
+    int64_t start = now_ns();
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 100), -ETIMEDOUT);
+    EXPECT_TOOK(start, 100);
+    caller_start(&caller);
+    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
+    nap_ms(20);
+    ck_assert_int_eq(still_calling(&caller), 1);
+    CloseHandle(other);
+    EXPECT(end_call(&caller), 0);
+    caller_end(&caller);
+    filelock_free(lock);
+}
+END_TEST
+
+static int writable(const char *path)
+{
+    HANDLE handle = open_as(path, GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, OPEN_EXISTING, 0);
+    if (handle == INVALID_HANDLE_VALUE)
+        return 0;
+    CloseHandle(handle);
+    return 1;
+}
+
+static void set_attributes(const char *path, DWORD attributes)
+{
+    WCHAR text[MOST_PATH];
+    ck_assert(SetFileAttributesW(wide(path, text), attributes));
+}
+
+/* A file that may only be read; for the privileged user of Wine, one of the kernel's.  NULL: none. */
+static const char *read_only_file(void)
+{
+    static const char kernel_file[] = "Z:/sys/kernel/uevent_seqnum";
+    const char *path = scratch("read-only");
+    CloseHandle(must_open(path, GENERIC_READ, 0, 0));
+    set_attributes(path, FILE_ATTRIBUTE_READONLY);
+    if (writable(path))
+        path = path_exists(kernel_file) && !writable(kernel_file) ? kernel_file : NULL;
+    return path;
+}
+
+/* It can be locked; what wants to write to it is denied in the end. */
+START_TEST(test_denied)
+{
+    const char *path = read_only_file();
+    if (!path)
+        SKIP("nothing is read-only to this user");
+    EXPECT(try_once(os_kind(), path, 0), 0);
+    int64_t start = now_ns();
+    EXPECT(try_once(os_kind(), path, FILELOCK_RECORD_OWNER), -EACCES);
+    EXPECT_TOOK(start, DENIED_MS);
+    set_attributes(scratch("read-only"), FILE_ATTRIBUTE_NORMAL);
+}
+END_TEST
+
+/* Access that is denied for a moment is none that the caller hears of. */
+static void allow_writing(void *arg)
+{
+    nap_ms(DENIED_MS / 10);
+    set_attributes(arg, FILE_ATTRIBUTE_NORMAL);
+}
+
+START_TEST(test_denied_for_a_moment)
+{
+    const char *path = read_only_file();
+    struct worker worker;
+    int result = -EACCES;
+    if (path != scratch("read-only"))
+        SKIP("nothing can be made read-only to this user");
+    ck_assert_int_eq(worker_start(&worker), 0);
+    for (int tries = 0; result != 0 && tries < 10; tries++) { /* on a busy machine a moment may be long */
+        set_attributes(path, FILE_ATTRIBUTE_READONLY);
+        worker_send(&worker, allow_writing, (void *)path);
+        result = try_once(os_kind(), path, FILELOCK_RECORD_OWNER);
+        ck_assert_int_eq(worker_done(&worker, PATIENCE_MS), 1);
+    }
+    worker_end(&worker);
+    EXPECT(result, 0);
+}
+END_TEST
+
+static DWORD delete_error(const char *path)
+{
+    WCHAR text[MOST_PATH];
+    return DeleteFileW(wide(path, text)) ? ERROR_SUCCESS : GetLastError();
+}
+
+START_TEST(test_held_file_stays)
+{
+    const struct kind *kind = os_kind();
+    const char *path = scratch("lock");
+    struct filelock *lock = new_lock(kind, path, 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    ck_assert_uint_eq(delete_error(path), ERROR_SHARING_VIOLATION);
+    ck_assert_int_ne(rename_over(path, scratch("elsewhere")), 0);
+    EXPECT(filelock_check(lock), 0);
+    EXPECT(filelock_release(lock), 0);
+    filelock_free(lock);
+    ck_assert_uint_eq(delete_error(path), ERROR_SUCCESS);
+}
+END_TEST
+
+/* Whoever uses the file keeps it from being removed; the last one removes it. */
+START_TEST(test_unlink)
+{
+    const struct kind *kind = os_kind();
+    const char *path = scratch("lock");
+    struct filelock *lock = new_lock(kind, path, FILELOCK_UNLINK), *other = new_lock(kind, path, FILELOCK_UNLINK);
+    EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), 0);
+    EXPECT(filelock_acquire(other, FILELOCK_SHARED, FILELOCK_TRY), 0);
+    EXPECT(filelock_release(lock), 0);
+    ck_assert_int_eq(path_exists(path), 1);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    EXPECT(filelock_release(other), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_release(lock), 0);
+    ck_assert_int_eq(path_exists(path), 0);
+    filelock_free(lock);
+    filelock_free(other);
+}
+END_TEST
+
+/* A program that is started gets every handle that may be inherited, and may live long. */
+static int survives_in_child(unsigned flags)
+{
+    const char *path = scratch("lock");
+    struct filelock *lock = new_lock(os_kind(), path, flags);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    struct peer *peer = peer_start();
+    PEER_SAYS(peer, "pong", "ping");
+    filelock_free(lock);
+    int busy = delete_error(path) == ERROR_SHARING_VIOLATION;
+    ck_assert_int_eq(peer_end(peer), 0);
+    return busy;
+}
+
+START_TEST(test_inherited)
+{
+    ck_assert_int_eq(survives_in_child(0), 0);
+    /* The handle is inherited; the lock is not. */
+    ck_assert_int_eq(survives_in_child(FILELOCK_KEEP_ON_EXEC), 1);
+}
+END_TEST
+
+/* ---- The owner ------------------------------------------------------------------------------ */
+
+/* Of what is locked exclusively others can read nothing: the record is not in it. */
+START_TEST(test_owner_record)
+{
+    const struct kind *kind = os_kind();
+    const char *path = scratch("lock");
+    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock *lock = new_lock(kind, path, FILELOCK_RECORD_OWNER), *other = new_lock(kind, path, 0);
+    char bytes[1024];
+    DWORD length;
+    OVERLAPPED second = {.Offset = 1};
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_owner(other, &owner), 0);
+    ck_assert_int_eq(owner.pid, own_pid());
+    ck_assert_int_eq(owner.alive, 1);
+    ck_assert_int_eq(owner.local, 1);
+    HANDLE reader = must_open(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, 0);
+    ck_assert(ReadFile(reader, bytes, sizeof bytes - 1, &length, &second));
+    bytes[length] = '\0';
+    ck_assert_str_eq(bytes, marker_record(own_pid()));
+    CloseHandle(reader);
+    EXPECT(filelock_release(lock), 0);
+    EXPECT(filelock_owner(other, &owner), -ENOTSUP);
+    filelock_free(lock);
+    filelock_free(other);
+}
+END_TEST
+
+/* ---- Descriptors ---------------------------------------------------------------------------- */
+
+START_TEST(test_descriptor)
+{
+    const struct kind *kind = os_kind();
+    const char *path = scratch("lock");
+    struct filelock_options options = options_of(kind);
+    struct filelock *on_fd, *lock = new_lock(kind, path, 0);
+    struct caller caller;
+    int fd = open_fd(path);
+    EXPECT(filelock_new_from_fd(&on_fd, fd, &options), 0);
+    EXPECT(filelock_new_from_fd(&on_fd, -1, &options), -EBADF);
+    EXPECT(filelock_acquire(on_fd, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    ck_assert_int_eq(filelock_fd(on_fd), -1);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    EXPECT(filelock_release(on_fd), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    int64_t start = now_ns();
+    EXPECT(filelock_acquire(on_fd, FILELOCK_EXCLUSIVE, 50), -ETIMEDOUT);
+    EXPECT_TOOK(start, 50);
+    caller_start(&caller);
+    begin_acquire(&caller, on_fd, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+    nap_ms(20);
+    ck_assert_int_eq(still_calling(&caller), 1);
+    EXPECT(filelock_release(lock), 0);
+    EXPECT(end_call(&caller), 0);
+    caller_end(&caller);
+    filelock_free(on_fd);
+    filelock_free(lock);
+    close_fd(fd);
+}
+END_TEST
+
+/* ---- Waiting -------------------------------------------------------------------------------- */
+
+/* The result of a wait for a lock that somebody else holds, with that to cancel it. */
+static int cancelled_by(const struct kind *kind, HANDLE cancel, unsigned flags)
+{
+    struct filelock_options options = options_of(kind);
+    struct filelock *held = new_lock(kind, scratch("lock"), FILELOCK_ANY_THREAD);
+    options.cancel = cancel;
+    options.flags = flags;
+    struct filelock *lock = new_lock_with(&options, scratch("lock"));
+    EXPECT(filelock_acquire(held, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, 100);
+    filelock_free(lock);
+    filelock_free(held);
+    return result;
+}
+
+START_TEST(test_cancel_objects)
+{
+    const struct kind *kind = kind_at(_i);
+    struct peer *peer = peer_start();
+    HANDLE manual = CreateEventW(NULL, TRUE, FALSE, NULL), automatic = CreateEventW(NULL, FALSE, TRUE, NULL);
+    HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, (DWORD)peer_pid(peer));
+    EXPECT(cancelled_by(kind, manual, 0), -ETIMEDOUT);
+    SetEvent(manual);
+    EXPECT(cancelled_by(kind, manual, 0), -ECANCELED);
+    EXPECT(cancelled_by(kind, automatic, 0), -ECANCELED);
+    EXPECT(cancelled_by(kind, process, 0), -ETIMEDOUT);
+    ck_assert_int_eq(peer_end(peer), 0);
+    EXPECT(cancelled_by(kind, process, 0), -ECANCELED);
+    EXPECT(cancelled_by(kind, (HANDLE)0x7ffffff0, 0), -EINVAL);
+    CloseHandle(manual);
+    CloseHandle(automatic);
+    CloseHandle(process);
+
+    struct filelock_options options = options_of(kind);
+    struct filelock *lock;
+    options.cancel = INVALID_HANDLE_VALUE;
+    EXPECT(filelock_new(&lock, scratch("lock"), &options), -EINVAL);
+}
+END_TEST
+
+static void CALLBACK called(ULONG_PTR count)
+{
+    ++*(int *)count;
+}
+
+/* What comes nearest to a signal: a call that is queued to the thread. */
+START_TEST(test_queued_call)
+{
+    int count = 0;
+    ck_assert(QueueUserAPC(called, GetCurrentThread(), (ULONG_PTR)&count));
+    EXPECT(cancelled_by(kind_at(_i), FILELOCK_NO_WAITABLE, 0), -ETIMEDOUT);
+    ck_assert_int_eq(count, 0);
+    EXPECT(cancelled_by(kind_at(_i), FILELOCK_NO_WAITABLE, FILELOCK_INTERRUPTIBLE), -EINTR);
+    ck_assert_int_eq(count, 1);
+}
+END_TEST
+
+/* ---- Soft locks ----------------------------------------------------------------------------- */
+
+/* That a process has ended is seen also while somebody keeps a handle to it, and its pid with it. */
+START_TEST(test_soft_ended_process)
+{
+    NEEDS_SOFT();
+    struct peer *peer = peer_with(soft_kind(), scratch("lock"), 0);
+    PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, (DWORD)peer_pid(peer));
+    ck_assert(process != NULL);
+    EXPECT(try_soft(scratch("lock"), FILELOCK_TRY), -ETIMEDOUT);
+    peer_kill(peer);
+    EXPECT(try_soft(scratch("lock"), PATIENCE_MS), 0);
+    CloseHandle(process);
+}
+END_TEST
+
+/* A holder that writes no record but keeps the file open lives. */
+START_TEST(test_soft_open_marker)
+{
+    NEEDS_SOFT();
+    const char *path = scratch("lock");
+    HANDLE holder = must_open(path, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, 0);
+    EXPECT(try_soft(path, GRACE_MS + 500), -ETIMEDOUT);
+    CloseHandle(holder);
+    EXPECT(try_soft(path, PATIENCE_MS), 0);
+}
+END_TEST
+
+/* The path is free although the holder whose lock was broken has its marker open. */
+START_TEST(test_soft_break)
+{
+    NEEDS_SOFT();
+    const char *path = scratch("lock");
+    struct filelock *lock = new_soft(path, FILELOCK_ANY_THREAD), *other = new_soft(path, FILELOCK_ANY_THREAD);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_break(other), 0);
+    ck_assert_int_eq(path_exists(path), 0);
+    EXPECT(filelock_check(lock), -ESTALE);
+    EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_release(lock), 0);
+    EXPECT(filelock_check(other), 0);
+    EXPECT(filelock_release(other), 0);
+    expect_nothing_at(path);
+    filelock_free(lock);
+    filelock_free(other);
+}
+END_TEST
+
+/* Somebody who looks at a marker does not keep it from being released, unless he looks for long. */
+static void look_a_while(void *arg)
+{
+    nap_ms(50);
+    CloseHandle(arg);
+}
+
+START_TEST(test_soft_release_while_read)
+{
+    NEEDS_SOFT();
+    const char *path = scratch("lock");
+    struct filelock *lock = new_soft(path, 0);
+    struct worker worker;
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    HANDLE reader = must_open(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, 0);
+    EXPECT(filelock_release(lock), -EAGAIN);
+    ck_assert_int_eq(filelock_held(lock), 1);
+    EXPECT(filelock_check(lock), 0);
+    ck_assert_int_eq(worker_start(&worker), 0);
+    worker_send(&worker, look_a_while, reader);
+    EXPECT(filelock_release(lock), 0);
+    worker_end(&worker);
+    expect_nothing_at(path);
+    filelock_free(lock);
+}
+END_TEST
+
+/* What a process that was killed between moving a marker aside and removing it has left. */
+START_TEST(test_soft_left_aside)
+{
+    NEEDS_SOFT();
+    char name[64];
+    snprintf(name, sizeof name, "lock.gone.%lld.7", (long long)dead_pid());
+    put_marker(scratch(name), "");
+    put_marker(scratch("lock.gone.x"), "");
+    snprintf(name, sizeof name, "lock.gone.%lld.7", (long long)own_pid());
+    put_marker(scratch(name), "");
+    EXPECT(try_soft(scratch("lock"), FILELOCK_TRY), 0);
+    ck_assert_int_eq(path_exists(scratch(name)), 1);
+    ck_assert_int_eq(path_exists(scratch("lock.gone.x")), 1);
+    ck_assert_int_eq(remove_file(scratch(name)), 0);
+    ck_assert_int_eq(remove_file(scratch("lock.gone.x")), 0);
+    expect_nothing_beside(scratch("lock"));
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("windows");
+    TCase *tcase = add_case(suite, "paths");
+    ADD_FOR_KINDS(tcase, test_utf8);
+    ADD_FOR_KINDS(tcase, test_long_paths);
+    ADD_FOR_KINDS(tcase, test_spellings);
+    ADD_FOR_KINDS(tcase, test_missing_parents);
+    ADD_FOR_KINDS(tcase, test_directory);
+    ADD_FOR_KINDS(tcase, test_reparse_point);
+    tcase = add_case(suite, "others");
+    ADD_FOR_KINDS(tcase, test_sharing_violation);
+    tcase_add_test(tcase, test_denied);
+    tcase_add_test(tcase, test_denied_for_a_moment);
+    tcase_add_test(tcase, test_held_file_stays);
+    tcase_add_test(tcase, test_unlink);
+    tcase_add_test(tcase, test_inherited);
+    tcase = add_case(suite, "owner and descriptor");
+    tcase_add_test(tcase, test_owner_record);
+    tcase_add_test(tcase, test_descriptor);
+    tcase = add_case(suite, "waiting");
+    ADD_FOR_KINDS(tcase, test_cancel_objects);
+    ADD_FOR_KINDS(tcase, test_queued_call);
+    tcase = add_case(suite, "soft");
+    tcase_add_test(tcase, test_soft_ended_process);
+    tcase_add_test(tcase, test_soft_open_marker);
+    tcase_add_test(tcase, test_soft_break);
+    tcase_add_test(tcase, test_soft_release_while_read);
+    tcase_add_test(tcase, test_soft_left_aside);
+    return suite;
+}

@@ -424,13 +424,13 @@ static void come_by(const struct trial *trial, const struct subject *subject, co
 }
 
 /*
- * And there is nothing afterwards.  What could not be removed, or was moved aside where names cannot be
+ * And there is nothing afterwards.  What a call has failed to remove, or moved aside where names cannot be
  * swapped, may be there until the next one takes over from the dead.
  */
 static void expect_healed(const struct trial *trial, const struct subject *subject, const char *path)
 {
     come_by(trial, subject, path);
-    if (removes(subject->hit) || trial->lacks & NO_SWAP) {
+    if (trial->error != KILL && (removes(subject->hit) || trial->lacks & NO_SWAP)) {
         put_marker(path, marker_record(dead_pid()));
         come_by(trial, subject, path);
     }

@@ -147,8 +147,10 @@ void flk_marker_tidy(const char *path)
     verdict = flk_marker_look(aside, &left);
     locked = left.fd >= 0 ? flk_marker_lock(left.fd) : -EWOULDBLOCK;
     if (((verdict == VERDICT_STALE && locked != -EWOULDBLOCK) || (verdict == VERDICT_UNCLEAR && locked == 0)) &&
-        is_at(&left, aside))
+        is_at(&left, aside)) {
+        flk_marker_sweep(path); /* first: what is aside is the only trace of a displacement that was cut short */
         (void) flk_file_remove(aside, false);
+    }
     flk_marker_leave(&left);
     free(aside);
 }

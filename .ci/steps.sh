@@ -245,3 +245,8 @@ step_no_if() {
     printf '#include "x.h"\n#ifdef __linux__\n#endif\n' >"$work/no_if/bad.c"
     refuses bad.c:2 "$top/.ci/no-if" "$work/no_if"
 }
+
+# the protocols, by model checking: doc/models
+step_model() {
+    "$top/doc/models/run" | sed 's/^/note: /'
+}

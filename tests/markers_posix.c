@@ -49,11 +49,14 @@ static void append_hexadecimal(char *digits, const char *text)
             multiply_add(digits, 16, (unsigned)(*text <= '9' ? *text - '0' : *text - 'a' + 10));
 }
 
-/* Field 22 of /proc/PID/stat; the second one may have blanks and parentheses in it. */
+/*
+ * Field 22 of /proc/PID/stat, which qemu makes up for the process itself; the second one may have blanks and
+ * parentheses in it.
+ */
 static int start_time(int64_t pid, uint64_t *start)
 {
-    char path[64], text[1024], *field;
-    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+    char path[80], text[1024], *field;
+    snprintf(path, sizeof path, "/proc/%lld/task/%lld/stat", (long long)pid, (long long)pid);
     if (read_file(path, text, sizeof text) <= 0 || !(field = strrchr(text, ')')))
         return -1;
     field += 2;

@@ -45,6 +45,20 @@ void peer_directory(char *path, size_t size)
     snprintf(path, size, "%.*s", end ? (int)(end - peer_program) : 1, end ? peer_program : ".");
 }
 
+void peer_command_line(const char *argv[PEER_WORDS], const char *program, const char *one, const char *other)
+{
+    static char words[1024];
+    const char *emulator = getenv("FILELOCK_TEST_EMULATOR");
+    int count = 0;
+    snprintf(words, sizeof words, "%s", emulator ? emulator : "");
+    for (char *rest = words, *word = peer_word(&rest); *word && count < PEER_WORDS - 4; word = peer_word(&rest))
+        argv[count++] = word;
+    argv[count++] = program;
+    argv[count++] = one;
+    argv[count++] = one ? other : NULL;
+    argv[count] = NULL;
+}
+
 void peer_pause(void)
 {
     pthread_mutex_lock(&tables);
@@ -294,9 +308,10 @@ static void do_descriptors(char *words, char *reply)
 
 static void do_spawned(char *words, char *reply)
 {
-    const char *argv[] = {peer_program, "--descriptors", peer_word(&words), NULL};
+    const char *argv[PEER_WORDS];
     struct process child;
     char text[32] = "";
+    peer_command_line(argv, peer_program, "--descriptors", peer_word(&words));
     if (process_start(&child, argv) != 0) {
         peer_reply(reply, "cannot start %s", peer_program);
         return;

@@ -62,8 +62,15 @@ void peer_reply(char *reply, const char *format, ...)
 #endif
     ;
 
-/* How this program is run again: its path. */
+/* The path of this program. */
 extern char peer_program[];
+
+/*
+ * The command that runs a program of this build, such as this one again, with up to two arguments (or
+ * NULL): through the words of FILELOCK_TEST_EMULATOR where the kernel cannot.  Valid until the next call.
+ */
+#define PEER_WORDS 16
+void peer_command_line(const char *argv[PEER_WORDS], const char *program, const char *one, const char *other);
 
 /* The directory that it is in. */
 void peer_directory(char *path, size_t size);

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,8 +51,10 @@ static void do_fork(char *words, char *reply)
 
 static void do_exec(char *words, char *reply)
 {
+    const char *argv[PEER_WORDS];
     (void)words;
-    execl(peer_program, peer_program, "--peer-again", (char *)NULL);
+    peer_command_line(argv, peer_program, "--peer-again", NULL);
+    execv(argv[0], (char *const *)(uintptr_t)argv);
     peer_reply(reply, "%s", result_name(-errno));
 }
 

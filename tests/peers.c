@@ -42,19 +42,10 @@ struct peer *peer_start_program(const char *const argv[])
     return peer;
 }
 
-/* Foreign binaries are run through FILELOCK_TEST_EMULATOR where the kernel cannot. */
 struct peer *peer_start(void)
 {
-    const char *emulator = getenv("FILELOCK_TEST_EMULATOR");
-    char words[1024];
-    const char *argv[16];
-    int count = 0;
-    snprintf(words, sizeof words, "%s", emulator ? emulator : "");
-    for (char *word = strtok(words, " "); word && count < 12; word = strtok(NULL, " "))
-        argv[count++] = word;
-    argv[count++] = peer_program;
-    argv[count++] = "--peer";
-    argv[count] = NULL;
+    const char *argv[PEER_WORDS];
+    peer_command_line(argv, peer_program, "--peer", NULL);
     return peer_start_program(argv);
 }
 

@@ -213,13 +213,14 @@ END_TEST
 static struct peer *start_fcntl(void)
 {
     static char path[2048];
-    const char *argv[] = {path, scratch("lock"), NULL};
+    const char *argv[PEER_WORDS];
     peer_directory(path, sizeof path);
     strcat(path, "/foreign_fcntl");
     if (access(path, X_OK) != 0) {
         peer_directory(path, sizeof path);
         strcat(path, "/../foreign_fcntl");
     }
+    peer_command_line(argv, path, scratch("lock"), NULL);
     return access(path, X_OK) == 0 ? peer_start_program(argv) : NULL;
 }
 

@@ -42,12 +42,16 @@ struct process_stat {
     uint64_t start; /* clock ticks since boot */
 };
 
-/* Fields are counted from after the last ')': a command may hold blanks and parentheses. */
+/*
+ * Fields are counted from after the last ')': a command may hold blanks and parentheses.  By way of
+ * the first thread: an emulator of user programs, as qemu, makes up /proc/PID/stat for the process
+ * itself, and the start in its token would not be the one that everybody else sees.
+ */
 static bool read_stat(int64_t pid, struct process_stat *stat)
 {
-    char path[48], text[1024], *field;
+    char path[80], text[1024], *field;
 
-    (void) snprintf(path, sizeof(path), "/proc/%lld/stat", (long long) pid);
+    (void) snprintf(path, sizeof(path), "/proc/%lld/task/%lld/stat", (long long) pid, (long long) pid);
     if (!read_text(path, text, sizeof(text)) || (field = strrchr(text, ')')) == NULL)
         return false;
     field++;

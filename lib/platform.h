@@ -129,7 +129,7 @@ struct file_version {
 int flk_file_version(int fd, struct file_version *version);
 bool flk_file_same_version(const struct file_version *a, const struct file_version *b);
 
-/* The path that a symbolic link leads to, be there a file or not; to be freed.  NULL: no memory. */
+/* The path that a symbolic link leads to, be there a file or not; to be freed.  NULL: errno tells. */
 char *flk_file_resolve(const char *path);
 
 /* Other hosts may lock or change files of this file system, and this one is not told. */

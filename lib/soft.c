@@ -44,7 +44,7 @@ static void soft_init(const struct target *target, void *state)
 
 /* ---- The path ------------------------------------------------------------------------------- */
 
-/* Where the marker is to be; to be given to path_done().  NULL: no memory. */
+/* Where the marker is to be; to be given to path_done().  NULL: errno tells. */
 static const char *path_of(const struct target *target)
 {
     return (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0 ? flk_file_resolve(target->path) : target->path;
@@ -184,7 +184,7 @@ static int soft_try(const struct target *target, void *state, enum filelock_mode
 
     (void) mode;
     if (path == NULL)
-        return -ENOMEM;
+        return -errno;
     rc = take(target, state, path, &left);
     if (rc == 0)
         path_kept(target, state, path);
@@ -230,7 +230,7 @@ static int soft_wait(const struct target *target, void *state, enum filelock_mod
 
     (void) mode;
     if (path == NULL)
-        return -ENOMEM;
+        return -errno;
     rc = wait_at(target, state, path, limits);
     if (rc == 0)
         path_kept(target, state, path);
@@ -325,10 +325,17 @@ static int soft_release(const struct target *target, void *state, enum filelock_
     return release_at(path_held(target, state), state);
 }
 
+/*
+ * Of a lock whose release has failed: once more, for nobody will come back to it.  A marker that cannot be
+ * removed is emptied, or it would be taken for held as long as this process lives.
+ */
 static void soft_close(const struct target *target, void *state)
 {
-    (void) target;
-    forget(state);
+    struct soft_lock *soft = state;
+
+    if (soft->fd >= 0 && release_at(path_held(target, soft), soft) != 0)
+        (void) flk_file_write(soft->fd, "", 0);
+    forget(soft);
 }
 
 /* ---- Fork ----------------------------------------------------------------------------------- */
@@ -383,7 +390,7 @@ static int soft_owner(const struct target *target, struct filelock_owner *owner)
     int verdict;
 
     if (path == NULL)
-        return -ENOMEM;
+        return -errno;
     verdict = flk_marker_look(path, &marker);
     flk_marker_leave(&marker);
     path_done(target, path);
@@ -402,7 +409,7 @@ static int soft_break(const struct target *target)
     int rc;
 
     if (path == NULL)
-        return -ENOMEM;
+        return -errno;
     rc = flk_file_remove(path, false);
     flk_marker_tidy(path);
     path_done(target, path);

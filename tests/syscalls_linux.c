@@ -2,9 +2,11 @@
  *
  * syscalls_linux.c - system calls that fail, or are stopped one by one: seccomp(2) of Linux.
  */
+#define _GNU_SOURCE
 #include "syscalls_linux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -48,6 +50,30 @@ int deny(long number, unsigned argument, uint32_t bits, int error)
     return load(filter, COUNT(filter), 0) == 0 ? 0 : -1;
 }
 
+#define UNNAMED_BITS ((uint32_t)(O_TMPFILE & ~O_DIRECTORY))
+
+int impoverish(unsigned lacks)
+{
+    int result = 0;
+    if (lacks & NO_UNNAMED)
+        result |= deny(SYS_openat, 2, UNNAMED_BITS, EOPNOTSUPP);
+    if (lacks & NO_LINKS)
+        result |= deny(SYS_linkat, 0, 0, EPERM);
+#ifdef SYS_link
+    if (lacks & NO_LINKS)
+        result |= deny(SYS_link, 0, 0, EPERM);
+#endif
+    if (lacks & NO_LOCKS)
+        result |= deny(SYS_flock, 0, 0, ENOLCK);
+    if (lacks & NO_SWAP)
+        result |= deny(SYS_renameat2, 0, 0, EINVAL);
+    if (lacks & NO_WATCH)
+        result |= deny(SYS_inotify_init1, 0, 0, EMFILE);
+    if (lacks & NO_PIDFD)
+        result |= deny(SYS_pidfd_open, 0, 0, ENOSYS);
+    return result;
+}
+
 /* ---- One by one ------------------------------------------------------------------------------------ */
 
 /* What the program under test does not do of its own accord, or what lets it talk to the test. */
@@ -56,8 +82,25 @@ static const long untold[] = {
     SYS_mmap,           SYS_munmap,         SYS_mprotect,     SYS_mremap,          SYS_madvise,
     SYS_brk,            SYS_futex,          SYS_sched_yield,  SYS_clock_gettime,   SYS_rt_sigprocmask,
     SYS_rt_sigaction,   SYS_rt_sigreturn,   SYS_getpid,       SYS_restart_syscall, SYS_gettid,
-    SYS_tgkill,         SYS_uname,
+    SYS_tgkill,         SYS_uname,          SYS_rseq,            SYS_set_robust_list,
+    SYS_sigaltstack,
+#ifdef SYS_futex_time64
+    SYS_futex_time64,   SYS_clock_nanosleep_time64, SYS_clock_gettime64,
+#endif
+#ifdef SYS_mmap2
+    SYS_mmap2,
+#endif
+#ifdef SYS_socketcall
+    SYS_socketcall,
+#endif
+#ifdef SYS_sigreturn
+    SYS_sigreturn,
+#endif
 };
+
+/* Since Linux 6.6: who is told runs at once, on the processor of who told. */
+#define SET_FLAGS _IOW('!', 4, uint64_t)
+#define SYNC_WAKE_UP 1
 
 int trace_me(int to)
 {
@@ -84,7 +127,10 @@ int trace_me(int to)
         message.msg_control = &control;
         message.msg_controllen = sizeof control;
     }
-    return sendmsg(to, &message, 0) == 1 && fd >= 0 ? 0 : -1;
+    int sent = sendmsg(to, &message, 0) == 1 && fd >= 0;
+    if (fd >= 0)
+        close(fd); /* or a tracer that is gone would be waited for, for ever */
+    return sent ? 0 : -1;
 }
 
 int tracer_open(int from)
@@ -101,6 +147,8 @@ int tracer_open(int from)
     message.msg_controllen = sizeof control;
     if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) == 1 && byte == 'y' && CMSG_FIRSTHDR(&message))
         memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+    if (fd >= 0)
+        (void)ioctl(fd, SET_FLAGS, SYNC_WAKE_UP); /* or it takes longer */
     return fd;
 }
 
@@ -120,6 +168,8 @@ enum trace trace_next(int tracer, struct trace_call *call)
         return TRACE_IDLE;
     call->id = told.call.id;
     call->number = told.call.data.nr;
+    for (int i = 0; i < 6; i++)
+        call->arguments[i] = told.call.data.args[i];
     return TRACE_CALL;
 }
 

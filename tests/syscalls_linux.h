@@ -13,6 +13,19 @@
  */
 int deny(long number, unsigned argument, uint32_t bits, int error);
 
+/* What a poor system lacks. */
+enum {
+    NO_UNNAMED = 1,  /* no files without a name */
+    NO_LINKS = 2,    /* no hard links */
+    NO_LOCKS = 4,    /* no flock(2) */
+    NO_SWAP = 8,     /* no renameat2(2) */
+    NO_WATCH = 16,   /* no inotify(7) */
+    NO_PIDFD = 32    /* no pidfd_open(2) */
+};
+
+/* From now on this process lives on such a system: 0, or -1 where calls cannot be denied. */
+int impoverish(unsigned lacks);
+
 /*
  * In a child of the tracing process, which is sent on `to` what tracer_open() takes from the other
  * end of that socket: from now on each system call is told to the tracer, but for those of
@@ -28,7 +41,11 @@ enum trace { TRACE_CALL, TRACE_IDLE, TRACE_END };
 struct trace_call {
     uint64_t id;
     int number;
+    uint64_t arguments[6];
 };
+
+/* What a traced process says to its tracer alone: nothing else asks for its parent. */
+#define TRACE_WORD SYS_getppid
 
 /* The next call, which waits for its answer; IDLE: none within a millisecond; END: the process has ended. */
 enum trace trace_next(int tracer, struct trace_call *call);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_soft_linux.c - soft locks where the system has less to offer, or fails, or lets a process die,
- * at each system call; and in namespaces.
+ * test_soft_linux.c - soft locks where the system has less to offer, or keeps failing; and in namespaces.
  */
 #define _GNU_SOURCE
 #include "markers.h"
@@ -15,22 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
 /* ---- Poor systems ------------------------------------------------------------------------------- */
-
-enum {
-    NO_UNNAMED = 1,  /* no files without a name */
-    NO_LINKS = 2,    /* no hard links */
-    NO_LOCKS = 4,    /* no flock(2) */
-    NO_SWAP = 8,     /* no renameat2(2) */
-    NO_WATCH = 16,   /* no inotify(7) */
-    NO_PIDFD = 32    /* no pidfd_open(2) */
-};
 
 static const struct system {
     const char *name;
@@ -47,31 +36,6 @@ static const struct system {
     {"no watches, no pidfd", NO_WATCH | NO_PIDFD},
     {"nothing", NO_UNNAMED | NO_LINKS | NO_LOCKS | NO_SWAP | NO_WATCH | NO_PIDFD},
 };
-
-#define UNNAMED_BITS ((uint32_t)(O_TMPFILE & ~O_DIRECTORY))
-
-/* 0, or -1 where system calls cannot be denied. */
-static int impoverish(unsigned lacks)
-{
-    int result = 0;
-    if (lacks & NO_UNNAMED)
-        result |= deny(SYS_openat, 2, UNNAMED_BITS, EOPNOTSUPP);
-    if (lacks & NO_LINKS)
-        result |= deny(SYS_linkat, 0, 0, EPERM);
-#ifdef SYS_link
-    if (lacks & NO_LINKS)
-        result |= deny(SYS_link, 0, 0, EPERM);
-#endif
-    if (lacks & NO_LOCKS)
-        result |= deny(SYS_flock, 0, 0, ENOLCK);
-    if (lacks & NO_SWAP)
-        result |= deny(SYS_renameat2, 0, 0, EINVAL);
-    if (lacks & NO_WATCH)
-        result |= deny(SYS_inotify_init1, 0, 0, EMFILE);
-    if (lacks & NO_PIDFD)
-        result |= deny(SYS_pidfd_open, 0, 0, ENOSYS);
-    return result;
-}
 
 #define ON_SYSTEM(lacks)                                                                           \
     do {                                                                                           \
@@ -206,300 +170,6 @@ START_TEST(test_instance_does_not_stay)
 }
 END_TEST
 
-/* ---- Call by call ------------------------------------------------------------------------------- */
-
-/* What happens at the call that a trial is about: it fails, or the process is killed before it. */
-#define KILL 0
-
-struct trial {
-    unsigned lacks;
-    int stale;    /* there is a dead one's marker */
-    int at;       /* the call; -1: none */
-    int error;    /* or KILL */
-};
-
-/* Shared with the process that is tried: it does the steps when it is told to. */
-struct steps {
-    int told, done;
-    int acquired, held, checked, released, released_again, acquired_again, released_at_last;
-};
-
-static struct steps *steps;
-
-static const struct timespec moment = {0, 50000};
-
-static int next_step(void)
-{
-    int step = steps->done + 1;
-    while (__atomic_load_n(&steps->told, __ATOMIC_SEQ_CST) < step)
-        nanosleep(&moment, NULL);
-    return step;
-}
-
-static void step_done(int step)
-{
-    __atomic_store_n(&steps->done, step, __ATOMIC_SEQ_CST);
-}
-
-/* Nothing of Check here. */
-static void be_tried(const struct trial *trial, struct filelock *lock, int to)
-{
-    if (impoverish(trial->lacks) != 0 || trace_me(to) != 0)
-        _exit(70);
-    int step = next_step();
-    steps->acquired = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
-    steps->held = filelock_held(lock);
-    step_done(step);
-    step = next_step();
-    if (steps->held) {
-        steps->checked = filelock_check(lock);
-        steps->released = filelock_release(lock);
-        steps->held = filelock_held(lock);
-    }
-    step_done(step);
-    step = next_step();
-    if (steps->held)
-        steps->released_again = filelock_release(lock);
-    steps->acquired_again = filelock_acquire(lock, FILELOCK_EXCLUSIVE, 5000);
-    steps->released_at_last = steps->acquired_again ? 0 : filelock_release(lock);
-    step_done(step);
-    _exit(0);
-}
-
-/* One process that is tried, seen from outside. */
-struct subject {
-    pid_t pid;
-    int tracer;
-    int calls;     /* so far */
-    int hit;       /* the number of the call that failed; -1: none yet */
-    char what[64]; /* for messages */
-};
-
-static int subject_start(struct subject *subject, const struct trial *trial, const char *path)
-{
-    int ends[2];
-    struct filelock *lock = new_soft(path, 0);
-    memset(steps, 0, sizeof *steps);
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    subject->pid = fork();
-    if (subject->pid == 0)
-        be_tried(trial, lock, ends[1]);
-    ck_assert_int_gt(subject->pid, 0);
-    filelock_free(lock);
-    close(ends[1]);
-    subject->tracer = tracer_open(ends[0]);
-    close(ends[0]);
-    subject->calls = 0;
-    subject->hit = -1;
-    if (subject->tracer < 0)
-        waitpid(subject->pid, NULL, 0);
-    return subject->tracer >= 0 ? 0 : -1;
-}
-
-/* A call of memory or of the exit is none of the library's; what close(2) says does not matter. */
-static void on_call(struct subject *subject, const struct trial *trial, const struct trace_call *call)
-{
-    int here = subject->calls++ == trial->at, error = here ? trial->error : 0;
-    if (here) {
-        subject->hit = call->number;
-        snprintf(subject->what, sizeof subject->what, "call %d (%d), error %d, stale %d, lacks %u", trial->at,
-                 call->number, trial->error, trial->stale, trial->lacks);
-    }
-    if (here && trial->error == KILL)
-        kill(subject->pid, SIGKILL);
-    else
-        trace_answer(subject->tracer, call, error && call->number != SYS_close ? error : 0);
-}
-
-/* 1 when it has done its next step, 0 when it has ended. */
-static int step(struct subject *subject, const struct trial *trial)
-{
-    int wanted = steps->done + 1;
-    int64_t end = now_ns() + (int64_t)PATIENCE_MS * 1000000;
-    struct trace_call call;
-    __atomic_store_n(&steps->told, wanted, __ATOMIC_SEQ_CST);
-    for (;;) {
-        enum trace trace = trace_next(subject->tracer, &call);
-        if (trace == TRACE_CALL)
-            on_call(subject, trial, &call);
-        else if (__atomic_load_n(&steps->done, __ATOMIC_SEQ_CST) == wanted)
-            return 1;
-        else if (trace == TRACE_END)
-            return 0;
-        ck_assert_msg(now_ns() < end, "%s: stuck", subject->what);
-    }
-}
-
-static void subject_end(struct subject *subject)
-{
-    struct trace_call call;
-    struct trial none = {.at = -1};
-    enum trace trace;
-    while ((trace = trace_next(subject->tracer, &call)) != TRACE_END)
-        if (trace == TRACE_CALL)
-            on_call(subject, &none, &call);
-    close(subject->tracer);
-    ck_assert_int_eq(waitpid(subject->pid, NULL, 0), subject->pid);
-}
-
-static int removes(int number)
-{
-#ifdef SYS_unlink
-    if (number == SYS_unlink)
-        return 1;
-#endif
-    return number == SYS_unlinkat;
-}
-
-/* A file whose removal failed is left behind until somebody else comes by. */
-static void expect_tidy(const struct subject *subject, const char *path)
-{
-    const char *name = file_beside(path);
-    ck_assert_msg(!name || removes(subject->hit), "%s: left behind: %s", subject->what, name);
-}
-
-static int names(const char *path, pid_t pid)
-{
-    char text[MARKER_SIZE];
-    return read_file(path, text, sizeof text) > 0 && atoll(text) == pid;
-}
-
-static void judge_acquire(const struct subject *subject, const struct trial *trial, const char *path,
-                          uint64_t stale)
-{
-    int result = steps->acquired;
-    ck_assert_msg(result <= 0, "%s: acquire is %d", subject->what, result);
-    ck_assert_msg(steps->held == (result == 0), "%s: %s, but held is %d", subject->what, result_name(result),
-                  steps->held);
-    ck_assert_msg(result == 0 || trial->error, "%s: %s for no reason", subject->what, result_name(result));
-    if (result == -ETIMEDOUT)
-        ck_assert_msg(trial->stale, "%s: nobody held it", subject->what);
-    if (result == 0)
-        ck_assert_msg(names(path, subject->pid), "%s: the marker does not name it", subject->what);
-    else if (!removes(subject->hit) && path_exists(path)) /* where names cannot be swapped it may be gone */
-        ck_assert_msg(file_identity(path) == stale, "%s: %s, but a marker", subject->what,
-                      result_name(result));
-    expect_tidy(subject, path);
-}
-
-static void judge_release(const struct subject *subject, const char *path)
-{
-    if (steps->acquired != 0)
-        return;
-    ck_assert_msg(steps->held == (steps->released != 0), "%s: release is %s, but held is %d", subject->what,
-                  result_name(steps->released), steps->held);
-    ck_assert_msg(path_exists(path) == steps->held, "%s: release is %s, and the marker is %s", subject->what,
-                  result_name(steps->released), path_exists(path) ? "there" : "gone");
-}
-
-static void judge_rest(const struct subject *subject, const char *path)
-{
-    EXPECT(steps->released_again, 0);
-    ck_assert_msg(steps->acquired_again == 0, "%s: afterwards %s", subject->what,
-                  result_name(steps->acquired_again));
-    EXPECT(steps->released_at_last, 0);
-    ck_assert(!path_exists(path));
-}
-
-/* Somebody else comes by, on the same system. */
-static void come_by(const struct trial *trial, const struct subject *subject, const char *path)
-{
-    struct filelock *lock = new_soft(path, 0);
-    int64_t start = now_ns();
-    pid_t pid = fork();
-    if (pid == 0) {
-        int result = impoverish(trial->lacks);
-        for (int i = 0; i < 2 && result == 0; i++) {
-            result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
-            result = result ? result : filelock_release(lock);
-        }
-        _exit(result ? 1 : 0);
-    }
-    filelock_free(lock);
-    int status = process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS);
-    int took = (int)((now_ns() - start) / 1000000), most = trial->lacks & NO_LINKS ? 6000 : 1000;
-    ck_assert_msg(status == 0, "%s: not usable", subject->what);
-    ck_assert_msg(took < most + LATENESS_MS, "%s: usable after %d ms", subject->what, took);
-    ck_assert_msg(!path_exists(path), "%s: there is a marker", subject->what);
-}
-
-/*
- * And there is nothing afterwards.  What a call has failed to remove, or moved aside where names cannot be
- * swapped, may be there until the next one takes over from the dead.
- */
-static void expect_healed(const struct trial *trial, const struct subject *subject, const char *path)
-{
-    come_by(trial, subject, path);
-    if (trial->error != KILL && (removes(subject->hit) || trial->lacks & NO_SWAP)) {
-        put_marker(path, marker_record(dead_pid()));
-        come_by(trial, subject, path);
-    }
-    const char *name = file_beside(path);
-    ck_assert_msg(!name, "%s: left behind for good: %s", subject->what, name);
-}
-
-/* The number of calls that it made, or -1 where they cannot be watched. */
-static int run_trial(const struct trial *trial, const char *path)
-{
-    struct subject subject = {.what = "no fault"};
-    if (trial->stale)
-        put_marker(path, marker_record(dead_pid()));
-    uint64_t stale = file_identity(path);
-    if (subject_start(&subject, trial, path) != 0)
-        return -1;
-    int alive = step(&subject, trial);
-    if (alive)
-        judge_acquire(&subject, trial, path, stale);
-    alive = alive && step(&subject, trial);
-    if (alive)
-        judge_release(&subject, path);
-    int calls = subject.calls;
-    if (alive && step(&subject, trial))
-        judge_rest(&subject, path);
-    subject_end(&subject);
-    expect_healed(trial, &subject, path);
-    return calls;
-}
-
-static const struct {
-    unsigned lacks;
-    int stale;
-} situations[] = {
-    {0, 0}, {0, 1}, {NO_UNNAMED, 0}, {NO_UNNAMED, 1}, {NO_SWAP, 1}, {NO_LOCKS, 1}, {NO_UNNAMED | NO_LINKS, 0},
-};
-
-/* Each call up to the release in turn. */
-static void try_each_call(int index, int error)
-{
-    struct trial trial = {situations[index].lacks, situations[index].stale, -1, error};
-    steps = shared_memory(sizeof *steps);
-    int calls = under_valgrind() ? -1 : run_trial(&trial, scratch("lock"));
-    if (calls < 0) {
-        say_skipped("call by call", "system calls cannot be watched here");
-        return;
-    }
-    ck_assert_int_gt(calls, 5);
-    for (trial.at = 0; trial.at < calls; trial.at++)
-        run_trial(&trial, scratch("lock"));
-}
-
-START_TEST(test_killed_at_each_call)
-{
-    NEEDS_SOFT();
-    try_each_call(_i, KILL);
-}
-END_TEST
-
-static const int errors[] = {EIO, EPERM, ENOSYS, EINTR};
-
-START_TEST(test_error_at_each_call)
-{
-    NEEDS_SOFT();
-    for (int i = 0; i < COUNT(errors); i++)
-        try_each_call(_i, errors[i]);
-}
-END_TEST
-
 /* ---- Errors that stay ---------------------------------------------------------------------------- */
 
 static const struct {
@@ -566,6 +236,8 @@ START_TEST(test_host_name)
     EXPECT(try_soft(scratch("lock"), 20), -ETIMEDOUT);
 }
 END_TEST
+
+static const struct timespec moment = {0, 50000};
 
 /* Shared with a process in a pid namespace: it acquires, or releases what it has, when it is told to. */
 struct inside {
@@ -664,9 +336,7 @@ Suite *make_suite(void)
     tcase = add_case(suite, "instances");
     tcase_add_test(tcase, test_one_instance);
     tcase_add_test(tcase, test_instance_does_not_stay);
-    tcase = add_case(suite, "calls");
-    tcase_add_loop_test(tcase, test_killed_at_each_call, 0, COUNT(situations));
-    tcase_add_loop_test(tcase, test_error_at_each_call, 0, COUNT(situations));
+    tcase = add_case(suite, "errors");
     tcase_add_loop_test(tcase, test_lasting_error, 0, COUNT(lasting));
     tcase = add_case(suite, "names");
     tcase_add_test(tcase, test_host_name);

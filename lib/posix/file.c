@@ -106,7 +106,7 @@ static int create_new(const char *path, unsigned wishes, unsigned mode)
     if (fd != -EEXIST || (wishes & FILE_FOLLOW) == 0)
         return fd;
     real = flk_file_resolve(path);
-    fd = real != NULL ? create_exclusively(real, mode) : -ENOMEM;
+    fd = real != NULL ? create_exclusively(real, mode) : -errno;
     free(real);
     return fd;
 }
@@ -149,17 +149,35 @@ static bool is_directory(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_nlink > 0;
 }
 
-/* 0 also if somebody else was quicker. */
+static int make_directory(const char *path)
+{
+    int rc;
+
+    do
+        rc = mkdir(path, 0777);
+    while (rc != 0 && errno == EINTR);
+    return rc == 0 || errno == EEXIST ? 0 : -errno;
+}
+
+/*
+ * 0 also if somebody else was quicker.  What matters is whether the last one succeeds; if it does not for
+ * want of another one, the reason is the one that that one had.
+ */
 static int make_directories(char *path)
 {
+    int rc, reason = -ENOENT;
+
     for (char *end = path + 1; *end != '\0'; end++) {
         if (*end != '/' || end[-1] == '/')
             continue;
         *end = '\0';
-        (void) mkdir(path, 0777); /* what matters is whether the last one succeeds */
+        rc = make_directory(path);
+        if (rc != 0 && rc != -ENOENT)
+            reason = rc;
         *end = '/';
     }
-    return mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : -errno;
+    rc = make_directory(path);
+    return rc == -ENOENT ? reason : rc;
 }
 
 int flk_file_mend_parent(const char *path, bool make)
@@ -208,16 +226,21 @@ int flk_file_open_to_read(const char *path, bool follow)
 
 #define LINKS_MOST 40 /* as many as Linux follows */
 
-/* A link that leads on, taken from the folder that it lies in; NULL: no link, or no memory. */
-static char *next_link(const char *path)
+/*
+ * Where a link leads, taken from the folder that it lies in, to be freed; or the path itself, if it names no
+ * link or nothing.  NULL: errno tells.
+ */
+static char *follow_one(char *path)
 {
     size_t folder = (size_t) (flk_file_name(path) - path);
     char *next = malloc(folder + PATH_MAX + 1);
     ssize_t n = next != NULL ? readlink(path, next + folder, PATH_MAX) : -1;
 
     if (n < 0) {
+        bool no_link = next != NULL && (errno == EINVAL || errno == ENOENT);
+
         free(next);
-        return NULL;
+        return no_link ? path : NULL;
     }
     next[folder + (size_t) n] = '\0';
     if (next[folder] == '/')
@@ -229,11 +252,17 @@ static char *next_link(const char *path)
 
 char *flk_file_resolve(const char *path)
 {
-    char *at = strdup(path), *next;
+    char *at = strdup(path);
 
-    for (int i = 0; i < LINKS_MOST && at != NULL && (next = next_link(at)) != NULL; i++) {
+    for (int i = 0; i < LINKS_MOST && at != NULL; i++) {
+        char *next = follow_one(at);
+        int error = errno;
+
+        if (next == at)
+            break;
         free(at);
         at = next;
+        errno = error;
     }
     return at;
 }
@@ -283,22 +312,36 @@ static void identity_of(const struct stat *st, struct identity *id)
     id->inode = st->st_ino;
 }
 
+static int stat_open(int fd, struct stat *st)
+{
+    int rc;
+
+    do
+        rc = fstat(fd, st);
+    while (rc != 0 && errno == EINTR);
+    return rc == 0 ? 0 : -errno;
+}
+
 int flk_file_identity(int fd, struct identity *id)
 {
     struct stat st;
+    int rc = stat_open(fd, &st);
 
-    if (fstat(fd, &st) != 0)
-        return -errno;
+    if (rc != 0)
+        return rc;
     identity_of(&st, id);
     return 0;
 }
 
+/* A server may lose track of a file once, on the way to a path that is there: two looks tell. */
 int flk_file_path_identity(const char *path, bool follow, struct identity *id)
 {
     struct stat st;
+    int stale = 0;
 
-    if ((follow ? stat(path, &st) : lstat(path, &st)) != 0)
-        return -errno;
+    while ((follow ? stat(path, &st) : lstat(path, &st)) != 0)
+        if (errno != EINTR && (errno != ESTALE || stale++ > 0))
+            return -errno;
     identity_of(&st, id);
     return 0;
 }
@@ -316,9 +359,10 @@ bool flk_file_same(const struct identity *a, const struct identity *b)
 int flk_file_version(int fd, struct file_version *version)
 {
     struct stat st;
+    int rc = stat_open(fd, &st);
 
-    if (fstat(fd, &st) != 0)
-        return -errno;
+    if (rc != 0)
+        return rc;
     identity_of(&st, &version->id);
     version->modified = (int64_t) st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
     version->regular = S_ISREG(st.st_mode);
@@ -345,9 +389,10 @@ int flk_file_remove(const char *path, bool follow)
 static int want_regular(int fd)
 {
     struct stat st;
+    int rc = stat_open(fd, &st);
 
-    if (fstat(fd, &st) != 0)
-        return -errno;
+    if (rc != 0)
+        return rc;
     return S_ISREG(st.st_mode) ? 0 : S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 }
 

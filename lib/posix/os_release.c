@@ -66,7 +66,10 @@ int flk_os_lock_release_and_remove(const struct target *target, struct os_lock *
     bool removed = remove_if_sole(target, os);
     int rc = target->kind->backend->unlock(os->fd, &whole);
 
-    if (rc == 0 && removed)
+    /* Whatever the unlock says, nobody will ever ask for the file that is gone, and closing it unlocks. */
+    if (removed) {
         flk_os_lock_forget(os);
+        return 0;
+    }
     return rc > 0 ? -EAGAIN : rc;
 }

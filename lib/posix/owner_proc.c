@@ -72,8 +72,9 @@ static int find_listed(int fd, struct listed *listed)
 {
     struct stat st;
 
-    if (fstat(fd, &st) != 0)
-        return -errno;
+    while (fstat(fd, &st) != 0)
+        if (errno != EINTR)
+            return -errno;
     if (S_ISLNK(st.st_mode))
         return -ELOOP;
     listed->major = major(st.st_dev);
@@ -236,7 +237,9 @@ static int open_target(const struct target *target)
         return target->fd;
     if ((target->flags & FILELOCK_FOLLOW_SYMLINK) == 0)
         flags |= O_NOFOLLOW;
-    fd = open(target->path, flags);
+    do
+        fd = open(target->path, flags);
+    while (fd < 0 && errno == EINTR);
     return fd >= 0 ? fd : -errno;
 }
 

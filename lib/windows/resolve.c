@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,5 +84,7 @@ char *flk_file_resolve(const char *path)
     /* A path that cannot be understood is for those to refuse who open it. */
     resolved = led ? flk_path_utf8(at) : strdup(path);
     free(at);
+    if (resolved == NULL)
+        errno = ENOMEM;
     return resolved;
 }

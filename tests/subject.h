@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * subject.h - a process that is experimented on: each of its system calls is told to the test, which lets
+ * it be done, has it fail, or kills the process there.
+ */
+#ifndef SUBJECT_H
+#define SUBJECT_H
+
+#include "syscalls_linux.h"
+
+#include <sys/types.h>
+
+/* What happens to one call. */
+#define KILL (-1)
+struct fault {
+    int at;     /* which call since subject_go(); -1: none */
+    int choice; /* it fails with that one of errors_of(); or KILL */
+};
+
+extern const struct fault no_fault;
+
+/* The number that stands for fcntl(2) where it locks. */
+#define FCNTL_LOCK 100000
+
+#define CALLS_MOST 512
+
+struct subject {
+    pid_t pid;
+    int tracer;
+    int talking; /* it has said its word and waits for the answer */
+    struct trace_call word;
+    int calls;      /* since subject_go() */
+    int hit;        /* the number of the call that the fault hit; -1: none */
+    int error;      /* that it failed with */
+    char what[160]; /* all this for messages */
+};
+
+/* A new process that does body(arg) and ends; 0, or -1 where calls cannot be traced. */
+int subject_start(struct subject *subject, void (*body)(void *arg), void *arg);
+
+/* In the body: waits for the next subject_go(). */
+void subject_ready(void);
+
+/*
+ * Lets it go on, with this fault, until it is ready again (1) or has ended (0).  `blocked` (NULL: nothing)
+ * is called once, when it is about to wait for something, or does nothing for a while.
+ */
+int subject_go(struct subject *subject, const struct fault *fault, void (*blocked)(void));
+
+/* kill -9; returns when it is gone. */
+void subject_kill(struct subject *subject);
+
+/* How many there are: seen from outside. */
+int subject_descriptors(const struct subject *subject);
+int subject_threads(const struct subject *subject);
+
+/* How many errors a system call may fail with, and which: documented ones that matter. */
+int errors_count(int number);
+int error_of(int number, int choice);
+
+#endif

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_faults.c - every system call of every operation fails, and every allocation of memory.
+ *
+ * One after the other fails once, with each error that it may meet with.  Then the answer must be a
+ * documented one, the handle must go on working, and nothing may be left: no descriptor, thread, memory, lock
+ * or marker; nor may anybody else have lost his.
+ */
+#define _GNU_SOURCE
+#include "markers.h"
+#include "memory.h"
+#include "raw.h"
+#include "storm.h"
+#include "subject.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/* ---- What is done ------------------------------------------------------------------------------------ */
+
+enum order { ORDER_NEW, ORDER_ACQUIRE, ORDER_RELEASE, ORDER_CHECK, ORDER_OWNER, ORDER_BREAK, ORDER_FREE };
+
+enum scene {
+    NOTHING,       /* is there */
+    LOCK_FILE,     /* which nobody has locked */
+    HELD,          /* by somebody else, throughout */
+    HELD_A_WHILE,  /* until the subject waits */
+    HELD_CANCELED, /* throughout, and the wait is cancelled when it has begun */
+    OURS,          /* the subject holds it */
+    STALE,         /* the marker of a dead process */
+    LINK           /* to the lock file */
+};
+
+enum { WANTS_SOFT = 1024, WANTS_FILE = 2048 };
+
+#define MINUTE 60000
+
+#define ACQUIRE(mode, timeout_ms) ORDER_ACQUIRE, FILELOCK_##mode, timeout_ms
+#define NO_ACQUIRE(order) ORDER_##order, FILELOCK_EXCLUSIVE, 0
+#define EVERY_OPTION (FILELOCK_RECORD_OWNER | FILELOCK_KEEP_ON_EXEC | FILELOCK_UNLINK)
+
+static const struct scenario {
+    const char *name;
+    unsigned wants; /* abilities of the kind */
+    unsigned lacks; /* of the system */
+    enum scene scene;
+    unsigned flags;
+    enum order order;
+    enum filelock_mode mode;
+    int64_t timeout_ms;
+    int expected;
+} scenarios[] = {
+    {"new", 0, 0, NOTHING, 0, NO_ACQUIRE(NEW), 0},
+    {"first acquire", 0, 0, NOTHING, 0, ACQUIRE(EXCLUSIVE, 0), 0},
+    {"acquire", WANTS_FILE, 0, LOCK_FILE, 0, ACQUIRE(EXCLUSIVE, FILELOCK_FOREVER), 0},
+    {"acquire shared", CAN_SHARE, 0, LOCK_FILE, 0, ACQUIRE(SHARED, 0), 0},
+    {"acquire, every option", 0, 0, NOTHING, EVERY_OPTION | FILELOCK_MAKE_PARENTS, ACQUIRE(EXCLUSIVE, MINUTE), 0},
+    {"acquire by a link", 0, 0, LINK, FILELOCK_FOLLOW_SYMLINK, ACQUIRE(EXCLUSIVE, 0), 0},
+    {"acquire in vain", 0, 0, HELD, 0, ACQUIRE(EXCLUSIVE, 0), -ETIMEDOUT},
+    {"wait in vain", 0, 0, HELD, 0, ACQUIRE(EXCLUSIVE, 3), -ETIMEDOUT},
+    {"wait in vain, shared", CAN_SHARE, 0, HELD, 0, ACQUIRE(SHARED, 3), -ETIMEDOUT},
+    {"wait for ever", 0, 0, HELD_A_WHILE, 0, ACQUIRE(EXCLUSIVE, FILELOCK_FOREVER), 0},
+    {"wait a while", 0, 0, HELD_A_WHILE, 0, ACQUIRE(EXCLUSIVE, MINUTE), 0},
+    {"wait until cancelled", 0, 0, HELD_CANCELED, 0, ACQUIRE(EXCLUSIVE, FILELOCK_FOREVER), -ECANCELED},
+    {"wait, interruptible", 0, 0, HELD_A_WHILE, FILELOCK_INTERRUPTIBLE, ACQUIRE(EXCLUSIVE, MINUTE), 0},
+    {"release", 0, 0, OURS, 0, NO_ACQUIRE(RELEASE), 0},
+    {"release, every option", 0, 0, OURS, EVERY_OPTION, NO_ACQUIRE(RELEASE), 0},
+    {"check", 0, 0, OURS, 0, NO_ACQUIRE(CHECK), 0},
+    {"owner", CAN_NAME_PID, 0, HELD, 0, NO_ACQUIRE(OWNER), 0},
+    {"owner by record", 0, 0, OURS, FILELOCK_RECORD_OWNER, NO_ACQUIRE(OWNER), 0},
+    {"free", 0, 0, OURS, 0, NO_ACQUIRE(FREE), 0},
+    {"break", WANTS_SOFT, 0, HELD, 0, NO_ACQUIRE(BREAK), 0},
+    {"take over", WANTS_SOFT, 0, STALE, 0, ACQUIRE(EXCLUSIVE, 0), 0},
+    {"first acquire, no unnamed files", WANTS_SOFT, NO_UNNAMED, NOTHING, 0, ACQUIRE(EXCLUSIVE, 0), 0},
+    {"first acquire, no links", WANTS_SOFT, NO_UNNAMED | NO_LINKS, NOTHING, 0, ACQUIRE(EXCLUSIVE, 0), 0},
+    {"take over, no unnamed files", WANTS_SOFT, NO_UNNAMED, STALE, 0, ACQUIRE(EXCLUSIVE, 0), 0},
+    {"take over, no swapping", WANTS_SOFT, NO_SWAP, STALE, 0, ACQUIRE(EXCLUSIVE, 0), 0},
+    {"take over, no locks", WANTS_SOFT, NO_LOCKS, STALE, 0, ACQUIRE(EXCLUSIVE, 0), 0},
+};
+
+#define SCENARIOS ((int)(sizeof scenarios / sizeof *scenarios))
+
+/* ---- The subject ------------------------------------------------------------------------------------- */
+
+/* Shared with it. */
+static struct orders {
+    enum order order;
+    enum filelock_mode mode;
+    int64_t timeout_ms;
+    struct filelock_options options;
+    char path[2048];
+    long refuse; /* the allocation that is refused */
+    int result, held;
+    long allocations, blocks;
+} *orders;
+
+static int carry_out(struct filelock **lock)
+{
+    struct filelock_owner owner;
+    memset(&owner, 0, sizeof owner);
+    owner.size = sizeof owner;
+    switch (orders->order) {
+    case ORDER_NEW:
+        return filelock_new(lock, orders->path, &orders->options);
+    case ORDER_ACQUIRE:
+        return filelock_acquire(*lock, orders->mode, orders->timeout_ms);
+    case ORDER_RELEASE:
+        return filelock_release(*lock);
+    case ORDER_CHECK:
+        return filelock_check(*lock);
+    case ORDER_OWNER:
+        return filelock_owner(*lock, &owner);
+    case ORDER_BREAK:
+        return filelock_break(*lock);
+    default:
+        filelock_free(*lock);
+        *lock = NULL;
+        return 0;
+    }
+}
+
+static void obey(void *lacks)
+{
+    struct filelock *lock = NULL;
+    if (impoverish(*(const unsigned *)lacks) != 0)
+        _exit(70);
+    for (;;) {
+        subject_ready();
+        memory_refuse(orders->refuse);
+        orders->result = carry_out(&lock);
+        orders->allocations = memory_calls();
+        memory_refuse(-1);
+        orders->blocks = memory_blocks();
+        orders->held = filelock_held(lock);
+    }
+}
+
+/* ---- One trial --------------------------------------------------------------------------------------- */
+
+static struct trial {
+    const struct scenario *scenario;
+    const struct kind *kind;
+    struct subject subject;
+    struct raw_lock holder;
+    struct signal_pair cancel;
+    int descriptors; /* of the subject, beforehand */
+    long blocks;     /* that it may have afterwards; -1: not known yet */
+    char what[320];
+} trial;
+
+#define JUDGE(condition, ...)                                                                      \
+    do {                                                                                           \
+        char said_[256];                                                                           \
+        snprintf(said_, sizeof said_, __VA_ARGS__);                                                \
+        ck_assert_msg(condition, "%s: %s: %s", trial.kind->name, trial.what, said_);               \
+    } while (0)
+
+/* Starts the subject if there is none; 0, or -1 where there can be none. */
+static int need_subject(void)
+{
+    if (trial.subject.pid)
+        return 0;
+    unsigned lacks = trial.scenario->lacks;
+    if (subject_start(&trial.subject, obey, &lacks) != 0)
+        return -1;
+    ck_assert_int_eq(subject_go(&trial.subject, &no_fault, NULL), 1);
+    return 0;
+}
+
+static void drop_subject(void)
+{
+    if (trial.subject.pid)
+        subject_kill(&trial.subject);
+    trial.subject.pid = 0;
+}
+
+static int command(enum order order, const struct fault *fault, long refuse, void (*blocked)(void))
+{
+    orders->order = order;
+    orders->refuse = refuse;
+    int alive = subject_go(&trial.subject, fault, blocked);
+    JUDGE(alive, "%s: it has died", trial.subject.what);
+    return orders->result;
+}
+
+static int acquire_plainly(enum filelock_mode mode, int64_t timeout_ms)
+{
+    orders->mode = mode;
+    orders->timeout_ms = timeout_ms;
+    return command(ORDER_ACQUIRE, &no_fault, -1, NULL);
+}
+
+static void let_go(void)
+{
+    raw_unlock(&trial.holder);
+}
+
+static void cancel(void)
+{
+    if (!waitable_is_set(&trial.cancel))
+        waitable_set(&trial.cancel);
+}
+
+/* The lock file itself, whatever the path is. */
+static const char *lock_file(void)
+{
+    const struct scenario *scenario = trial.scenario;
+    return scenario->flags & FILELOCK_MAKE_PARENTS ? scratch("folder/inner/lock") : scratch("lock");
+}
+
+static void set_scene(void)
+{
+    const struct scenario *scenario = trial.scenario;
+    int file = !(trial.kind->can & CAN_KEEP_FILE) ? 0 : scenario->scene == LOCK_FILE || scenario->scene == LINK;
+    snprintf(orders->path, sizeof orders->path, "%s", scenario->scene == LINK ? scratch("link") : lock_file());
+    if (file)
+        ck_assert_int_eq(write_file(lock_file(), "", 0), 0);
+    if (scenario->scene == LINK)
+        ck_assert_int_eq(symlink("lock", scratch("link")), 0);
+    if (scenario->scene == STALE)
+        put_marker(lock_file(), marker_record(dead_pid()));
+    if (scenario->scene == HELD || scenario->scene == HELD_A_WHILE || scenario->scene == HELD_CANCELED)
+        ck_assert_int_eq(raw_lock(&trial.holder, trial.kind, lock_file()), 0);
+    orders->options = options_of(trial.kind);
+    orders->options.flags = scenario->flags;
+    if (scenario->scene == HELD_CANCELED)
+        orders->options.cancel = trial.cancel.waitable;
+}
+
+static void clear_scene(void)
+{
+    raw_unlock(&trial.holder);
+    if (waitable_is_set(&trial.cancel))
+        waitable_clear(&trial.cancel);
+    remove_file(lock_file());
+    remove_file(scratch("link"));
+    remove_tree(scratch("folder"));
+}
+
+/* ---- What is right ----------------------------------------------------------------------------------- */
+
+static int removes(int number)
+{
+#ifdef SYS_unlink
+    if (number == SYS_unlink)
+        return 1;
+#endif
+    return number == SYS_unlinkat;
+}
+
+static int locks(int number)
+{
+    return number == SYS_flock || number == FCNTL_LOCK;
+}
+
+/* What the header says that an operation answers when one of its calls fails with this error. */
+static int is_documented(int result)
+{
+    const struct scenario *scenario = trial.scenario;
+    int number = trial.subject.hit, error = trial.subject.error;
+    if (result == -EINTR)
+        return (scenario->flags & FILELOCK_INTERRUPTIBLE) != 0 && error == EINTR;
+    if (result == scenario->expected || (error && result == -error))
+        return 1;
+    if (locks(number) && (error == ENOSYS || error == EINVAL) && result == -ENOTSUP)
+        return 1;
+    if (number == FCNTL_LOCK && error == EACCES && result == -EAGAIN)
+        return 1; /* the two are one (fcntl(2)) */
+    if (scenario->order == ORDER_OWNER && (result == -ENOTSUP || (result == -ENOENT && error == ESTALE)))
+        return 1; /* it is gone, or cannot be known */
+    /* "Somebody has it" is what these say: of a lock, or of a marker that cannot be read. */
+    if (scenario->order == ORDER_ACQUIRE && scenario->timeout_ms != FILELOCK_FOREVER && result == -ETIMEDOUT)
+        return error == EAGAIN || error == EACCES || (number == SYS_kill && error == EPERM);
+    return 0;
+}
+
+static void judge(long refuse)
+{
+    const struct scenario *scenario = trial.scenario;
+    int result = orders->result, held = orders->held;
+    const struct subject *subject = &trial.subject;
+    snprintf(trial.what, sizeof trial.what, "%s: %s, memory %ld", scenario->name, subject->what, refuse);
+    JUDGE(is_documented(result) || (refuse >= 0 && result == -ENOMEM), "answers %s", result_name(result));
+    if (scenario->order == ORDER_ACQUIRE)
+        JUDGE(held == (result == 0), "answers %s, but held is %d", result_name(result), held);
+    if (scenario->order == ORDER_RELEASE)
+        JUDGE(held == (result != 0), "answers %s, but held is %d", result_name(result), held);
+    if (scenario->order == ORDER_CHECK)
+        JUDGE(held, "not held any more");
+    if (trial.holder.held && scenario->order != ORDER_BREAK)
+        JUDGE(raw_is_held(&trial.holder), "somebody else has lost his lock");
+    if (held)
+        JUDGE(raw_is_locked(trial.kind, lock_file()), "held, but not locked");
+}
+
+/* The handle can be used as if nothing had been. */
+static void expect_usable_handle(void)
+{
+    const struct scenario *scenario = trial.scenario;
+    int no_handle = scenario->order == ORDER_FREE || (scenario->order == ORDER_NEW && orders->result != 0);
+    if (no_handle)
+        JUDGE(command(ORDER_NEW, &no_fault, -1, NULL) == 0, "no handle: %s", result_name(orders->result));
+    else if (orders->held)
+        JUDGE(command(ORDER_RELEASE, &no_fault, -1, NULL) == 0, "then, release: %s", result_name(orders->result));
+    JUDGE(acquire_plainly(FILELOCK_EXCLUSIVE, PATIENCE_MS / 4) == 0, "then, acquire: %s",
+          result_name(orders->result));
+    JUDGE(raw_is_locked(trial.kind, lock_file()), "acquired, but not locked");
+    JUDGE(command(ORDER_RELEASE, &no_fault, -1, NULL) == 0, "then, release: %s", result_name(orders->result));
+    command(ORDER_FREE, &no_fault, -1, NULL);
+}
+
+/*
+ * What could not be removed, or was moved aside where names cannot be swapped, is there until the next one
+ * takes over from the dead; whose it is must be dead, too.
+ */
+static void expect_healed(void)
+{
+    drop_subject();
+    put_marker(scratch("lock"), marker_record(dead_pid()));
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(impoverish(trial.scenario->lacks) || try_soft(scratch("lock"), PATIENCE_MS) ? 1 : 0);
+    JUDGE(process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS) == 0, "and not usable");
+    expect_nothing_at(scratch("lock"));
+}
+
+static void expect_nothing_left(void)
+{
+    struct raw_lock lock;
+    const char *beside = path_exists(scratch("folder")) ? NULL : file_beside(scratch("lock"));
+    int descriptors = subject_descriptors(&trial.subject), threads = subject_threads(&trial.subject);
+    JUDGE(descriptors == trial.descriptors, "%d descriptors more", descriptors - trial.descriptors);
+    JUDGE(threads <= 2, "%d threads", threads); /* one is there for the next wait, and ends */
+    if (!(trial.kind->can & CAN_KEEP_FILE))
+        JUDGE(!path_exists(lock_file()), "the marker is left");
+    if (path_exists(lock_file())) {
+        JUDGE(raw_lock(&lock, trial.kind, lock_file()) == 0, "the lock is left");
+        raw_unlock(&lock);
+    }
+    if (trial.blocks < 0)
+        trial.blocks = orders->blocks;
+    /* A thread that is there takes one. */
+    JUDGE(orders->blocks < trial.blocks + threads, "%ld blocks of memory more", orders->blocks - trial.blocks);
+    if (beside) {
+        JUDGE(removes(trial.subject.hit) || trial.scenario->lacks & NO_SWAP, "left behind: %s", beside);
+        expect_healed();
+    }
+}
+
+static int starts_threads(const struct scenario *scenario)
+{
+    return scenario->scene == HELD_CANCELED || scenario->timeout_ms > 0;
+}
+
+static void prepare_handle(void)
+{
+    const struct scenario *scenario = trial.scenario;
+    snprintf(trial.what, sizeof trial.what, "%s: beforehand", scenario->name);
+    if (scenario->order != ORDER_NEW)
+        ck_assert_int_eq(command(ORDER_NEW, &no_fault, -1, NULL), 0);
+    if (scenario->scene == OURS)
+        EXPECT(acquire_plainly(FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    orders->mode = scenario->mode;
+    orders->timeout_ms = scenario->timeout_ms;
+}
+
+/* 0: the fault hit nothing; -1: nothing can be tried here. */
+static int run_trial(const struct fault *fault, long refuse)
+{
+    const struct scenario *scenario = trial.scenario;
+    void (*blocked)(void) = scenario->scene == HELD_A_WHILE ? let_go : NULL;
+    if (need_subject() != 0)
+        return -1;
+    trial.descriptors = subject_descriptors(&trial.subject);
+    set_scene();
+    prepare_handle();
+    command(scenario->order, fault, refuse, scenario->scene == HELD_CANCELED ? cancel : blocked);
+    int hit = trial.subject.hit >= 0 || (refuse >= 0 && refuse < orders->allocations);
+    judge(refuse);
+    raw_unlock(&trial.holder);
+    if (waitable_is_set(&trial.cancel))
+        waitable_clear(&trial.cancel);
+    int number = trial.subject.hit;
+    expect_usable_handle();
+    trial.subject.hit = number;
+    expect_nothing_left();
+    clear_scene();
+    if (starts_threads(scenario))
+        drop_subject(); /* the next one is to start its thread, too */
+    return hit;
+}
+
+/* ---- All of them ------------------------------------------------------------------------------------- */
+
+/* Each call of the scenario with each of its errors; -1 where calls cannot be traced. */
+static int fail_calls(void)
+{
+    int trials = 0, hit = run_trial(&no_fault, -1);
+    if (hit < 0)
+        return -1;
+    for (struct fault fault = {0, 0}; (hit = run_trial(&fault, -1)) > 0; fault.at++) {
+        int errors = errors_count(trial.subject.hit);
+        for (fault.choice = 1; fault.choice < errors; fault.choice++)
+            trials += run_trial(&fault, -1);
+        fault.choice = 0;
+        trials++;
+        ck_assert_int_lt(fault.at, CALLS_MOST);
+    }
+    return trials;
+}
+
+static void fail_allocations(void)
+{
+    if (!memory_is_counted()) {
+        say_skipped("allocations that fail", "a sanitizer has malloc()");
+        return;
+    }
+    for (long at = 0; run_trial(&no_fault, at) > 0; at++)
+        ;
+}
+
+static int applies(const struct scenario *scenario, const struct kind *kind)
+{
+    int soft = !(kind->can & CAN_KEEP_FILE);
+    if (scenario->wants & WANTS_SOFT)
+        return soft;
+    if (scenario->wants & WANTS_FILE)
+        return !soft;
+    return (kind->can & scenario->wants) == scenario->wants;
+}
+
+START_TEST(test_faults)
+{
+    const struct kind *kind = kind_at(_i / SCENARIOS);
+    const struct scenario *scenario = &scenarios[_i % SCENARIOS];
+    if (!applies(scenario, kind))
+        return;
+    if (UNDER_TSAN || under_valgrind())
+        SKIP("its run-time makes system calls of its own");
+    orders = shared_memory(sizeof *orders);
+    trial = (struct trial){.scenario = scenario, .kind = kind, .blocks = -1};
+    waitable_open(&trial.cancel);
+    int trials = fail_calls();
+    if (trials < 0) {
+        waitable_close(&trial.cancel);
+        SKIP("system calls cannot be traced here");
+    }
+    fail_allocations();
+    drop_subject();
+    waitable_close(&trial.cancel);
+    printf("%s: %s: %d trials\n", kind->name, scenario->name, trials);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("faults");
+    TCase *tcase = add_case(suite, "faults");
+    tcase_add_loop_test(tcase, test_faults, 0, kinds_count() * SCENARIOS);
+    return suite;
+}

@@ -6,6 +6,7 @@
 #include "raw.h"
 
 #include "markers.h"
+#include "posix.h"
 
 #include <stdio.h>
 #include <sys/file.h>

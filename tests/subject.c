@@ -238,7 +238,10 @@ static void on_call(struct subject *subject, const struct fault *fault, const st
     int at = subject->calls++;
     if (at == fault->at)
         hit(subject, fault, number_of(call));
-    if (at == fault->at && fault->choice == KILL)
+    int killed = at == fault->at && fault->choice == KILL;
+    if (killed && subject->doom)
+        subject->doom();
+    if (killed)
         kill(subject->pid, SIGKILL);
     else
         trace_answer(subject->tracer, call, at == fault->at ? subject->error : 0);

@@ -27,6 +27,7 @@ extern const struct fault no_fault;
 struct subject {
     pid_t pid;
     int tracer;
+    void (*doom)(void); /* called before it is killed at a call; NULL: nothing */
     int talking; /* it has said its word and waits for the answer */
     struct trace_call word;
     int calls;      /* since subject_go() */

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_crash.c - kill -9 at every system call of acquire, hold, release and break, while others contend.
+ *
+ * The others go on all the time, and write down when they are inside.  After each death both of them must get
+ * the lock again; at the end the whole history is judged.
+ */
+#include "history.h"
+#include "markers.h"
+#include "storm.h"
+#include "subject.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+#define CONTENDERS 2
+
+/* Shared by all. */
+static struct scene {
+    int stop;
+    int64_t got[CONTENDERS]; /* how often each has had the lock */
+    int wrong;               /* an error that somebody met with */
+    struct history history;
+} *scene;
+
+/* What everyone needs to know. */
+static struct plan {
+    const struct kind *kind;
+    const char *path;
+    unsigned flags;
+    unsigned victims; /* so far: each has a number of its own */
+    char what[160];   /* happened to the last one */
+} plan;
+
+static int can_share(void)
+{
+    return (plan.kind->can & CAN_SHARE) != 0;
+}
+
+/* ---- Inside ------------------------------------------------------------------------------------------ */
+
+static void stay(uint32_t who, enum filelock_mode mode, int yields)
+{
+    history_add(&scene->history, who, mode == FILELOCK_SHARED ? EVENT_ENTERS_READING : EVENT_ENTERS_WRITING);
+    for (int i = 0; i < yields; i++)
+        sched_yield();
+    history_add(&scene->history, who, EVENT_LEAVES);
+}
+
+static void went_wrong(int result)
+{
+    __atomic_store_n(&scene->wrong, result, __ATOMIC_SEQ_CST);
+}
+
+/* 1 if it got the lock. */
+static int visit(struct filelock *lock, uint32_t who, enum filelock_mode mode, int64_t timeout_ms)
+{
+    int result = filelock_acquire(lock, mode, timeout_ms);
+    if (result == 0) {
+        stay(who, mode, 2);
+        result = filelock_release(lock);
+        if (result != 0)
+            went_wrong(result);
+        return 1;
+    }
+    if (result != -ETIMEDOUT)
+        went_wrong(result);
+    return 0;
+}
+
+static struct filelock *open_lock(void)
+{
+    struct filelock_options options = FILELOCK_OPTIONS_INIT;
+    struct filelock *lock = NULL;
+    options.kind = plan.kind->kind;
+    options.flags = plan.flags;
+    if (filelock_new(&lock, plan.path, &options) != 0)
+        _exit(70);
+    return lock;
+}
+
+/* ---- Who contends ------------------------------------------------------------------------------------ */
+
+static void contend(int index)
+{
+    static const int64_t timeouts[] = {FILELOCK_FOREVER, 50, FILELOCK_TRY, 60000};
+    struct filelock *lock = open_lock();
+    for (unsigned i = (unsigned)index; !__atomic_load_n(&scene->stop, __ATOMIC_SEQ_CST); i++) {
+        enum filelock_mode mode = can_share() && i % 3 ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE;
+        scene->got[index] += visit(lock, (uint32_t)index, mode, timeouts[i % 4]);
+        nanosleep(&(struct timespec){0, 20000}, NULL);
+    }
+    filelock_free(lock);
+    _exit(0);
+}
+
+static pid_t contenders[CONTENDERS];
+
+static void start_contenders(void)
+{
+    for (int i = 0; i < CONTENDERS; i++) {
+        contenders[i] = fork();
+        ck_assert_int_ge(contenders[i], 0);
+        if (contenders[i] == 0)
+            contend(i);
+    }
+}
+
+static int64_t got_by(int index)
+{
+    return __atomic_load_n(&scene->got[index], __ATOMIC_SEQ_CST);
+}
+
+/* Both of them, once more. */
+static void expect_progress(const char *what)
+{
+    for (int i = 0; i < CONTENDERS; i++) {
+        int64_t before = got_by(i), end = now_ns() + (int64_t)PATIENCE_MS * 1000000;
+        while (got_by(i) == before) {
+            ck_assert_msg(now_ns() < end, "%s: %s: nobody gets it any more", plan.kind->name, what);
+            sched_yield();
+        }
+    }
+    int wrong = __atomic_load_n(&scene->wrong, __ATOMIC_SEQ_CST);
+    ck_assert_msg(wrong == 0, "%s: %s: then %s", plan.kind->name, what, result_name(wrong));
+}
+
+static void end_contenders(void)
+{
+    __atomic_store_n(&scene->stop, 1, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < CONTENDERS; i++)
+        ck_assert_int_eq(process_wait(&(struct process){contenders[i], -1, -1}, PATIENCE_MS), 0);
+    struct judgement judgement = history_judge(&scene->history);
+    ck_assert_msg(!judgement.wrong, "%s: %s: %u and %u", plan.kind->name, judgement.wrong, judgement.who,
+                  judgement.other);
+    ck_assert_msg(!history_full(&scene->history), "the history is full");
+    printf("%s: %u deaths, %ld writers, %ld readers, %ld of them together\n", plan.kind->name, plan.victims,
+           judgement.writers, judgement.readers, judgement.together);
+}
+
+/* ---- Who is killed ----------------------------------------------------------------------------------- */
+
+static void be_a_victim(void *arg)
+{
+    uint32_t who = *(const uint32_t *)arg;
+    struct filelock *lock = open_lock();
+    subject_ready();
+    visit(lock, who, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+    visit(lock, who, can_share() ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE, 60000);
+    visit(lock, who, FILELOCK_EXCLUSIVE, 1);
+    if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, 60000) == 0)
+        stay(who, FILELOCK_EXCLUSIVE, 2);
+    filelock_free(lock);
+    subject_ready();
+}
+
+static void doom(void)
+{
+    history_add(&scene->history, CONTENDERS + plan.victims, EVENT_DOOMED);
+}
+
+/* Kills a new subject at that call; 1: it was killed, 0: it was done before, -1: it cannot be. */
+static int kill_at(int call, void (*body)(void *), void *arg)
+{
+    struct subject subject;
+    struct fault fault = {call, KILL};
+    if (subject_start(&subject, body, arg) != 0)
+        return -1;
+    subject.doom = doom;
+    ck_assert_int_eq(subject_go(&subject, &no_fault, NULL), 1);
+    int alive = subject_go(&subject, &fault, NULL);
+    snprintf(plan.what, sizeof plan.what, "%s", subject.what);
+    subject_kill(&subject);
+    plan.victims++;
+    return !alive;
+}
+
+static void plan_for(const struct kind *kind, unsigned flags)
+{
+    scene = shared_memory(sizeof *scene);
+    plan = (struct plan){.kind = kind, .path = scratch("lock"), .flags = flags};
+}
+
+#define NEEDS_TRACES()                                                                             \
+    do {                                                                                           \
+        if (UNDER_TSAN || under_valgrind())                                                        \
+            SKIP("its run-time makes system calls of its own");                                    \
+    } while (0)
+
+static const unsigned flags[] = {0, FILELOCK_UNLINK | FILELOCK_RECORD_OWNER};
+
+/* More calls are made when there is more to wait for: the end is where nobody got to, again and again. */
+START_TEST(test_killed_in_a_crowd)
+{
+    NEEDS_TRACES();
+    plan_for(kind_at(_i / COUNT(flags)), flags[_i % COUNT(flags)]);
+    int misses = 0, killed = 0;
+    start_contenders();
+    expect_progress("at the beginning");
+    for (int call = 0; misses < 3 && killed >= 0; call++) {
+        uint32_t who = CONTENDERS + plan.victims;
+        killed = kill_at(call, be_a_victim, &who);
+        misses = killed ? 0 : misses + 1;
+        expect_progress(plan.what);
+    }
+    end_contenders();
+    if (killed < 0)
+        SKIP("system calls cannot be traced here");
+    ck_assert_uint_gt(plan.victims, 20);
+}
+END_TEST
+
+/* ---- Alone ------------------------------------------------------------------------------------------- */
+
+static const struct {
+    unsigned lacks;
+    int stale; /* there is a dead one's marker */
+} situations[] = {
+    {0, 0}, {0, 1}, {NO_UNNAMED, 0}, {NO_UNNAMED, 1}, {NO_SWAP, 1}, {NO_LOCKS, 1}, {NO_UNNAMED | NO_LINKS, 0},
+};
+
+static void acquire_once(void *lacks)
+{
+    struct filelock *lock = open_lock();
+    if (impoverish(*(const unsigned *)lacks) != 0)
+        _exit(70);
+    subject_ready();
+    if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY) == 0)
+        filelock_release(lock);
+    subject_ready();
+}
+
+/* The marker is a dead one's, or a living one's that is to go. */
+static void break_once(void *unused)
+{
+    struct filelock *lock = open_lock();
+    (void)unused;
+    subject_ready();
+    filelock_break(lock);
+    subject_ready();
+}
+
+/* Somebody else comes by, on the same system, and has it twice. */
+static void expect_healed(unsigned lacks)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        int result = impoverish(lacks);
+        for (int i = 0; i < 2 && result == 0; i++)
+            result = try_soft(plan.path, PATIENCE_MS);
+        _exit(result ? 1 : 0);
+    }
+    int status = process_wait(&(struct process){pid, -1, -1}, 2 * PATIENCE_MS);
+    ck_assert_msg(status == 0, "%s: not usable", plan.what);
+    ck_assert_msg(!path_exists(plan.path), "%s: there is a marker", plan.what);
+}
+
+/* What was moved aside where names cannot be swapped is there until the next one takes over from the dead. */
+static void expect_nothing_left(unsigned lacks)
+{
+    expect_healed(lacks);
+    if (lacks & NO_SWAP) {
+        put_marker(plan.path, marker_record(dead_pid()));
+        expect_healed(lacks);
+    }
+    const char *name = file_beside(plan.path);
+    ck_assert_msg(!name, "%s: left behind for good: %s", plan.what, name);
+}
+
+START_TEST(test_killed_alone)
+{
+    NEEDS_SOFT();
+    NEEDS_TRACES();
+    plan_for(soft_kind(), 0);
+    unsigned lacks = situations[_i].lacks;
+    int killed = 1;
+    for (int call = 0; killed > 0; call++) {
+        if (situations[_i].stale)
+            put_marker(plan.path, marker_record(dead_pid()));
+        killed = kill_at(call, acquire_once, &lacks);
+        expect_nothing_left(lacks);
+    }
+    if (killed < 0)
+        SKIP("system calls cannot be traced here");
+    ck_assert_uint_gt(plan.victims, 5);
+}
+END_TEST
+
+START_TEST(test_breaker_killed)
+{
+    NEEDS_SOFT();
+    NEEDS_TRACES();
+    plan_for(soft_kind(), 0);
+    int killed = 1;
+    for (int call = 0; killed > 0; call++) {
+        put_marker(plan.path, marker_record(_i ? own_pid() : dead_pid()));
+        killed = kill_at(call, break_once, NULL);
+        if (_i && path_exists(plan.path))
+            EXPECT(try_soft(plan.path, FILELOCK_TRY), -ETIMEDOUT); /* not broken yet */
+        remove_file(plan.path);
+        expect_nothing_left(0);
+    }
+    if (killed < 0)
+        SKIP("system calls cannot be traced here");
+    ck_assert_uint_gt(plan.victims, 1);
+}
+END_TEST
+
+/* ---- The judge is one -------------------------------------------------------------------------------- */
+
+START_TEST(test_judge)
+{
+    static const struct {
+        const char *events; /* each: who, and W, R, L or D */
+        const char *wrong;
+    } rows[] = {
+        {"", NULL},
+        {"0W0L1W1L0R1R1L0L2W2L", NULL},
+        {"0W1W", "two are inside who may not be"},
+        {"0W1R", "two are inside who may not be"},
+        {"0R1R2W", "two are inside who may not be"},
+        {"0R1R1L0L2W2L", NULL},
+        {"0R1R0L2W", "two are inside who may not be"},
+        {"0W0D1W1L", NULL},
+        {"0W1D1W", "two are inside who may not be"},
+        {"0W0W", "it enters twice"},
+        {"0L", "it leaves without having been inside"},
+        {"0W0L0L", "it leaves without having been inside"},
+    };
+    struct history *history = shared_memory(sizeof *history);
+    for (int i = 0; i < COUNT(rows); i++) {
+        history->length = 0;
+        for (const char *at = rows[i].events; *at; at += 2)
+            history_add(history, (uint32_t)(at[0] - '0'),
+                        at[1] == 'W'   ? EVENT_ENTERS_WRITING
+                        : at[1] == 'R' ? EVENT_ENTERS_READING
+                        : at[1] == 'L' ? EVENT_LEAVES
+                                       : EVENT_DOOMED);
+        const char *wrong = history_judge(history).wrong;
+        ck_assert_msg(!wrong == !rows[i].wrong && (!wrong || !strcmp(wrong, rows[i].wrong)), "%s: %s",
+                      rows[i].events, wrong ? wrong : "nothing wrong");
+    }
+}
+END_TEST
+
+/* Those who contend for nothing are found out. */
+START_TEST(test_judge_sees_missing_lock)
+{
+    plan_for(kind_at(_i), 0);
+    pid_t pids[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        pids[i] = fork();
+        ck_assert_int_ge(pids[i], 0);
+        if (pids[i] == 0) {
+            plan.path = i ? scratch("lock1") : scratch("lock0");
+            struct filelock *lock = open_lock();
+            int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+            history_add(&scene->history, i, EVENT_ENTERS_WRITING);
+            __atomic_store_n(&scene->got[i], 1, __ATOMIC_SEQ_CST);
+            while (result == 0 && !got_by(1 - (int)i))
+                sched_yield(); /* until the other is inside as well */
+            history_add(&scene->history, i, EVENT_LEAVES);
+            filelock_free(lock);
+            _exit(result == 0 ? 0 : 1);
+        }
+    }
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(process_wait(&(struct process){pids[i], -1, -1}, PATIENCE_MS), 0);
+    ck_assert_ptr_nonnull(history_judge(&scene->history).wrong);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("crash");
+    TCase *tcase = add_case(suite, "judge");
+    tcase_add_test(tcase, test_judge);
+    ADD_FOR_KINDS(tcase, test_judge_sees_missing_lock);
+    tcase = add_case(suite, "killed");
+    tcase_add_loop_test(tcase, test_killed_in_a_crowd, 0, kinds_count() * COUNT(flags));
+    tcase_add_loop_test(tcase, test_killed_alone, 0, COUNT(situations));
+    tcase_add_loop_test(tcase, test_breaker_killed, 0, 2);
+    return suite;
+}

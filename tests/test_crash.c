@@ -260,14 +260,9 @@ static void expect_healed(unsigned lacks)
     ck_assert_msg(!path_exists(plan.path), "%s: there is a marker", plan.what);
 }
 
-/* What was moved aside where names cannot be swapped is there until the next one takes over from the dead. */
 static void expect_nothing_left(unsigned lacks)
 {
     expect_healed(lacks);
-    if (lacks & NO_SWAP) {
-        put_marker(plan.path, marker_record(dead_pid()));
-        expect_healed(lacks);
-    }
     const char *name = file_beside(plan.path);
     ck_assert_msg(!name, "%s: left behind for good: %s", plan.what, name);
 }

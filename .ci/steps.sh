@@ -250,3 +250,12 @@ step_no_if() {
 step_model() {
     "$top/doc/models/run" | sed 's/^/note: /'
 }
+
+# fuzzing what reads the text of others, for a fixed number of runs from the kept corpus
+step_fuzz() {
+    configure_in fuzz
+    "$top/tests/fuzz/run" 300000 "$work/fuzz" | sed 's/^/note: /'
+    sed 's/length > 0;/true;/' "$top/lib/record.c" >"$work/fuzz/record.c" # and what is wrong is found
+    cmp -s "$top/lib/record.c" "$work/fuzz/record.c" && return 1
+    RECORD=$work/fuzz/record.c refuses 'broken promise' "$top/tests/fuzz/run" 300000 "$work/fuzz" record
+}

@@ -95,6 +95,9 @@ int process_wait(const struct process *process, int64_t timeout_ms);
 void set_variable(const char *name, const char *value);
 
 int64_t own_pid(void);
+
+/* The name of a process as the system has it, which on Linux is 15 bytes at most; "" if it is not known. */
+void command_of(int64_t pid, char *text, size_t size);
 int64_t own_task(void);
 void yield_processor(void);
 

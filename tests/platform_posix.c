@@ -347,6 +347,15 @@ int64_t own_pid(void)
     return getpid();
 }
 
+void command_of(int64_t pid, char *text, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%lld/comm", (long long)pid);
+    if (read_file(path, text, size) < 0)
+        text[0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+}
+
 /* /proc/thread-self is Linux's; elsewhere the number stays 0 and task_asleep() cannot tell. */
 int64_t own_task(void)
 {

@@ -24,6 +24,7 @@ void platform_begin(void)
     _setmode(0, _O_BINARY);
     _setmode(1, _O_BINARY);
     _setmode(2, _O_BINARY);
+    setvbuf(stdout, NULL, _IONBF, 0); /* what was said before a hang is to be seen */
     SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
 }
 
@@ -188,10 +189,17 @@ const char *root_directory(void)
     return "C:/";
 }
 
+/* The name of a file that is open somewhere stays until that ends, unless it was another name first. */
 int remove_file(const char *path)
 {
-    WCHAR text[MOST_PATH];
-    return DeleteFileW(wide(path, text)) ? 0 : -1;
+    static LONG counter;
+    WCHAR text[MOST_PATH], aside[MOST_PATH];
+    char name[4096];
+    const char *end = strrchr(path, '/');
+    snprintf(name, sizeof name, "%.*sgone.%lx.%lx", end ? (int)(end + 1 - path) : 0, path,
+             (unsigned long)GetCurrentProcessId(), (unsigned long)InterlockedIncrement(&counter));
+    int moved = MoveFileExW(wide(path, text), wide(name, aside), 0) != 0;
+    return DeleteFileW(moved ? wide(name, aside) : wide(path, text)) ? 0 : -1;
 }
 
 int remove_directory(const char *path)
@@ -212,10 +220,16 @@ int touch_file(const char *path)
     return done ? 0 : -1;
 }
 
+/* A file that is open somewhere cannot be replaced in one step. */
 int rename_over(const char *from, const char *to)
 {
     WCHAR old[MOST_PATH], new[MOST_PATH];
-    return MoveFileExW(wide(from, old), wide(to, new), MOVEFILE_REPLACE_EXISTING) ? 0 : -1;
+    for (int tries = 0; tries < 2; tries++)
+        if (MoveFileExW(wide(from, old), wide(to, new), MOVEFILE_REPLACE_EXISTING))
+            return 0;
+        else if (remove_file(to) != 0)
+            break;
+    return -1;
 }
 
 int path_exists(const char *path)
@@ -506,6 +520,19 @@ void set_variable(const char *name, const char *value)
 int64_t own_pid(void)
 {
     return GetCurrentProcessId();
+}
+
+void command_of(int64_t pid, char *text, size_t size)
+{
+    WCHAR name[MOST_PATH];
+    DWORD length = MOST_PATH;
+    HANDLE process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, (DWORD)pid);
+    text[0] = '\0';
+    if (process && QueryFullProcessImageNameW(process, 0, name, &length)) {
+        const WCHAR *end = wcsrchr(name, L'\\');
+        WideCharToMultiByte(CP_UTF8, 0, end ? end + 1 : name, -1, text, (int)size, NULL, NULL);
+    }
+    CloseHandle(process);
 }
 
 int64_t own_task(void)

@@ -25,6 +25,7 @@ static void disturb(const char *path, int how)
 START_TEST(test_stale_while_held)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_BE_REPLACED);
     const char *path = scratch("lock");
     for (int how = 0; how < 2; how++) {
         struct filelock *lock = new_lock(kind, path, 0);
@@ -50,6 +51,7 @@ END_TEST
 START_TEST(test_moved_away_and_back)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_BE_REPLACED);
     const char *path = scratch("lock");
     struct filelock *lock = new_lock(kind, path, 0);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
@@ -72,7 +74,7 @@ START_TEST(test_replaced_at_rest)
         struct filelock *lock = new_lock(kind, path, 0);
         EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
         EXPECT(filelock_release(lock), 0);
-        if (kind->can & CAN_KEEP_FILE)
+        if ((kind->can & CAN_KEEP_FILE) && (kind->can & CAN_BE_REPLACED))
             disturb(path, how);
         EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
         EXPECT(filelock_check(lock), 0);
@@ -85,7 +87,7 @@ END_TEST
 START_TEST(test_replaced_by_a_held_one)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS(kind, CAN_KEEP_FILE);
+    NEEDS(kind, CAN_KEEP_FILE | CAN_BE_REPLACED);
     const char *path = scratch("lock");
     struct peer *peer = peer_with(kind, scratch("new"), 0);
     struct filelock *lock = new_lock(kind, path, 0);
@@ -105,7 +107,7 @@ END_TEST
 START_TEST(test_waiter_on_replaced)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS(kind, CAN_KEEP_FILE);
+    NEEDS(kind, CAN_KEEP_FILE | CAN_BE_REPLACED);
     const char *path = scratch("lock");
     struct filelock *lock = new_lock(kind, path, 0);
     for (int round = 0; round < 4; round++) {
@@ -128,7 +130,7 @@ END_TEST
 START_TEST(test_waiter_moves_on)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS(kind, CAN_KEEP_FILE);
+    NEEDS(kind, CAN_KEEP_FILE | CAN_BE_REPLACED);
     const char *path = scratch("lock");
     struct filelock *old = new_lock(kind, path, 0), *new = new_lock(kind, path, 0);
     for (int round = 0; round < 2; round++) {
@@ -155,7 +157,7 @@ END_TEST
 START_TEST(test_deadline_across_files)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS(kind, CAN_KEEP_FILE);
+    NEEDS(kind, CAN_KEEP_FILE | CAN_BE_REPLACED);
     const char *path = scratch("lock");
     struct caller caller;
     caller_start(&caller);
@@ -265,7 +267,7 @@ END_TEST
 START_TEST(test_unlink_spares_others)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS(kind, CAN_KEEP_FILE);
+    NEEDS(kind, CAN_KEEP_FILE | CAN_BE_REPLACED);
     const char *path = scratch("lock");
     struct filelock *lock = new_lock(kind, path, FILELOCK_UNLINK);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);

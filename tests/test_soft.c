@@ -351,7 +351,7 @@ START_TEST(test_break)
     PEER_SAYS(peer, "0", "acquire a exclusive 0");
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
     EXPECT(filelock_break(lock), 0);
-    expect_nothing_at(scratch("lock"));
+    ck_assert(!path_exists(scratch("lock")));
     EXPECT(filelock_break(lock), -ENOENT);
     PEER_SAYS(peer, "1", "held a");
     PEER_SAYS(peer, "-ESTALE", "check a");
@@ -399,6 +399,10 @@ START_TEST(test_directory_vanishes)
     struct filelock *lock = new_soft(scratch("folder/lock"), 0);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     remove_tree(scratch("folder"));
+    if (path_exists(scratch("folder"))) {
+        filelock_free(lock);
+        SKIP("a directory stays here while a file in it is open");
+    }
     EXPECT(filelock_check(lock), -ESTALE);
     EXPECT(filelock_release(lock), 0);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ENOENT);

@@ -47,7 +47,10 @@ enum {
     CAN_NAME_PID = 16,  /* the system knows the holder's process */
     CAN_READ_ONLY = 32, /* an exclusive lock on a file that may only be read */
     CAN_DIRECTORY = 64, /* an exclusive lock on a directory */
-    CAN_KEEP_FILE = 128 /* the lock file stays, and what is in it is not the library's */
+    CAN_KEEP_FILE = 128, /* the lock file stays, and what is in it is not the library's */
+    CAN_TELL_FD = 256,   /* the descriptor that is locked */
+    CAN_BE_REPLACED = 512, /* the file may be deleted and replaced while it is held */
+    CAN_TELL_HOLDER = 1024 /* whether anybody holds it, though he left no record */
 };
 
 struct kind {

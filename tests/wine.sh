@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# wine.sh - runs a program for Windows by Wine:  wine.sh PROGRAM [ARGUMENT...]
+# make check does so with each suite of a cross build (LOG_COMPILER), in the build directory; scripts use it
+# for the tool and the examples.  Wants of the environment what make check has there: WINE and CC.
+#
+# Libtool's own way (execute mode) does not work under Wine: the program is found in .libs, the library
+# and the compiler's DLLs by WINEPATH.  WINEPREFIX is set up once, with the first use: wine.sh --prepare.
+set -u
+
+: "${WINE:=wine}" "${CC:=x86_64-w64-mingw32-gcc}"
+build=${abs_builddir:-`pwd`}
+: "${WINEPREFIX:=$build/tests/wineprefix}"
+WINEDEBUG=-all
+WINEDLLOVERRIDES=mscoree,mshtml=
+DISPLAY=
+export WINEPREFIX WINEDEBUG WINEDLLOVERRIDES DISPLAY
+
+if test "$1" = --prepare; then
+    test ! -e "$WINEPREFIX/system.reg" || exit 0
+    mkdir -p "$WINEPREFIX" || exit 99
+    timeout 300 $WINE wineboot --init </dev/null >"$WINEPREFIX/log" 2>&1 || { cat "$WINEPREFIX/log"; exit 99; }
+    until test -e "$WINEPREFIX/system.reg"; do # which is written when the last of Wine has ended
+        sleep 1
+    done
+    exit 0
+fi
+
+program=$1
+shift
+directory=`dirname "$program"`
+name=`basename "$program"`
+case $name in
+*.exe) ;;
+*) name=$name.exe ;;
+esac
+test ! -f "$directory/.libs/$name" || directory=$directory/.libs
+WINEPATH=Z:$build/.libs
+for dll in libwinpthread-1.dll libgcc_s_seh-1.dll libgcc_s_dw2-1.dll; do
+    file=`$CC -print-file-name=$dll`
+    case $file in
+    /*) WINEPATH="$WINEPATH;Z:`dirname "$file"`" ;;
+    esac
+done
+export WINEPATH
+
+# A suite says on its output what it skips; descriptors above 2 do not get through to it.
+if test -n "${FILELOCK_TEST_CONSOLE:-}"; then
+    unset FILELOCK_TEST_CONSOLE
+    out=`mktemp` || exit 99
+    trap 'rm -f "$out"' EXIT
+    timeout -k 10 "${FILELOCK_TEST_LIMIT:-900}" $WINE "$directory/$name" "$@" </dev/null >"$out" 2>&1
+    status=$?
+    cat "$out"
+    grep '^SKIP: ' "$out" >&9
+    exit $status
+fi
+exec $WINE "$directory/$name" "$@"

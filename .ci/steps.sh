@@ -68,6 +68,15 @@ export_tree() { # DIRECTORY: the files of the checkout, as git has them
     (cd "$top" && git -c safe.directory='*' ls-files -z -co --exclude-standard | cpio -0pdm --quiet "$1")
 }
 
+release() { # the release tarball in $work/release, made once
+    [ ! -d "$work/release" ] || return 0
+    export_tree "$work/release.tree"
+    "$work/release.tree/dev" dist
+    mkdir "$work/release"
+    mv "$work/release.tree"/build/libfilelock-*.tar.xz "$work/release"
+    rm -rf "$work/release.tree"
+}
+
 # ---- The steps -----------------------------------------------------------------------------
 
 # the README's command on this machine
@@ -81,7 +90,7 @@ step_dev() {
 
 # install what the other steps need
 step_packages() {
-    "$top/dev" setup build lint ci
+    "$top/dev" setup build lint ci packages
 }
 
 # a release: build out of tree from the tarball, test, install, uninstall, clean
@@ -191,7 +200,69 @@ step_musl() {
     refuses 'directory does not exist' ./update missing/number
 }
 
-# an installed library, used by pkg-config (shared, static) and by the m4 macro; uninstalled, nothing is left
+# the release tarball: the same bytes from another place, time zone and umask; one version everywhere
+step_dist() {
+    release
+    export_tree "$work/dist/elsewhere"
+    (umask 077 && TZ=Asia/Tokyo "$work/dist/elsewhere/dev" dist)
+    cmp "$work"/release/*.tar.xz "$work"/dist/elsewhere/build/*.tar.xz
+    cd "$top"
+    local version
+    version=$(sed -n 's/^AC_INIT(\[libfilelock\], \[\([0-9.]*\)\])$/\1/p' configure.ac)
+    [ -e "$work/release/libfilelock-$version.tar.xz" ]
+    [ "$(sed -n 's/^libfilelock (\([0-9.]*\)-.*/\1/p' debian/changelog | head -n 1)" = "$version" ]
+    [ "$(sed -n 's/^Version: *//p' rpm/libfilelock.spec)" = "$version" ]
+    [ "$(sed -n '/^[0-9.]*[0-9]$/{p;q;}' NEWS)" = "$version" ]
+    [ "$(sed -n 's/^\.TH .*"libfilelock \([0-9.]*\)".*/\1/p' man/*.[137] | sort -u)" = "$version" ]
+}
+
+# the manual: mandoc and groff are there, and have nothing to say
+step_docs() {
+    "$top/man/check.sh" | tee "$work/docs.out"
+    [ ! -s "$work/docs.out" ]
+}
+
+# the tests of the header, the symbols and the manual fail where they must
+step_can_fail() {
+    "$top/.ci/can-fail"
+}
+
+# the ABI: as the last release has it; the header in every dialect, by every compiler
+step_abi() {
+    "$top/.ci/abi"
+    local compiler
+    for compiler in gcc:g++ clang:clang++ x86_64-w64-mingw32-gcc:x86_64-w64-mingw32-g++; do
+        command -v "${compiler%:*}" || { echo "note: ${compiler%:*} is not here" && continue; }
+        echo "note: the header, by ${compiler%:*}"
+        CC=${compiler%:*} CXX=${compiler#*:} srcdir=$top "$top/tests/header.sh"
+    done
+}
+
+# Debian: built twice in a clean root, equal; lintian has nothing to say
+step_deb() {
+    release
+    "$top/.ci/deb" build
+}
+
+# Debian: cross-built for arm64, without tests and documentation
+step_deb_cross() {
+    release
+    "$top/.ci/deb" cross
+}
+
+# Debian: installed by apt into another clean root, used, purged; autopkgtest
+step_deb_install() {
+    release
+    "$top/.ci/deb" install
+}
+
+# RPM: from the tarball, with its tests; installed by dnf into an empty root, used, removed
+step_rpm() {
+    release
+    "$top/.ci/rpm"
+}
+
+# an installed library, used by pkg-config, CMake and the m4 macro; uninstalled, nothing is left
 step_consumer() {
     "$top/.ci/consumer"
 }
@@ -228,7 +299,8 @@ step_shellcheck() {
     mapfile -t scripts < <(
         git -c safe.directory='*' ls-files -co --exclude-standard |
             while read -r file; do
-                [[ $file == *.sh ]] || head -n 1 "$file" | grep -aEq '^#!.*[/ ](ba)?sh' || continue
+                [[ $file == *.sh || $file == *.bash || $file == completions/* ]] ||
+                    head -n 1 "$file" | grep -aEq '^#!.*[/ ](ba)?sh' || continue
                 printf '%s\n' "$file"
             done
     )
@@ -249,4 +321,13 @@ step_no_if() {
 # the protocols, by model checking: doc/models
 step_model() {
     "$top/doc/models/run" | sed 's/^/note: /'
+}
+
+# fuzzing what reads the text of others, for a fixed number of runs from the kept corpus
+step_fuzz() {
+    configure_in fuzz
+    "$top/tests/fuzz/run" 300000 "$work/fuzz" | sed 's/^/note: /'
+    sed 's/length > 0;/true;/' "$top/lib/record.c" >"$work/fuzz/record.c" # and what is wrong is found
+    cmp -s "$top/lib/record.c" "$work/fuzz/record.c" && return 1
+    RECORD=$work/fuzz/record.c refuses 'broken promise' "$top/tests/fuzz/run" 300000 "$work/fuzz" record
 }

@@ -263,7 +263,7 @@ FILELOCK_API unsigned filelock_depth(const struct filelock *lock);
  *   -ESTALE   held, but the path names another file or none: whoever comes next will lock that one
  *   -EPERM    not held, as filelock_release() has it
  *   -EINVAL   lock is NULL
- *   -EACCES, -EIO, ...  the path could not be looked up
+ *   -EACCES, -EIO, -ENOMEM, ...  the path could not be looked up
  */
 FILELOCK_API int filelock_check(struct filelock *lock);
 
@@ -295,7 +295,8 @@ struct filelock_owner {
  *   -ENOENT   nobody holds it
  *   -ENOTSUP  it cannot be known here: no /proc, or holders in other pid namespaces may be invisible
  *   -EINVAL   an argument is NULL, or owner->size is no version of the struct this library knows
- *   -EACCES, -EIO, ...  the path could not be looked up
+ *   -ELOOP    the path is a symbolic link, and FILELOCK_FOLLOW_SYMLINK is not set
+ *   -EACCES, -EIO, -ENOMEM, ...  the path could not be looked up
  */
 FILELOCK_API int filelock_owner(const struct filelock *lock, struct filelock_owner *owner);
 
@@ -307,6 +308,7 @@ FILELOCK_API int filelock_owner(const struct filelock *lock, struct filelock_own
  *   -ENOENT   there was none
  *   -ENOTSUP  the kind has no marker: an operating-system lock ends with its holder
  *   -EINVAL   lock is NULL
+ *   -EACCES, -EPERM, -EROFS, -EISDIR, -ENOMEM, ...  the marker could not be removed, and stays
  */
 FILELOCK_API int filelock_break(struct filelock *lock);
 

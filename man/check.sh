@@ -5,7 +5,7 @@
 # check.sh --installed DIR  those below DIR, which has man1, man3, man7
 #
 # Each exported function has a page, links and cross references lead somewhere, each page shows the
-# prototypes of the header, and mandoc and groff have nothing to say about any.
+# prototypes and the errors of the header and has all its sections, and mandoc and groff have nothing to say.
 set -u
 man=$(cd "$(dirname "$0")" && pwd)
 failed=0
@@ -43,6 +43,53 @@ for name in $functions; do
         sed -n "s/.*FILELOCK_API \([^;]*[ *]$name([^;]*\);.*/\1;/p" | tr -d ' ')
     [ -n "$prototype" ] || complain "$name has no prototype in filelock.h"
     flat "man3/$name.3" | grep -qF "$prototype" || complain "$name.3 lacks the prototype $prototype"
+done
+
+# The errors that the header's comment on a function names, and those that the ERRORS of a page name.
+errors_of_header() {
+    awk -v name="$1" '/^\/\*/ { comment = "" }
+        /^ \*/ || /^\/\*/ { comment = comment $0 "\n" }
+        index($0, name "(") && /^FILELOCK_API/ { print comment }' "$man/../include/filelock.h" |
+        grep -o -e '-E[A-Z0-9]*[A-Z]' | tr -d '-' | sort -u
+}
+errors_of_page() {
+    awk '/^\.SH/ { on = $2 == "ERRORS" } on' "$1" | grep -o '\\-E[A-Z0-9]*' | tr -d '\\-' | sort -u
+}
+
+sections='NAME LIBRARY SYNOPSIS DESCRIPTION RETURN ERRORS ATTRIBUTES STANDARDS EXAMPLES SEE'
+for page in man3/*; do
+    grep -q '^\.so ' "$page" && continue
+    grep -q '^\.B #include <filelock.h>$' "$page" || complain "${page#*/} does not say what to include"
+    there=$(sed -n 's/^\.SH "\{0,1\}\([A-Z]*\).*/\1/p' "$page")
+    for section in $sections; do
+        echo "$there" | grep -qx "$section" || complain "${page#*/} lacks the section $section"
+    done
+    # In that order, whatever others stand between them.
+    # shellcheck disable=SC2046,SC2086 # words
+    order=$(echo "$there" | grep -x $(printf -- '-e %s ' $sections) | tr '\n' ' ')
+    [ "$order" = "$sections " ] || complain "${page#*/} has its sections in another order: $order"
+    [ "$page" != man3/filelock.3 ] || continue # the overview, which leaves the details to the others
+
+    wanted=''
+    for name in $functions; do
+        case $(sed -n 's/^\.so //p' "man3/$name.3") in
+        "$page") ;;
+        '') [ "man3/$name.3" = "$page" ] || continue ;;
+        *) continue ;;
+        esac
+        wanted="$wanted $(errors_of_header "$name" | tr '\n' ' ')"
+        awk '/^\.SH/ { on = $2 == "ATTRIBUTES" } on' "$page" | grep -q "^$name()  " ||
+            complain "$name is not in the ATTRIBUTES of ${page#*/}"
+        awk '/^\.SH/ { on = $2 == "NAME" } on' "$page" | grep -qw "$name" ||
+            complain "$name is not in the NAME of ${page#*/}"
+    done
+    has=" $(errors_of_page "$page" | tr '\n' ' ')"
+    for error in $wanted; do
+        case $has in *" $error "*) ;; *) complain "${page#*/} lacks the error $error" ;; esac
+    done
+    for error in $has; do
+        case "$wanted " in *" $error "*) ;; *) complain "${page#*/} has the error $error, the header has not" ;; esac
+    done
 done
 
 for page in man*/*; do

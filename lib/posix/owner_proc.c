@@ -16,6 +16,7 @@
 
 #include "backend.h"
 #include "owner.h"
+#include "posix/proc_text.h"
 #include "process_id.h"
 
 /* ---- The file as the kernel lists it -------------------------------------------------------- */
@@ -103,26 +104,15 @@ static bool is_word_of(const char *word, const char *words)
     return false;
 }
 
-static bool covers(const struct range *range, int64_t start, const char *end)
+static bool covers(const struct range *range, const struct proc_lock *lock)
 {
-    int64_t last = strcmp(end, "EOF") == 0 ? INT64_MAX : strtoll(end, NULL, 10);
-
-    return last >= range->start && (range->length == 0 || start < range->start + range->length);
+    return lock->last >= range->start && (range->length == 0 || lock->first < range->start + range->length);
 }
 
-/* "1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF"; who only waits has "->" before the name. */
-static bool line_matches(const char *line, const struct target *target, const struct listed *listed, int64_t *pid)
+static bool is_of(const struct proc_lock *lock, const struct target *target, const struct listed *listed)
 {
-    char name[16], end[24];
-    unsigned major, minor;
-    uint64_t inode;
-    int64_t start;
-
-    if (sscanf(line, "%*s %15s %*s %*s %" SCNd64 " %x:%x:%" SCNu64 " %" SCNd64 " %23s", name, pid, &major, &minor,
-               &inode, &start, end) != 7)
-        return false;
-    return is_word_of(name, target->kind->backend->proc_names) && major == listed->major &&
-           minor == listed->minor && inode == listed->inode && covers(&target->range, start, end);
+    return is_word_of(lock->name, target->kind->backend->proc_names) && lock->major == listed->major &&
+           lock->minor == listed->minor && lock->inode == listed->inode && covers(&target->range, lock);
 }
 
 #define TEXT_SIZE 65536
@@ -161,10 +151,14 @@ static char *read_locks(int *pieces)
 static bool search(char *text, const struct target *target, const struct listed *listed, int64_t *pid)
 {
     char *rest = text, *line;
+    struct proc_lock lock;
 
-    while ((line = strtok_r(rest, "\n", &rest)) != NULL)
-        if (line_matches(line, target, listed, pid))
-            return true;
+    while ((line = strtok_r(rest, "\n", &rest)) != NULL) {
+        if (!flk_proc_lock(line, &lock) || !is_of(&lock, target, listed))
+            continue;
+        *pid = lock.pid;
+        return true;
+    }
     return false;
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "platform.h"
+#include "posix/proc_text.h"
 #include "process_id.h"
 
 #define INITIAL_PID_NAMESPACE 0xEFFFFFFCu /* PROC_PID_INIT_INO, fixed by the kernel */
@@ -36,35 +37,16 @@ static bool read_text(const char *path, char *text, size_t size)
     return n > 0;
 }
 
-struct process_stat {
-    char state;       /* of the first thread */
-    uint64_t threads; /* the dead first one included */
-    uint64_t start; /* clock ticks since boot */
-};
-
 /*
- * Fields are counted from after the last ')': a command may hold blanks and parentheses.  By way of
- * the first thread: an emulator of user programs, as qemu, makes up /proc/PID/stat for the process
- * itself, and the start in its token would not be the one that everybody else sees.
+ * By way of the first thread: an emulator of user programs, as qemu, makes up /proc/PID/stat for the
+ * process itself, and the start in its token would not be the one that everybody else sees.
  */
 static bool read_stat(int64_t pid, struct process_stat *stat)
 {
-    char path[80], text[1024], *field;
+    char path[80], text[1024];
 
     (void) snprintf(path, sizeof(path), "/proc/%lld/task/%lld/stat", (long long) pid, (long long) pid);
-    if (!read_text(path, text, sizeof(text)) || (field = strrchr(text, ')')) == NULL)
-        return false;
-    field++;
-    for (int i = 3; i <= 22 && field != NULL; i++, field = strchr(field, ' ')) {
-        field++;
-        if (i == 3)
-            stat->state = *field;
-        if (i == 20)
-            stat->threads = strtoull(field, NULL, 10);
-        if (i == 22)
-            stat->start = strtoull(field, NULL, 10);
-    }
-    return field != NULL;
+    return read_text(path, text, sizeof(text)) && flk_proc_stat(text, stat);
 }
 
 /* ---- Tokens --------------------------------------------------------------------------------- */

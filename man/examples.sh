@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Runs the examples of the manual: the programs of section 3, which make has compiled out of the pages, and
+# the commands of filelock(1).  Wants the build directory as working directory, and srcdir.
+set -u
+build=$(pwd)
+pages=$(cd "${srcdir:-.}/man" && pwd)
+dir=$(mktemp -d "${TMPDIR:-/tmp}/filelock-manual.XXXXXX") || exit 99
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 99' INT TERM
+cd "$dir" || exit 99
+failed=0
+
+# check WHAT EXPECTED GOT: EXPECTED is a pattern of case
+check() {
+    # shellcheck disable=SC2254 # a pattern on purpose
+    case $3 in
+    $2) echo "ok    $1" ;;
+    *)
+        echo "FAIL  $1: expected '$2', got '$3'"
+        failed=1
+        ;;
+    esac
+}
+
+# runs PAGE EXPECTED: the program of the page ends well, and says that
+runs() {
+    said=$("$build/man/$1" 2>&1)
+    check "$1: its status" 0 $?
+    check "$1: what it says" "$2" "$said"
+}
+
+# ---- Section 3 -----------------------------------------------------------------------------
+newline='
+'
+runs filelock "the resource is ours"
+runs filelock_new "locked, by [a-z]*"
+check "filelock_new: its directory" yes "$(test -f state/app.lock && echo yes)"
+runs filelock_acquire "working"
+runs filelock_with "hello"
+runs filelock_held "published${newline}1 to be released"
+runs filelock_owner "free"
+runs filelock_describe "cannot acquire app.lock at once*${newline}somebody else holds it"
+version=$(sed -n 's/^\.TH .*"libfilelock \([0-9.]*\)".*/\1/p' "$pages/filelock.3")
+runs filelock_supported "libfilelock $version${newline}flock: *${newline}ofd: *${newline}*soft: *"
+for program in "$build"/man/filelock*.c; do
+    name=${program##*/}
+    grep -q "^runs ${name%.c} " "$pages/examples.sh" || check "a program that is not run" "" "$name"
+done
+
+# ---- filelock(1) ---------------------------------------------------------------------------
+# Commands as the page has them, with the lock files here.
+mkdir bin run etc
+ln -s "$build/filelock" bin/filelock
+for command in edit-users start-daemon; do
+    printf '#!/bin/sh\necho %s\n' $command >bin/$command
+done
+# A backup says that it runs, and runs until it is told to end.
+mkfifo up go
+printf '#!/bin/sh\necho backup >%s/up\nread -r line <%s/go\n' "$dir" "$dir" >bin/backup
+chmod +x bin/*
+PATH=$dir/bin:$PATH
+
+awk '/^\.SH/ { on = /EXAMPLES/ }
+    on && /^\.EE/ { inside = 0 }
+    inside { gsub(/\\-/, "-"); print >("example." number) }
+    on && /^\.EX/ { inside = 1; number++ }' "$pages/filelock.1"
+for example in example.*; do
+    sed 's|/run/|run/|g; s|/etc/|etc/|g' "$example" >"shell.${example#*.}"
+done
+check "filelock(1): how many examples it has" 6 "$(echo example.* | wc -w | tr -d ' ')"
+
+# What is typed, and what the tool says then; a tenth of a second will do for ten of them.
+dialogue() {
+    while read -r line; do
+        case $line in
+        '$ '*)
+            command=$(echo "${line#'$ '}" | sed 's/-w 10 /-w 0.1 /')
+            said=$(sh -c "$command" 2>&1 | sed "s/pid $holder /pid 4711 /; s/within 0.1 s/within 10 s/")
+            ;;
+        *) check "filelock(1): $command" "$line" "$said" ;;
+        esac
+    done
+}
+
+timeout 60 sh shell.1 &
+shell=$!
+read -r line <up
+check "filelock(1): $(cat shell.1)" backup "$line"
+if [ -e /proc/locks ]; then
+    holder=$(filelock --who run/backup.lock | sed 's/.*held by pid \([0-9]*\) .*/\1/')
+    dialogue <shell.2
+fi
+echo >go
+wait $shell
+check "filelock(1): a backup's status" 0 $?
+for expected in '3 edit-users' '4 edit-users' '5 start-daemon' '6 edit-users'; do
+    script=shell.${expected% *}
+    check "filelock(1): $(head -n 2 "$script" | tr '\n' ' ')..." "${expected#* }" "$(timeout 60 sh "$script" 2>&1)"
+done
+exit $failed

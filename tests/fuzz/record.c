@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * record.c - fuzzes what reads the records of others, and what writes one's own.
+ */
+#include "config.h"
+
+#include "fuzz.h"
+#include "record.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int is_graphic(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] < 0x21 || text[i] > 0x7e)
+            return 0;
+    return length > 0;
+}
+
+/* What was read of somebody is within bounds, and comes back when it is written and read again. */
+static void check_read(const struct record *record)
+{
+    struct record again;
+    char text[RECORD_SIZE];
+    size_t size;
+
+    PROMISE(record->pid >= (record->claim == CLAIM_FOR_EVER ? 0 : 1) && record->pid <= RECORD_PID_MOST);
+    PROMISE(record->lease >= 0 && (record->lease == 0 || record->claim == CLAIM_LEASE));
+    PROMISE(memchr(record->host, '\0', sizeof record->host) && memchr(record->token, '\0', sizeof record->token));
+    PROMISE(strspn(record->token, "0123456789") == strlen(record->token));
+    if (record->claim == CLAIM_FOR_EVER)
+        return;
+    PROMISE(is_graphic(record->host, strlen(record->host)));
+    size = flk_record_format(record, text);
+    PROMISE(size <= RECORD_SIZE && flk_record_parse(text, size, &again) == 0);
+    PROMISE(again.claim == CLAIM_OWNER && again.pid == record->pid && again.lease == 0);
+    PROMISE(strcmp(again.host, record->host) == 0 && strcmp(again.token, record->token) == 0);
+}
+
+static void fuzz_parse(const uint8_t *data, size_t size)
+{
+    struct record record, before;
+    int rc;
+
+    memset(&record, 0x5a, sizeof record);
+    before = record;
+    rc = flk_record_parse((const char *) data, size, &record);
+    PROMISE(rc == 0 || rc == -EINVAL);
+    if (rc == 0)
+        check_read(&record);
+    else
+        PROMISE(memcmp(&record, &before, sizeof record) == 0);
+}
+
+static int unhex(char c)
+{
+    return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+/* A short name, read back. */
+static void check_host(const char *host, const char *name)
+{
+    char plain[RECORD_HOST_SIZE];
+    size_t n = 0;
+
+    for (const char *at = host; *at != '\0'; at++) {
+        plain[n++] = (char) (*at == '?' ? unhex(at[1]) << 4 | unhex(at[2]) : *at);
+        at += *at == '?' ? 2 : 0;
+    }
+    plain[n] = '\0';
+    PROMISE(strcmp(plain, name) == 0);
+}
+
+static void fuzz_host(const uint8_t *data, size_t size)
+{
+    char *name = fuzz_string(data, size < RECORD_NAME_MOST ? size : RECORD_NAME_MOST);
+    char host[RECORD_HOST_SIZE];
+    struct record record = { .pid = 1 };
+
+    flk_record_host(name, host);
+    PROMISE(memchr(host, '\0', sizeof host) && is_graphic(host, strlen(host)));
+    strcpy(record.host, host);
+    check_read(&record);
+    if (strlen(name) < RECORD_HOST_SIZE / 3 && name[0] != '\0')
+        check_host(host, name);
+    free(name);
+}
+
+/* A number in decimal, turned back, is the number. */
+static void fuzz_decimal(const uint8_t *data, size_t size)
+{
+    uint8_t number[RECORD_NUMBER_BYTES] = { 0 }, back[RECORD_NUMBER_BYTES] = { 0 };
+    char text[64];
+
+    memcpy(number, data, size < sizeof number ? size : sizeof number);
+    flk_record_decimal(number, text);
+    PROMISE(strspn(text, "0123456789") == strlen(text) && (text[0] != '0' || text[1] == '\0'));
+    for (const char *digit = text; *digit != '\0'; digit++) {
+        unsigned carry = (unsigned) (*digit - '0');
+
+        for (size_t i = sizeof back; i-- > 0; carry >>= 8) {
+            carry += back[i] * 10u;
+            back[i] = (uint8_t) carry;
+        }
+        PROMISE(carry == 0);
+    }
+    PROMISE(memcmp(number, back, sizeof number) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    fuzz_parse(data, size);
+    fuzz_host(data, size);
+    fuzz_decimal(data, size);
+    return 0;
+}

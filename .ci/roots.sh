@@ -11,8 +11,7 @@ debian_sources() {
         sed -n 's/^Debian|//p' | sort -u
 }
 
-base_system() { # makes $work/base.tar, once
-    [ ! -e "$work/base.tar" ] || return 0
+base_system() { # makes $work/base.tar
     [ "$(id -u)" -eq 0 ] || { echo "a root file system is made by root" && return 1; }
     local sources
     sources=$(debian_sources)
@@ -26,7 +25,10 @@ base_system() { # makes $work/base.tar, once
 }
 
 new_root() { # DIRECTORY
-    base_system
+    (
+        flock 8
+        [ -e "$work/base.tar" ] || base_system
+    ) 8>"$work/base.lock"
     mkdir -p "$1"
     tar -C "$1" -xpf "$work/base.tar"
     cp -L /etc/resolv.conf "$1/etc/resolv.conf"

@@ -68,13 +68,17 @@ export_tree() { # DIRECTORY: the files of the checkout, as git has them
     (cd "$top" && git -c safe.directory='*' ls-files -z -co --exclude-standard | cpio -0pdm --quiet "$1")
 }
 
-release() { # the release tarball in $work/release, made once
-    [ ! -d "$work/release" ] || return 0
-    export_tree "$work/release.tree"
-    "$work/release.tree/dev" dist
-    mkdir "$work/release"
-    mv "$work/release.tree"/build/libfilelock-*.tar.xz "$work/release"
-    rm -rf "$work/release.tree"
+# The release tarball in $work/release, made by whichever step comes first.
+release() {
+    (
+        flock 9
+        [ ! -d "$work/release" ] || exit 0
+        export_tree "$work/release.tree"
+        "$work/release.tree/dev" dist
+        mkdir "$work/release"
+        mv "$work/release.tree"/build/libfilelock-*.tar.xz "$work/release"
+        rm -rf "$work/release.tree"
+    ) 9>"$work/release.lock"
 }
 
 # ---- The steps -----------------------------------------------------------------------------
@@ -244,18 +248,6 @@ step_deb() {
     "$top/.ci/deb" build
 }
 
-# Debian: cross-built for arm64, without tests and documentation
-step_deb_cross() {
-    release
-    "$top/.ci/deb" cross
-}
-
-# Debian: installed by apt into another clean root, used, purged; autopkgtest
-step_deb_install() {
-    release
-    "$top/.ci/deb" install
-}
-
 # RPM: from the tarball, with its tests; installed by dnf into an empty root, used, removed
 step_rpm() {
     release
@@ -265,6 +257,18 @@ step_rpm() {
 # an installed library, used by pkg-config, CMake and the m4 macro; uninstalled, nothing is left
 step_consumer() {
     "$top/.ci/consumer"
+}
+
+# Debian: installed by apt into another clean root, used, purged; autopkgtest
+step_deb_install() {
+    release
+    "$top/.ci/deb" install
+}
+
+# Debian: cross-built for arm64, without tests and documentation
+step_deb_cross() {
+    release
+    "$top/.ci/deb" cross
 }
 
 # the tree stays clean after a build in it

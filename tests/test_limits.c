@@ -67,6 +67,30 @@ START_TEST(test_no_threads)
 }
 END_TEST
 
+/* More than the stack of a helper thread, which has to hold it. */
+static __thread volatile char large[400 * 1024];
+
+/* A program with much thread-local storage waits as others do: in the kernel, where the waiter is listed. */
+START_TEST(test_large_thread_storage)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_QUEUE);
+    struct caller caller;
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    large[_i] = 1;
+    PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    caller_start(&caller);
+    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
+    wait_for_queue(kind, scratch("lock"), 1);
+    PEER_SAYS(peer, "0", "release a");
+    EXPECT(end_call(&caller), 0);
+    EXPECT(caller_call(&caller, CALL_FREE, lock), 0);
+    caller_end(&caller);
+    peer_end(peer);
+}
+END_TEST
+
 START_TEST(test_no_descriptors_for_waiting)
 {
     const struct kind *kind = kind_at(_i);
@@ -157,6 +181,7 @@ Suite *make_suite(void)
     Suite *suite = suite_create("limits");
     TCase *tcase = add_case(suite, "limits");
     ADD_FOR_KINDS(tcase, test_no_threads);
+    ADD_FOR_KINDS(tcase, test_large_thread_storage);
     ADD_FOR_KINDS(tcase, test_no_descriptors_for_waiting);
     ADD_FOR_KINDS(tcase, test_deep_recursion);
     ADD_FOR_KINDS(tcase, test_many_locks_held);

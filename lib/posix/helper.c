@@ -215,6 +215,9 @@ static bool start_thread(struct job *job, pthread_t *helper)
     /* The program's handlers run in the program's threads. */
     (void) pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(helper, &attributes, help, job);
+    /* The program's thread-local storage, which may be large, has to find room on the stack as well. */
+    if (error == EINVAL)
+        error = pthread_create(helper, NULL, help, job);
     (void) pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void) pthread_attr_destroy(&attributes);
     return error == 0;

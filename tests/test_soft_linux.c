@@ -170,6 +170,27 @@ START_TEST(test_instance_does_not_stay)
 }
 END_TEST
 
+/* Also when the helper that was to give it back was taken for another wait, which ran out of time. */
+START_TEST(test_instance_goes_with_helper)
+{
+    NEEDS_SOFT();
+    struct filelock *lock = new_soft(scratch("lock"), 0), *held, *waiting;
+    if (filelock_new(&held, scratch("other"), NULL) != 0 || filelock_new(&waiting, scratch("other"), NULL) != 0)
+        ck_abort_msg("no handles");
+    EXPECT(filelock_acquire(held, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    put_marker(scratch("lock"), marker_record(own_pid()));
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 2), -ETIMEDOUT);
+    for (int i = 0; i < 10; i++) {
+        nap_ms(20);
+        EXPECT(filelock_acquire(waiting, FILELOCK_EXCLUSIVE, 20), -ETIMEDOUT);
+    }
+    EVENTUALLY(instances() == 0);
+    filelock_free(waiting);
+    filelock_free(held);
+    filelock_free(lock);
+}
+END_TEST
+
 /* ---- Errors that stay ---------------------------------------------------------------------------- */
 
 static const struct {
@@ -336,6 +357,7 @@ Suite *make_suite(void)
     tcase = add_case(suite, "instances");
     tcase_add_test(tcase, test_one_instance);
     tcase_add_test(tcase, test_instance_does_not_stay);
+    tcase_add_test(tcase, test_instance_goes_with_helper);
     tcase = add_case(suite, "errors");
     tcase_add_loop_test(tcase, test_lasting_error, 0, COUNT(lasting));
     tcase = add_case(suite, "names");

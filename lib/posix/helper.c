@@ -280,10 +280,12 @@ static int abandon(struct job *job, int reason)
         (void) pthread_cancel(job->helper);
     }
     flk_mutex_unlock(&mutex);
-    if (done)
+    if (done) {
         flk_wakeup_wait_only(&job->wakeup);
-    else
+    } else {
         (void) pthread_join(job->helper, NULL);
+        flk_watches_rest(); /* which this helper may have been to call (flk_helper_stay) */
+    }
     return job->done ? job->result : reason;
 }
 

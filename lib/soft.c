@@ -107,7 +107,9 @@ static int face(const struct target *target, struct soft_lock *soft, const char 
         rc = 0;
     else if (verdict < 0)
         rc = verdict;
-    else if (verdict == VERDICT_STALE && (target->flags & FILELOCK_NEVER_BREAK) == 0) {
+    else if (verdict == VERDICT_STALE && (target->flags & FILELOCK_NEVER_BREAK) != 0)
+        *left = FLK_NEVER; /* what was due has come, and changes nothing */
+    else if (verdict == VERDICT_STALE) {
         draft_for(target, &draft);
         rc = flk_marker_take_over(path, &marker, &draft, &soft->aside, fd);
         *left = LOCK_LOOK;
@@ -251,11 +253,14 @@ static void close_marker(struct soft_lock *soft)
     flk_guard_unlock();
 }
 
+/* A child that is forked at this moment must not be left with what is freed. */
 static void forget(struct soft_lock *soft)
 {
+    char *resolved = soft->resolved;
+
     close_marker(soft);
-    free(soft->resolved);
     soft->resolved = NULL;
+    free(resolved);
 }
 
 static int write_owner(const struct soft_lock *soft, const struct record *record)

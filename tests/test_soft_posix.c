@@ -445,6 +445,24 @@ START_TEST(test_waiter_sleeps)
 }
 END_TEST
 
+/* Also for one that anybody else would have taken over by now. */
+START_TEST(test_waiter_that_never_breaks_sleeps)
+{
+    NEEDS_SOFT();
+    static const char *const markers[] = {"no record", "filelock/2\npid=1\nhost=another.host\nmode=lease\n"
+                                                       "token=1\nduration=0.1\n"};
+    put_marker(scratch("lock"), markers[_i]);
+    struct filelock *lock = new_soft(scratch("lock"), FILELOCK_NEVER_BREAK);
+    int64_t used = processor_ns(), start = now_ns();
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 3000), -ETIMEDOUT);
+    used = processor_ns() - used;
+    EXPECT_TOOK(start, 3000);
+    ck_assert_msg(used < 100000000 || under_valgrind(), "%d us of processor time", (int)(used / 1000));
+    expect_contents(scratch("lock"), markers[_i]);
+    filelock_free(lock);
+}
+END_TEST
+
 static void interrupted(int signal)
 {
     (void)signal;
@@ -631,6 +649,7 @@ static void add_waiting(Suite *suite)
     tcase_add_test(tcase, test_handover_from_the_dead);
     tcase_add_test(tcase, test_marker_moves);
     tcase_add_test(tcase, test_waiter_sleeps);
+    tcase_add_loop_test(tcase, test_waiter_that_never_breaks_sleeps, 0, 2);
     tcase_add_test(tcase, test_wait_ends);
     tcase_add_test(tcase, test_many_waiters);
 }

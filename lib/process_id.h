@@ -21,6 +21,8 @@ bool flk_process_record(int64_t pid, struct record *record);
 
 int64_t flk_process_pid(void);
 
+void flk_process_forked(void); /* in a child, with the guard taken */
+
 /* Whether a record's pid means anything here. */
 bool flk_process_local(const struct record *record);
 

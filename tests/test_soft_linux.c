@@ -345,6 +345,93 @@ START_TEST(test_pid_namespace)
 }
 END_TEST
 
+/* The exit status of `body`, in a process that is the first of a new pid namespace; 77: there is none to be had. */
+static int status_inside(int (*body)(void))
+{
+    int status;
+    pid_t maker = fork();
+    if (maker == 0) {
+        pid_t first = unshare(CLONE_NEWPID) == 0 ? fork() : -1;
+        if (first == 0)
+            _exit(body());
+        _exit(first > 0 && waitpid(first, &status, 0) == first && WIFEXITED(status) ? WEXITSTATUS(status) : 77);
+    }
+    return process_wait(&(struct process){maker, -1, -1}, PATIENCE_MS);
+}
+
+static const char *inside_path;
+
+/* What the marker of a process there begins with: its pid is 1. */
+static void fill_beginning(char *text, size_t size)
+{
+    snprintf(text, size, "1\n%s\n", marker_host());
+}
+
+/* 0, or which expectation failed.  /proc is still the one out there, where pid 1 is quite another process. */
+static int with_foreign_proc(void)
+{
+    char text[MARKER_SIZE], marker[MARKER_SIZE] = "";
+    struct filelock *lock = new_soft(inside_path, 0);
+    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    fill_beginning(text, sizeof text - 8);
+    if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY) != 0)
+        return 1;
+    read_file(inside_path, marker, sizeof marker);
+    if (strcmp(marker, text) != 0) /* a token would be that of the other */
+        return 2;
+    if (filelock_release(lock) != 0)
+        return 3;
+    strcat(text, "12345\n");
+    put_marker(inside_path, text);
+    if (filelock_owner(lock, &owner) != 0 || owner.alive == 0)
+        return 4;
+    if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20) != -ETIMEDOUT)
+        return 5;
+    return 0;
+}
+
+/* Nobody is declared dead by what /proc tells of a process of the same pid in another namespace. */
+START_TEST(test_foreign_proc)
+{
+    NEEDS_SOFT();
+    inside_path = scratch("lock");
+    int status = status_inside(with_foreign_proc);
+    if (status == 77)
+        SKIP("wants to be allowed a pid namespace");
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+static int names_itself(void)
+{
+    char text[MARKER_SIZE], marker[MARKER_SIZE] = "";
+    struct filelock *lock = new_soft(inside_path, 0);
+    fill_beginning(text, sizeof text);
+    if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY) != 0)
+        return 1;
+    read_file(inside_path, marker, sizeof marker);
+    filelock_free(lock);
+    return strncmp(marker, text, strlen(text)) != 0 ? 2 : 0;
+}
+
+static int names_itself_twice(void)
+{
+    int status = names_itself();
+    return status == 0 ? status_inside(names_itself) : status;
+}
+
+/* A child is another process also where its pid is the parent's: each is the first of its namespace. */
+START_TEST(test_pid_of_parent)
+{
+    NEEDS_SOFT();
+    inside_path = scratch("lock");
+    int status = status_inside(names_itself_twice);
+    if (status == 77)
+        SKIP("wants to be allowed a pid namespace");
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 /* ---- Suite ---------------------------------------------------------------------------------------- */
 
 Suite *make_suite(void)
@@ -363,5 +450,7 @@ Suite *make_suite(void)
     tcase = add_case(suite, "names");
     tcase_add_test(tcase, test_host_name);
     tcase_add_test(tcase, test_pid_namespace);
+    tcase_add_test(tcase, test_foreign_proc);
+    tcase_add_test(tcase, test_pid_of_parent);
     return suite;
 }

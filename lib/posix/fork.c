@@ -15,6 +15,7 @@
 #include "helper.h"
 #include "platform.h"
 #include "posix/fork.h"
+#include "process_id.h"
 
 #define OPENING_MS 100 /* for which a fork waits */
 
@@ -116,6 +117,7 @@ static void in_parent(void)
 
 static void in_child(void)
 {
+    flk_process_forked();
     tell->child_forked();
     flk_wakeups_forked();
     flk_watches_forked();

@@ -16,6 +16,7 @@
 
 #include "backend.h"
 #include "owner.h"
+#include "posix/proc.h"
 #include "posix/proc_text.h"
 #include "process_id.h"
 
@@ -180,7 +181,7 @@ static void look_up(const struct target *target, const struct listed *listed, st
         }
         seen->held = search(text, target, listed, &pid);
         if (seen->held)
-            seen->pid = pid > 0 ? pid : 0;
+            seen->pid = pid > 0 && flk_proc_is_ours() ? pid : 0;
         free(text);
     }
 }

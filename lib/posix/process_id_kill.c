@@ -31,6 +31,10 @@ void flk_process_self(struct record *record)
     (void) flk_process_record(getpid(), record);
 }
 
+void flk_process_forked(void)
+{
+}
+
 int64_t flk_process_pid(void)
 {
     return getpid();

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "platform.h"
+#include "posix/proc.h"
 #include "posix/proc_text.h"
 #include "process_id.h"
 
@@ -37,6 +38,15 @@ static bool read_text(const char *path, char *text, size_t size)
     return n > 0;
 }
 
+bool flk_proc_is_ours(void)
+{
+    char target[24];
+    ssize_t n = readlink("/proc/self", target, sizeof(target) - 1);
+
+    target[n > 0 ? n : 0] = '\0';
+    return n > 0 && strtoll(target, NULL, 10) == getpid();
+}
+
 /*
  * By way of the first thread: an emulator of user programs, as qemu, makes up /proc/PID/stat for the
  * process itself, and the start in its token would not be the one that everybody else sees.
@@ -46,7 +56,7 @@ static bool read_stat(int64_t pid, struct process_stat *stat)
     char path[80], text[1024];
 
     (void) snprintf(path, sizeof(path), "/proc/%lld/task/%lld/stat", (long long) pid, (long long) pid);
-    return read_text(path, text, sizeof(text)) && flk_proc_stat(text, stat);
+    return flk_proc_is_ours() && read_text(path, text, sizeof(text)) && flk_proc_stat(text, stat);
 }
 
 /* ---- Tokens --------------------------------------------------------------------------------- */
@@ -145,6 +155,12 @@ static struct self know_self(void)
     return self;
 }
 
+/* Its pid does not tell: two that are the first of their pid namespaces have the same. */
+void flk_process_forked(void)
+{
+    known.pid = 0;
+}
+
 int64_t flk_process_pid(void)
 {
     return getpid();
@@ -175,7 +191,7 @@ bool flk_process_record(int64_t pid, struct record *record)
     *record = (struct record) { .pid = pid };
     write_host(pid_namespace(), record->host, sizeof(record->host));
     if (!seen)
-        return false;
+        return kill((pid_t) pid, 0) == 0 || errno != ESRCH;
     (void) read_boot_id(boot);
     write_token(boot, &stat, record->token);
     return true;
@@ -224,7 +240,7 @@ void flk_process_command(int64_t pid, char *command, size_t size)
     char path[48];
 
     (void) snprintf(path, sizeof(path), "/proc/%lld/comm", (long long) pid);
-    if (!read_text(path, command, size)) {
+    if (!flk_proc_is_ours() || !read_text(path, command, size)) {
         command[0] = '\0';
         return;
     }

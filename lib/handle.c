@@ -197,8 +197,9 @@ void filelock_free(struct filelock *lock)
     flk_mutex_unlock(&lock->mutex);
     if (held)
         (void) lock->target.kind->release(&lock->target, lock->state, lock->mode);
-    flk_registry_remove(lock);
+    /* In this order: a child that is forked in between knows of every descriptor. */
     lock->target.kind->close(&lock->target, lock->state);
+    flk_registry_remove(lock);
     flk_mutex_destroy(&lock->mutex);
     free(lock);
     flk_thread_unshield(shield);

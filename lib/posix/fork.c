@@ -24,7 +24,9 @@ static struct mutex guard = MUTEX_INIT;
 /* Under the guard. */
 static unsigned epoch;   /* the number of forks */
 static unsigned opening; /* the number of threads that are */
+static unsigned forking; /* the number of threads that wait for those: no other begins meanwhile */
 static pthread_cond_t none_opening = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t none_forking = PTHREAD_COND_INITIALIZER;
 
 static int ready[2];    /* a pipe that the child closes when it is ready; -1: nobody waits for that */
 
@@ -45,6 +47,8 @@ unsigned flk_opening(void)
     unsigned now;
 
     flk_guard_lock();
+    while (forking > 0)
+        (void) pthread_cond_wait(&none_forking, &guard.native);
     opening++;
     now = epoch;
     flk_guard_unlock();
@@ -69,8 +73,11 @@ static void await_openers(void)
     until.tv_nsec += OPENING_MS * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
+    forking++;
     while (opening > 0 && rc == 0)
         rc = pthread_cond_timedwait(&none_opening, &guard.native, &until);
+    if (--forking == 0)
+        (void) pthread_cond_broadcast(&none_forking);
 }
 
 static bool open_pipe(int fd[2])
@@ -122,8 +129,9 @@ static void in_child(void)
     flk_wakeups_forked();
     flk_watches_forked();
     flk_helpers_forked();
-    opening = 0;
+    opening = forking = 0;
     (void) pthread_cond_init(&none_opening, NULL);
+    (void) pthread_cond_init(&none_forking, NULL);
     if (ready[0] >= 0) {
         (void) close(ready[0]);
         (void) close(ready[1]);

@@ -318,6 +318,7 @@ usage_errors() {
 errors() {
     : >file
     try "error: a missing directory" 66 '' '^filelock: .*missing/f: .' missing/f true
+    try "error: a missing directory to lock" 66 '' '^filelock: .*missing/: .' missing/ true
     try "error: a file for a directory" 66 '' '^filelock: .*file/f: .' file/f true
     try "error: an empty name" 66 '' "''.*[Nn]o such file" '' true
     try "error: a name too long" 66 '' '^filelock: .*0000: .' "$(printf %0300d 0)" true

@@ -94,6 +94,8 @@ static int create_exclusively(const char *path, unsigned mode)
 {
     int fd = open_as(path, O_RDWR | O_CREAT | O_EXCL, 0, (mode_t) (mode != 0 ? mode : 0666));
 
+    if (fd == -EISDIR)
+        return -ENOENT; /* the name ends in a slash: it is that of a directory, which is not there */
     return fd >= 0 ? flk_file_created(path, fd, mode) : fd;
 }
 

@@ -104,13 +104,24 @@ static int acquire(struct filelock *lock, enum filelock_mode mode, struct limits
     return rc == NESTED ? 0 : rc;
 }
 
+/* Of a call that gets no further: filelock_describe() is to speak of it all the same. */
+static void note_request(struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms)
+{
+    flk_mutex_lock(&lock->mutex);
+    lock->request = (struct request) { ASKED_ACQUIRE, mode, timeout_ms };
+    flk_mutex_unlock(&lock->mutex);
+}
+
 int filelock_acquire(struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms)
 {
     struct limits limits = { 0 };
     int rc = check_arguments(lock, mode, timeout_ms), shield;
 
-    if (rc != 0)
+    if (rc != 0) {
+        if (lock != NULL)
+            note_request(lock, mode, timeout_ms);
         return rc;
+    }
     limits.timeout_ms = timeout_ms == FILELOCK_TIMEOUT_DEFAULT ? lock->timeout_ms : timeout_ms;
     limits.cancel = lock->cancel;
     limits.interruptible = (lock->target.flags & FILELOCK_INTERRUPTIBLE) != 0;

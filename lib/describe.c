@@ -84,12 +84,23 @@ static void add_holder(struct sentence *sentence, const struct filelock *lock)
         add(sentence, ", which has ended");
 }
 
+/* What this kind does not do. */
+static bool asks_to_share(const struct filelock *lock, const struct request *request)
+{
+    return request->what == ASKED_ACQUIRE && request->mode == FILELOCK_SHARED &&
+           (lock->target.kind->abilities & CAN_SHARE) == 0;
+}
+
 static void add_reason(struct sentence *sentence, const struct filelock *lock, const struct request *request, int error)
 {
     if (error == -ETIMEDOUT)
         add_holder(sentence, lock);
-    else if (error == -EPERM && request->what == ASKED_RELEASE)
-        add(sentence, "not held by this thread");
+    else if (error == -EPERM && (request->what == ASKED_RELEASE || request->what == ASKED_CHECK))
+        add(sentence, "not held%s", flk_any_thread(lock) ? "" : " by this thread");
+    else if (error == -EINVAL && asks_to_share(lock, request))
+        add(sentence, "%s locks are only exclusive", lock->target.kind->name);
+    else if (error == -ENOTSUP && request->what == ASKED_BREAK)
+        add(sentence, "%s locks have no marker to remove", lock->target.kind->name);
     else if (error == -EDEADLK && request->mode == FILELOCK_EXCLUSIVE && filelock_held(lock))
         add(sentence, "it is held shared, which has to be released first");
     else if (error == -EDEADLK)

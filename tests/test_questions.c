@@ -391,6 +391,14 @@ START_TEST(test_describe_other_errors)
     expect_sentence(lock, -ENOENT, "cannot acquire %s: its directory does not exist", path);
     EXPECT(filelock_release(lock), -EPERM);
     expect_sentence(lock, -EPERM, "cannot release %s: not held by this thread", path);
+    EXPECT(filelock_check(lock), -EPERM);
+    expect_sentence(lock, -EPERM, "cannot check %s: not held by this thread", path);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TIMEOUT_DEFAULT - 1), -EINVAL);
+    expect_sentence(lock, -EINVAL, "cannot acquire %s: a bad argument or option", path);
+    filelock_free(lock);
+    lock = new_lock(kind, path, FILELOCK_ANY_THREAD);
+    EXPECT(filelock_release(lock), -EPERM);
+    expect_sentence(lock, -EPERM, "cannot release %s: not held", path);
     filelock_free(lock);
 
     path = scratch("lock");
@@ -404,6 +412,12 @@ START_TEST(test_describe_other_errors)
         EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), -EDEADLK);
         expect_sentence(lock, -EDEADLK, "cannot acquire %s: it is held shared, which has to be released first",
                         path);
+        EXPECT(filelock_break(lock), -ENOTSUP);
+        expect_sentence(lock, -ENOTSUP, "cannot break %s: %s locks have no marker to remove", path, kind->name);
+    } else {
+        EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), -EINVAL);
+        expect_sentence(lock, -EINVAL, "cannot acquire %s shared at once: %s locks are only exclusive", path,
+                        kind->name);
     }
     filelock_free(lock);
 }

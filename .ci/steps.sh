@@ -236,9 +236,11 @@ step_abi() {
     "$top/.ci/abi"
     local compiler
     for compiler in gcc:g++ clang:clang++ x86_64-w64-mingw32-gcc:x86_64-w64-mingw32-g++; do
-        command -v "${compiler%:*}" || { echo "note: ${compiler%:*} is not here" && continue; }
-        echo "note: the header, by ${compiler%:*}"
-        CC=${compiler%:*} CXX=${compiler#*:} srcdir=$top "$top/tests/header.sh"
+        CC=${compiler%:*} CXX=${compiler#*:} srcdir=$top "$top/tests/header.sh" >"$work/abi/header"
+        cat "$work/abi/header"
+        grep 'PASS: .*-std=c89 ' "$work/abi/header"
+        grep 'PASS: .*-std=c++98 ' "$work/abi/header"
+        echo "note: the header, by ${compiler%:*} and ${compiler#*:}"
     done
 }
 

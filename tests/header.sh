@@ -72,9 +72,18 @@ for dialect in c++98 c++11 c++14 c++17 c++20; do
     fi
 done
 
-# Nothing is defined that is not ours.
+# Nothing is defined that is not ours, but for the errno value that Windows may lack.
 echo '#include <filelock.h>' >"$scratch/only.c"
-printf '#include <stddef.h>\n#include <stdint.h>\n' >"$scratch/base.c"
+cat >"$scratch/base.c" <<'END'
+#include <stddef.h>
+#include <stdint.h>
+#ifdef _WIN32
+#include <errno.h>
+#ifndef ESTALE
+#define ESTALE 10070
+#endif
+#endif
+END
 if $CC -dM -E $include "$scratch/only.c" >"$scratch/only" 2>/dev/null &&
    $CC -dM -E "$scratch/base.c" >"$scratch/base" 2>/dev/null; then
     foreign=`sort "$scratch/base" "$scratch/base" "$scratch/only" | uniq -u | grep -v '^#define FILELOCK_'`

@@ -11,7 +11,7 @@ LC_ALL=C
 export LC_ALL
 unset POSIXLY_CORRECT
 if [ -z "$TOOL_SH_GUARDED" ] && command -v timeout >/dev/null; then
-    TOOL_SH_GUARDED=1 exec timeout -k 5 "${TOOL_SH_TIMEOUT:-120}" sh "$0" "$@"
+    TOOL_SH_GUARDED=1 exec timeout -k 5 "${TOOL_SH_TIMEOUT:-600}" sh "$0" "$@"
 fi
 
 tool=${FILELOCK_TOOL:-$PWD/filelock}

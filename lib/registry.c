@@ -174,7 +174,9 @@ static void child_forked(void)
         else
             flk_mutex_init(&lock->mutex);
         lock->turns = (struct turns) { .turn = holds ? TURN_HELD : TURN_FREE, .owner = flk_thread_self() };
-        if (!holds)
+        if (holds)
+            flk_thread_watch_end();
+        else
             lock->depth = 0;
         lock->target.kind->forked(&lock->target, lock->state, holds);
     }

@@ -15,6 +15,7 @@ dnl What is chosen between on a POSIX system only.
 AC_DEFUN([FILELOCK_PLATFORM_POSIX], [
   filelock_platform=posix
   AC_CHECK_FUNC([eventfd], [filelock_wakeup=eventfd], [filelock_wakeup=pipe])
+  AC_CHECK_FUNC([pipe2], [filelock_pipe=pipe2], [filelock_pipe=plain])
   AC_CHECK_FUNC([sem_clockwait], [filelock_sleep=yes], [filelock_sleep=no])
   AC_CHECK_FUNC([ppoll], [filelock_poll=ppoll], [filelock_poll=poll])
 
@@ -54,6 +55,7 @@ AC_DEFUN([FILELOCK_CHECK_PLATFORM], [
   AS_VAR_IF([filelock_threads], [windows], [FILELOCK_PLATFORM_WINDOWS], [FILELOCK_PLATFORM_POSIX])
   AC_SUBST([FILELOCK_PLATFORM], [$filelock_platform])
   AM_CONDITIONAL([HAVE_EVENTFD], [test $filelock_wakeup = eventfd])
+  AM_CONDITIONAL([HAVE_PIPE2], [test "$filelock_pipe" = pipe2])
   AM_CONDITIONAL([HAVE_SEM_CLOCKWAIT], [test "$filelock_sleep" = yes])
   AM_CONDITIONAL([HAVE_PPOLL], [test $filelock_poll = ppoll])
   AM_CONDITIONAL([HAVE_INOTIFY], [test $filelock_watch = inotify])

@@ -525,6 +525,60 @@ START_TEST(test_from_fd)
 }
 END_TEST
 
+/* A child of three threads in turn: the one that forked ends, which is told by a pipe, and another stays. */
+struct family {
+    int ending[2], staying[2];
+    pid_t child;
+};
+
+static void *stay(void *arg)
+{
+    char none;
+    _exit(read_some(((struct family *)arg)->staying[0], &none, 1) == 0 ? 0 : 1);
+}
+
+static void fork_and_end(void *arg)
+{
+    struct family *family = arg;
+    pthread_t other;
+    char none;
+    family->child = fork();
+    if (family->child != 0)
+        return;
+    close(family->ending[1]);
+    close(family->staying[1]);
+    if (pthread_create(&other, NULL, stay, family) != 0)
+        _exit(1);
+    read_some(family->ending[0], &none, 1);
+    pthread_exit(NULL);
+}
+
+/* In the child the lock belongs to the thread that forked, and goes with it. */
+START_TEST(test_share_forking_thread_ends)
+{
+    const struct kind *kind = kind_at(_i);
+    struct family family;
+    struct worker worker;
+    if (UNDER_TSAN)
+        SKIP("ThreadSanitizer knows no thread in the child of a process with threads");
+    struct filelock *lock = new_lock(kind, scratch("lock"), FILELOCK_FORK_SHARE);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    ck_assert_int_eq(pipe(family.ending), 0);
+    ck_assert_int_eq(pipe(family.staying), 0);
+    ck_assert_int_eq(worker_start(&worker), 0);
+    worker_send(&worker, fork_and_end, &family);
+    worker_end(&worker);
+    filelock_free(lock);
+    expect_taken(kind, scratch("lock"));
+    close(family.ending[1]);
+    expect_free_soon(kind, scratch("lock"));
+    close(family.staying[1]);
+    ck_assert_int_eq(process_wait(&(struct process){family.child, -1, -1}, PATIENCE_MS), 0);
+    close(family.ending[0]);
+    close(family.staying[0]);
+}
+END_TEST
+
 /* ---- Suite ------------------------------------------------------------------------------------ */
 
 static void add_threads(Suite *suite)
@@ -559,5 +613,6 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_daemon);
     ADD_FOR_KINDS(tcase, test_share_unlink);
     ADD_FOR_KINDS(tcase, test_share_from_other_thread);
+    ADD_FOR_KINDS(tcase, test_share_forking_thread_ends);
     return suite;
 }

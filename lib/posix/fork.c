@@ -8,13 +8,13 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "helper.h"
 #include "platform.h"
 #include "posix/fork.h"
+#include "posix/pipe.h"
 #include "process_id.h"
 
 #define OPENING_MS 100 /* for which a fork waits */
@@ -80,15 +80,6 @@ static void await_openers(void)
         (void) pthread_cond_broadcast(&none_forking);
 }
 
-static bool open_pipe(int fd[2])
-{
-    if (pipe(fd) != 0)
-        return false;
-    (void) fcntl(fd[0], F_SETFD, FD_CLOEXEC);
-    (void) fcntl(fd[1], F_SETFD, FD_CLOEXEC);
-    return true;
-}
-
 static void before(void)
 {
     int shield = flk_thread_shield();
@@ -97,7 +88,7 @@ static void before(void)
     await_openers();
     flk_thread_unshield(shield);
     epoch++;
-    if (!tell->before_fork() || !open_pipe(ready))
+    if (!tell->before_fork() || flk_pipe(ready) != 0)
         ready[0] = ready[1] = -1;
 }
 

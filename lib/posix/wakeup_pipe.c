@@ -9,18 +9,19 @@
 #include <unistd.h>
 
 #include "posix/file.h"
+#include "posix/pipe.h"
 #include "posix/wakeup_fd.h"
 
 static int prepare(int fd)
 {
-    return fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 || fcntl(fd, F_SETFL, O_NONBLOCK) == -1 ? -errno : 0;
+    return fcntl(fd, F_SETFL, O_NONBLOCK) == -1 ? -errno : 0;
 }
 
 int flk_wakeup_fd_open(int fd[2])
 {
     int rc;
 
-    if (pipe(fd) != 0)
+    if (flk_pipe(fd) != 0)
         return -errno;
     fd[0] = flk_file_above_standard(fd[0]);
     fd[1] = flk_file_above_standard(fd[1]);

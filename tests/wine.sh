@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# wine.sh - runs a program for Windows by Wine:  wine.sh PROGRAM [ARGUMENT...]
+# wine.sh - runs a program for Windows by Wine:  wine.sh [--suite] PROGRAM [ARGUMENT...]
 # make check does so with each suite of a cross build (LOG_COMPILER), in the build directory; scripts use it
-# for the tool and the examples.  Wants of the environment what make check has there: WINE and CC.
+# for the tool and the examples.  Wants of the environment what make check has there: WINE and CC; and
+# abs_builddir where it is not run in the build directory.
 #
 # Libtool's own way (execute mode) does not work under Wine: the program is found in .libs, the library
 # and the compiler's DLLs by WINEPATH.  WINEPREFIX is set up once, with the first use: wine.sh --prepare.
@@ -17,7 +18,7 @@ WINEDLLOVERRIDES=mscoree,mshtml=
 DISPLAY=
 export WINEPREFIX WINEDEBUG WINEDLLOVERRIDES DISPLAY
 
-if test "$1" = --prepare; then
+if test "${1-}" = --prepare; then
     test ! -e "$WINEPREFIX/system.reg" || exit 0
     mkdir -p "$WINEPREFIX" || exit 99
     timeout 300 $WINE wineboot --init </dev/null >"$WINEPREFIX/log" 2>&1 || { cat "$WINEPREFIX/log"; exit 99; }
@@ -27,6 +28,11 @@ if test "$1" = --prepare; then
     exit 0
 fi
 
+suite=
+if test "${1-}" = --suite; then
+    suite=yes
+    shift
+fi
 program=$1
 shift
 directory=`dirname "$program"`
@@ -46,8 +52,8 @@ done
 export WINEPATH
 
 # A suite says on its output what it skips; descriptors above 2 do not get through to it.
-if test -n "${FILELOCK_TEST_CONSOLE:-}"; then
-    unset FILELOCK_TEST_CONSOLE
+unset FILELOCK_TEST_CONSOLE
+if test -n "$suite"; then
     out=`mktemp` || exit 99
     trap 'rm -f "$out"' EXIT
     timeout -k 10 "${FILELOCK_TEST_LIMIT:-900}" $WINE "$directory/$name" "$@" </dev/null >"$out" 2>&1

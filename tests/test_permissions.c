@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_permissions.c - the lock file as only POSIX has it: modes and owners, links and FIFOs, descriptors.
+ */
+#include "posix.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+static int try_path(const struct kind *kind, const char *path, unsigned flags, enum filelock_mode mode)
+{
+    struct filelock *lock = new_lock(kind, path, flags);
+    int result = filelock_acquire(lock, mode, FILELOCK_TRY);
+    ck_assert_int_eq(filelock_held(lock), result == 0);
+    filelock_free(lock);
+    return result;
+}
+
+static int try_exclusive(const struct kind *kind, const char *path, unsigned flags)
+{
+    return try_path(kind, path, flags, FILELOCK_EXCLUSIVE);
+}
+
+/* ---- Modes ---------------------------------------------------------------------------------- */
+
+START_TEST(test_default_bits)
+{
+    static const mode_t masks[] = {022, 077, 0, 0777 & ~0600};
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
+        umask(masks[i]);
+        EXPECT(try_exclusive(kind, scratch("lock"), 0), 0);
+        ck_assert_uint_eq(mode_of(scratch("lock")), 0666 & ~masks[i]);
+        ck_assert_int_eq(remove_file(scratch("lock")), 0);
+    }
+}
+END_TEST
+
+START_TEST(test_exact_bits)
+{
+    static const unsigned modes[] = {0600, 0666, 0640, 0622, 0777, 0664};
+    const struct kind *kind = kind_at(_i);
+    struct filelock_options options = options_of(kind);
+    umask(077);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        options.file_mode = modes[i];
+        struct filelock *lock = new_lock_with(&options, scratch("lock"));
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        ck_assert_uint_eq(mode_of(scratch("lock")), modes[i]);
+        EXPECT(filelock_release(lock), 0);
+        filelock_free(lock);
+        remove_file(scratch("lock"));
+    }
+    ck_assert_uint_eq(umask(022), 077); /* nobody changed it */
+}
+END_TEST
+
+/* Set-id and sticky bits are bits as well. */
+START_TEST(test_exact_special_bits)
+{
+    const struct kind *kind = kind_at(_i);
+    struct filelock_options options = options_of(kind);
+    options.file_mode = 01600;
+    struct filelock *lock = new_lock_with(&options, scratch("lock"));
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    ck_assert_uint_eq(mode_of(scratch("lock")), 01600);
+    filelock_free(lock);
+}
+END_TEST
+
+START_TEST(test_existing_file_is_left_alone)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    struct filelock_options options = options_of(kind);
+    struct stat before, after;
+    options.file_mode = 0600;
+    make_file(scratch("lock"), 0644, "contents\nof a file\n");
+    ck_assert_int_eq(stat(scratch("lock"), &before), 0);
+    struct filelock *lock = new_lock_with(&options, scratch("lock"));
+    for (int i = 0; i < 2; i++) {
+        EXPECT(filelock_acquire(lock, i ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        expect_contents(scratch("lock"), "contents\nof a file\n");
+        EXPECT(filelock_release(lock), 0);
+    }
+    filelock_free(lock);
+    ck_assert_int_eq(stat(scratch("lock"), &after), 0);
+    ck_assert_uint_eq(mode_of(scratch("lock")), 0644);
+    expect_contents(scratch("lock"), "contents\nof a file\n");
+    ck_assert(before.st_ino == after.st_ino && before.st_mtime == after.st_mtime);
+    ck_assert(before.st_mtim.tv_nsec == after.st_mtim.tv_nsec);
+}
+END_TEST
+
+START_TEST(test_modes_of_parents)
+{
+    const struct kind *kind = kind_at(_i);
+    umask(027);
+    EXPECT(try_exclusive(kind, scratch("a/b/c/lock"), FILELOCK_MAKE_PARENTS), 0);
+    ck_assert_uint_eq(mode_of(scratch("a")), 0750);
+    ck_assert_uint_eq(mode_of(scratch("a/b/c")), 0750);
+    umask(022);
+}
+END_TEST
+
+/* ---- What a path may be ---------------------------------------------------------------------- */
+
+START_TEST(test_symbolic_link)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    make_file(scratch("target"), 0644, "");
+    ck_assert_int_eq(symlink("target", scratch("link")), 0);
+    EXPECT(try_exclusive(kind, scratch("link"), 0), -ELOOP);
+    struct filelock *lock = new_lock(kind, scratch("link"), FILELOCK_FOLLOW_SYMLINK);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_check(lock), 0);
+    expect_taken(kind, scratch("target"));
+    EXPECT(filelock_release(lock), 0);
+    expect_free(kind, scratch("target"));
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    filelock_free(lock);
+    ck_assert(path_exists(scratch("link")));
+}
+END_TEST
+
+START_TEST(test_dangling_link)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    ck_assert_int_eq(symlink("target", scratch("link")), 0);
+    EXPECT(try_exclusive(kind, scratch("link"), 0), -ELOOP);
+    ck_assert(!path_exists(scratch("target")));
+    EXPECT(try_exclusive(kind, scratch("link"), FILELOCK_FOLLOW_SYMLINK), 0);
+    ck_assert(path_exists(scratch("target")));
+    ck_assert_int_eq(symlink("nowhere/at/all", scratch("lost")), 0);
+    EXPECT(try_exclusive(kind, scratch("lost"), FILELOCK_FOLLOW_SYMLINK), -ENOENT);
+    ck_assert_int_eq(symlink("round", scratch("round")), 0);
+    EXPECT(try_exclusive(kind, scratch("round"), FILELOCK_FOLLOW_SYMLINK), -ELOOP);
+}
+END_TEST
+
+/* Only the last component is refused: /run and /tmp may well be links. */
+START_TEST(test_link_in_directory_part)
+{
+    const struct kind *kind = kind_at(_i);
+    ck_assert_int_eq(make_directory(scratch("real")), 0);
+    ck_assert_int_eq(symlink("real", scratch("alias")), 0);
+    struct filelock *lock = new_lock(kind, scratch("alias/lock"), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    expect_taken(kind, scratch("real/lock"));
+    filelock_free(lock);
+}
+END_TEST
+
+/* A link that is planted where the lock file was, between two acquires of one handle. */
+START_TEST(test_link_planted_later)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_release(lock), 0);
+    ck_assert_int_eq(rename(scratch("lock"), scratch("moved")), 0);
+    ck_assert_int_eq(symlink("moved", scratch("lock")), 0); /* to the very file that the handle has open */
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ELOOP);
+    ck_assert_int_eq(unlink(scratch("lock")), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_check(lock), 0);
+    filelock_free(lock);
+}
+END_TEST
+
+/* Opening a FIFO for reading would wait for a writer, without a timeout. */
+START_TEST(test_fifo)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    ck_assert_int_eq(mkfifo(scratch("fifo"), 0666), 0);
+    int64_t start = now_ns();
+    int result = try_exclusive(kind, scratch("fifo"), 0);
+    EXPECT_TOOK(start, 0);
+    ck_assert_msg(result <= 0 && result != -ETIMEDOUT, "%s", result_name(result));
+    start = now_ns();
+    try_path(kind, scratch("fifo"), 0, FILELOCK_SHARED);
+    EXPECT_TOOK(start, 0);
+}
+END_TEST
+
+START_TEST(test_directory)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    ck_assert_int_eq(make_directory(scratch("dir")), 0);
+    EXPECT(try_path(kind, scratch("dir"), 0, FILELOCK_SHARED), 0);
+    EXPECT(try_exclusive(kind, scratch("dir"), 0), kind->can & CAN_DIRECTORY ? 0 : -EISDIR);
+    struct filelock *lock = new_lock(kind, scratch("dir"), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), 0);
+    EXPECT(filelock_check(lock), 0);
+    if (kind->can & CAN_DIRECTORY)
+        expect_taken(kind, scratch("dir"));
+    filelock_free(lock);
+}
+END_TEST
+
+START_TEST(test_not_a_directory)
+{
+    ck_assert_int_eq(write_file(scratch("file"), "", 0), 0);
+    EXPECT(try_exclusive(kind_at(_i), scratch("file/lock"), 0), -ENOTDIR);
+    EXPECT(try_exclusive(kind_at(_i), scratch("file/b/lock"), FILELOCK_MAKE_PARENTS), -ENOTDIR);
+}
+END_TEST
+
+START_TEST(test_long_name)
+{
+    char name[300];
+    memset(name, 'n', sizeof name);
+    name[sizeof name - 1] = '\0';
+    EXPECT(try_exclusive(kind_at(_i), scratch(name), 0), -ENAMETOOLONG);
+}
+END_TEST
+
+START_TEST(test_long_path)
+{
+    const struct kind *kind = kind_at(_i);
+    char path[PATH_MAX + 100];
+    memset(path, '/', sizeof path);
+    strcpy(path + sizeof path - 5, "lock");
+    EXPECT(try_exclusive(kind, path, 0), -ENAMETOOLONG);
+    EXPECT(try_exclusive(kind, path, FILELOCK_MAKE_PARENTS), -ENAMETOOLONG);
+}
+END_TEST
+
+/* Whatever bytes the system takes for a name. */
+START_TEST(test_names_of_bytes)
+{
+    static const char *const names[] = {" ", "\n", "\xff\xfe", "a b\tc", "'\"$(x)`;"};
+    const struct kind *kind = kind_at(_i);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct filelock *lock = new_lock(kind, scratch(names[i]), 0);
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        ck_assert(path_exists(scratch(names[i])));
+        expect_taken(kind, scratch(names[i]));
+        filelock_free(lock);
+    }
+}
+END_TEST
+
+/* ---- Permissions ---------------------------------------------------------------------------- */
+
+START_TEST(test_read_only_file)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    make_file(scratch("lock"), 0444, "text");
+    AS_ORDINARY_USER();
+    EXPECT(try_path(kind, scratch("lock"), 0, FILELOCK_SHARED), 0);
+    EXPECT(try_exclusive(kind, scratch("lock"), 0), kind->can & CAN_READ_ONLY ? 0 : -EACCES);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0); /* one handle, both modes */
+    EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), 0);
+    EXPECT(filelock_release(lock), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), kind->can & CAN_READ_ONLY ? 0 : -EACCES);
+    filelock_free(lock);
+    expect_contents(scratch("lock"), "text");
+}
+END_TEST
+
+/* It was opened read-only while it had to be; once it may be written, it can be locked in full. */
+START_TEST(test_read_only_then_writable)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    AS_ORDINARY_USER();
+    make_file(scratch("lock"), 0444, "");
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), 0);
+    EXPECT(filelock_release(lock), 0);
+    ck_assert_int_eq(chmod(scratch("lock"), 0644), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    filelock_free(lock);
+}
+END_TEST
+
+START_TEST(test_unreadable_file)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    make_file(scratch("lock"), 0000, "");
+    AS_ORDINARY_USER();
+    EXPECT(try_path(kind, scratch("lock"), 0, FILELOCK_SHARED), -EACCES);
+    EXPECT(try_exclusive(kind, scratch("lock"), 0), -EACCES);
+}
+END_TEST
+
+START_TEST(test_unwritable_directory)
+{
+    const struct kind *kind = kind_at(_i);
+    ck_assert_int_eq(mkdir(scratch("dir"), 0755), 0);
+    AS_ORDINARY_USER();
+    chmod(scratch("dir"), 0555); /* our own, where root does not run the tests */
+    EXPECT(try_exclusive(kind, scratch("dir/lock"), 0), -EACCES);
+    EXPECT(try_exclusive(kind, scratch("dir/sub/lock"), FILELOCK_MAKE_PARENTS), -EACCES);
+}
+END_TEST
+
+START_TEST(test_unsearchable_directory)
+{
+    const struct kind *kind = kind_at(_i);
+    ck_assert_int_eq(mkdir(scratch("dir"), 0755), 0);
+    ck_assert_int_eq(chmod(scratch("dir"), 0600), 0);
+    AS_ORDINARY_USER();
+    EXPECT(try_exclusive(kind, scratch("dir/lock"), 0), -EACCES);
+}
+END_TEST
+
+static int set_protected_regular(char value, char *before)
+{
+    int fd = open("/proc/sys/fs/protected_regular", O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int result = read_at(fd, before, 1, 0) == 1 && write_at(fd, &value, 1, 0) == 1 ? 0 : -1;
+    close(fd);
+    return result;
+}
+
+/*
+ * With fs.protected_regular (the default of systemd) the kernel refuses O_CREAT on an existing file
+ * of another user in a sticky directory that others may write to, although O_RDWR would do.
+ */
+START_TEST(test_sticky_directory)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    NEEDS_ROOT();
+    char before, unused;
+    if (set_protected_regular('1', &before) != 0)
+        SKIP("cannot set fs.protected_regular here");
+    ck_assert_int_eq(mkdir(scratch("sticky"), 0755), 0);
+    ck_assert_int_eq(chown(scratch("sticky"), 12345, 12345), 0);
+    ck_assert_int_eq(chmod(scratch("sticky"), 01777), 0);
+    make_file(scratch("sticky/lock"), 0666, "");
+    ck_assert_int_eq(chown(scratch("sticky/lock"), 54321, 54321), 0);
+    int direct = open(scratch("sticky/lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int error = errno;
+    struct filelock *lock = new_lock(kind, scratch("sticky/lock"), 0);
+    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    filelock_free(lock);
+    set_protected_regular(before, &unused);
+    EXPECT(result, 0);
+    if (direct >= 0)
+        close(direct);
+    ck_assert_msg(direct < 0 && error == EACCES, "the kernel did not refuse what this test is about");
+}
+END_TEST
+
+START_TEST(test_file_of_another_user)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    NEEDS_ROOT();
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    make_file(scratch("lock"), 0666, "");
+    PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    become_nobody();
+    EXPECT(try_exclusive(kind, scratch("lock"), 0), -ETIMEDOUT);
+    EXPECT(try_path(kind, scratch("lock"), 0, FILELOCK_SHARED), -ETIMEDOUT);
+    PEER_SAYS(peer, "0", "release a");
+    EXPECT(try_exclusive(kind, scratch("lock"), 0), 0);
+}
+END_TEST
+
+/* ---- Descriptors ---------------------------------------------------------------------------- */
+
+START_TEST(test_close_on_exec)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    for (int keep = 0; keep < 2; keep++) {
+        struct filelock *lock = new_lock(kind, scratch("lock"), keep ? FILELOCK_KEEP_ON_EXEC : 0);
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        int flags = fcntl(filelock_fd(lock), F_GETFD);
+        ck_assert_int_ge(flags, 0);
+        ck_assert_int_eq(flags & FD_CLOEXEC ? 1 : 0, !keep);
+        ck_assert_int_ge(filelock_fd(lock), 3);
+        filelock_free(lock);
+    }
+}
+END_TEST
+
+/* Descriptors 0 to 2 belong to the program, also when it has closed them. */
+START_TEST(test_standard_descriptors_stay_free)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    int saved = fcntl(0, F_DUPFD_CLOEXEC, 3);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    close(0);
+    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    int fd = filelock_fd(lock);
+    filelock_free(lock);
+    if (saved >= 0) {
+        dup2(saved, 0);
+        close(saved);
+    }
+    EXPECT(result, 0);
+    ck_assert_int_ge(fd, 3);
+}
+END_TEST
+
+START_TEST(test_descriptor_is_kept_and_closed)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    ck_assert_int_eq(filelock_fd(lock), -1);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    int fd = filelock_fd(lock);
+    ck_assert_int_eq(descriptors_on(scratch("lock")), 1);
+    EXPECT(filelock_release(lock), 0);
+    ck_assert_int_eq(filelock_fd(lock), -1);
+    ck_assert_int_eq(descriptors_on(scratch("lock")), 1); /* for the next acquire */
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    ck_assert_int_eq(filelock_fd(lock), fd);
+    filelock_free(lock);
+    ck_assert_int_eq(descriptors_on(scratch("lock")), 0);
+}
+END_TEST
+
+/* Out of descriptors: an error, a handle as before, and no half of an acquire left behind. */
+START_TEST(test_no_descriptors)
+{
+    const struct kind *kind = kind_at(_i);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    struct rlimit limit, none;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    int next = fcntl(0, F_DUPFD_CLOEXEC, 3);
+    ck_assert_int_ge(next, 3);
+    close(next);
+    none = limit;
+    none.rlim_cur = (rlim_t)next;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    int held = filelock_held(lock);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    EXPECT(result, -EMFILE);
+    ck_assert_int_eq(held, 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    filelock_free(lock);
+}
+END_TEST
+
+/* ---- Suite ---------------------------------------------------------------------------------- */
+
+static void add_modes(Suite *suite)
+{
+    TCase *tcase = add_case(suite, "modes");
+    ADD_FOR_KINDS(tcase, test_default_bits);
+    ADD_FOR_KINDS(tcase, test_exact_bits);
+    ADD_FOR_KINDS(tcase, test_exact_special_bits);
+    ADD_FOR_KINDS(tcase, test_existing_file_is_left_alone);
+    ADD_FOR_KINDS(tcase, test_modes_of_parents);
+}
+
+static void add_paths(Suite *suite)
+{
+    TCase *tcase = add_case(suite, "paths");
+    ADD_FOR_KINDS(tcase, test_symbolic_link);
+    ADD_FOR_KINDS(tcase, test_dangling_link);
+    ADD_FOR_KINDS(tcase, test_link_in_directory_part);
+    ADD_FOR_KINDS(tcase, test_link_planted_later);
+    ADD_FOR_KINDS(tcase, test_fifo);
+    ADD_FOR_KINDS(tcase, test_directory);
+    ADD_FOR_KINDS(tcase, test_not_a_directory);
+    ADD_FOR_KINDS(tcase, test_long_name);
+    ADD_FOR_KINDS(tcase, test_long_path);
+    ADD_FOR_KINDS(tcase, test_names_of_bytes);
+}
+
+static void add_permissions(Suite *suite)
+{
+    TCase *tcase = add_case(suite, "permissions");
+    ADD_FOR_KINDS(tcase, test_read_only_file);
+    ADD_FOR_KINDS(tcase, test_read_only_then_writable);
+    ADD_FOR_KINDS(tcase, test_unreadable_file);
+    ADD_FOR_KINDS(tcase, test_unwritable_directory);
+    ADD_FOR_KINDS(tcase, test_unsearchable_directory);
+    ADD_FOR_KINDS(tcase, test_sticky_directory);
+    ADD_FOR_KINDS(tcase, test_file_of_another_user);
+}
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("permissions");
+    add_modes(suite);
+    add_paths(suite);
+    add_permissions(suite);
+    TCase *tcase = add_case(suite, "descriptors");
+    ADD_FOR_KINDS(tcase, test_close_on_exec);
+    ADD_FOR_KINDS(tcase, test_standard_descriptors_stay_free);
+    ADD_FOR_KINDS(tcase, test_descriptor_is_kept_and_closed);
+    ADD_FOR_KINDS(tcase, test_no_descriptors);
+    return suite;
+}

@@ -1,0 +1,129 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# tool_windows.sh - filelock(1) and the examples, built for Windows and run by Wine: exit codes, who is kept
+# out by whom, and the options that do not exist there.  Runs in the build directory, as make check does.
+set -u
+abs_builddir=$(pwd)
+export abs_builddir
+case ${srcdir:-.} in
+/*) wine=$srcdir/tests/wine.sh ;;
+*) wine=$abs_builddir/${srcdir:-.}/tests/wine.sh ;;
+esac
+: "${WINEPREFIX:=$abs_builddir/tests/wineprefix}"
+export WINEPREFIX
+dir=$(mktemp -d "${TMPDIR:-/tmp}/filelock-windows.XXXXXX") || exit 99
+trap 'exec 8>&-; rm -rf "$dir"' EXIT
+trap 'exit 99' INT TERM
+cd "$dir" || exit 99
+failed=0
+
+program() { # PATH ARGUMENT...
+    path=$1
+    shift
+    "$wine" "$abs_builddir/$path" "$@"
+}
+
+tool() {
+    program filelock "$@"
+}
+
+# check WHAT EXPECTED GOT: EXPECTED is a pattern of case
+check() {
+    # shellcheck disable=SC2254 # a pattern on purpose
+    case $3 in
+    $2) echo "ok    $1" ;;
+    *)
+        echo "FAIL  $1: expected '$2', got '$3'"
+        failed=1
+        ;;
+    esac
+}
+
+# said COMMAND...: what it says on both streams, without carriage returns; its status in `status`
+said() {
+    "$@" >said.out 2>&1 </dev/null
+    status=$?
+    text=$(tr -d '\r' <said.out)
+}
+
+# hold COMMAND...: starts a holder that says a line once it holds, and holds until descriptor 8 is closed
+hold() {
+    mkfifo in out || exit 99
+    "$@" <in >out 2>&1 &
+    holder=$!
+    exec 8>in 7<out
+    read -r line <&7
+    check "a holder is there" "*running*" "$line"
+}
+
+let_go() {
+    exec 8>&-
+    wait "$holder"
+    check "the holder ends" 0 $?
+    exec 7<&-
+    rm -f in out
+}
+
+# ---- what a command does ---------------------------------------------------------------------
+said tool lock cmd /c 'exit 7'
+check "a command's exit code is passed on" 7 $status
+said tool lock cmd /c 'echo one two'
+check "a command's output" "one two" "$text"
+said tool lock -c 'exit 5'
+check "-c runs a command line" 5 $status
+said tool lock no-such-program-anywhere
+check "a command that cannot be found" 69 $status
+check "is named" "*no-such-program-anywhere*" "$text"
+said tool --version
+check "--version" "*filelock*0.*" "$text"
+
+# ---- who is kept out -------------------------------------------------------------------------
+hold program examples/single lock
+said tool -n lock cmd /c 'exit 0'
+check "-n against a holder" 1 $status
+said tool -n -E 42 lock cmd /c 'exit 0'
+check "-E" 42 $status
+said tool -w 0.2 lock cmd /c 'exit 0'
+check "-w gives up" 1 $status
+check "-w says who holds it" "*held by pid *single*" "$text"
+said tool --who lock
+check "--who" 0 $status
+check "--who names the holder" "*single*" "$text"
+said program examples/timeout lock 100
+check "timeout: gives up" 75 $status
+check "timeout: says for whom it waits" "*waiting for*" "$text"
+said program examples/single lock
+check "single: a second one is refused" 1 $status
+let_go
+said tool -n lock cmd /c 'exit 3'
+check "what is free again" 3 $status
+
+# The command holds the lock for as long as it runs, a soft one too.
+for kind in win32 soft; do
+    said tool --kind $kind outer "$abs_builddir/filelock.exe" -n --kind $kind outer cmd /c 'exit 0'
+    check "$kind: kept out while the command runs" 1 $status
+    said tool --kind $kind -n outer cmd /c 'exit 9'
+    check "$kind: and let in afterwards" 9 $status
+done
+said tool -s lock "$abs_builddir/filelock.exe" -n -s lock cmd /c 'exit 4'
+check "two that share" 4 $status
+printf '1\nelsewhere.example\n' >marker
+said tool --soft -n marker cmd /c 'exit 0'
+check "a marker of another host" 1 $status
+said tool --soft --break marker
+check "--break" 0 $status
+said tool --soft -n marker cmd /c 'exit 6'
+check "a broken marker's place" 6 $status
+
+# ---- what does not exist ---------------------------------------------------------------------
+for option in -o -F -u --fcntl --kind=flock; do
+    said tool $option lock cmd /c 'exit 0'
+    check "$option is refused" "6[49]" $status
+    check "$option is told" "*filelock:*" "$text"
+done
+
+# ---- the README's example --------------------------------------------------------------------
+said program examples/readme
+check "the README's example" "the resource is ours" "$text"
+exit $failed

@@ -253,8 +253,8 @@ static void print_owner(const char *path, const struct filelock_owner *owner)
         fputs("a process whose pid is not known", stdout);
     if (owner->command[0] != '\0')
         printf(" (%s)", owner->command);
-    if (!owner->local)
-        printf(" on %s", owner->host[0] != '\0' ? owner->host : "another host");
+    if (!owner->local && owner->host[0] != '\0')
+        printf(" on %s", owner->host);
     printf(", %s\n", life[owner->alive < 0 ? 0 : owner->alive > 0 ? 2 : 1]);
 }
 

@@ -44,7 +44,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The one errno value that functions here return and Windows' own header may lack: of winsock's name. */
+/* Errors that <errno.h> of Windows may lack; the number is winsock's. */
 #ifdef _WIN32
 #include <errno.h>
 #ifndef ESTALE
@@ -108,9 +108,9 @@ enum filelock_mode { FILELOCK_EXCLUSIVE = 0, FILELOCK_SHARED = 1 };
 
 /* Recursion and release belong to the handle, not to the thread that acquired. */
 #define FILELOCK_ANY_THREAD 0x001u
-/* A forked child holds the lock too; it ends when all of them have released it or exited. */
+/* A forked child holds the lock too; it ends when all of them have released it or exited.  POSIX. */
 #define FILELOCK_FORK_SHARE 0x002u
-/* The descriptor, and so the lock, survives exec. */
+/* The descriptor, and so the lock, survives exec.  Windows: programs inherit the file, but no lock. */
 #define FILELOCK_KEEP_ON_EXEC 0x004u
 /* The last release removes the lock file, safely against waiters. */
 #define FILELOCK_UNLINK 0x008u
@@ -118,7 +118,8 @@ enum filelock_mode { FILELOCK_EXCLUSIVE = 0, FILELOCK_SHARED = 1 };
 #define FILELOCK_MAKE_PARENTS 0x010u
 /* The lock path itself may be a symbolic link; without this flag that is -ELOOP. */
 #define FILELOCK_FOLLOW_SYMLINK 0x020u
-/* A signal handler that runs in the waiting thread ends the wait with -EINTR, SA_RESTART or not. */
+/* A signal handler that runs in the waiting thread ends the wait with -EINTR, SA_RESTART or not.
+ * Windows: a call that is queued to the thread (QueueUserAPC) does. */
 #define FILELOCK_INTERRUPTIBLE 0x040u
 /* Exclusive operating-system locks replace the lock file's contents by the holder's record while
  * they are held: for people to read, and for filelock_owner(). */
@@ -141,7 +142,8 @@ struct filelock_options {
     int kind;                 /* enum filelock_kind */
     unsigned flags;           /* FILELOCK_* flags, or-ed */
     int64_t timeout_ms;       /* what FILELOCK_TIMEOUT_DEFAULT means: 0 or more, or FILELOCK_FOREVER */
-    unsigned file_mode;       /* exact bits (07777 at most) of a lock file that we create; 0: 0666 less umask */
+    unsigned file_mode;       /* exact bits (07777 at most) of a lock file that we create; 0: 0666 less umask;
+                                 without meaning on Windows */
     filelock_waitable cancel; /* ends waits with -ECANCELED; FILELOCK_NO_WAITABLE: nothing does */
     int64_t range_start;      /* bytes to lock, 0 or more, for kinds that lock ranges (OFD, WIN32) ... */
     int64_t range_length;     /* ... and how many; 0: the kind's own default range from there on */
@@ -199,7 +201,8 @@ FILELOCK_API void filelock_free(struct filelock *lock);
  *
  * A wait costs no processor time.  For an operating-system lock, FILELOCK_FOREVER without a cancel
  * waitable and without FILELOCK_INTERRUPTIBLE blocks in the calling thread; other waits use a
- * helper thread, with all signals blocked, that is kept for the next wait for about two seconds.
+ * helper thread, with all signals blocked, that is kept for the next wait for about two seconds.  On
+ * Windows all of them wait in the calling thread.
  * For a soft lock the directory and the holder's process are watched.  Where a thread, a
  * descriptor or a watch that this takes cannot be had, the lock is tried again after 1 to 50 ms,
  * jittered.  A marker without a readable record is taken over when it has stood unchanged for 2 s.
@@ -220,6 +223,7 @@ FILELOCK_API void filelock_free(struct filelock *lock);
  *   -ENOTSUP    the file system does not implement this kind of lock
  *   -EINVAL     a bad argument, or FILELOCK_SHARED on a kind that has only exclusive locks
  *   -EOVERFLOW  the depth would exceed UINT_MAX
+ *   -EILSEQ     the path is not UTF-8 (Windows)
  *   -ENAMETOOLONG, -ENOTDIR, -ENOSPC, -EMFILE, -ENFILE, -ENOMEM, -ENOLCK, -EIO, ...
  *               what the operating system said
  *
@@ -233,7 +237,7 @@ FILELOCK_API int filelock_acquire(struct filelock *lock, enum filelock_mode mode
  *   0         released
  *   -EPERM    the calling thread (with FILELOCK_ANY_THREAD: the handle) does not hold the lock
  *   -EINVAL   lock is NULL
- *   -EIO, -EBADF, -ENOLCK, ...  the operating system refused the unlock: the handle still holds the
+ *   -EIO, -EBADF, -ENOLCK, -EAGAIN, ...  the operating system refused the unlock: the handle still holds the
  *             lock, at the depth it had, and can be released again
  */
 FILELOCK_API int filelock_release(struct filelock *lock);
@@ -289,7 +293,8 @@ struct filelock_owner {
 /*
  * Asks who holds the lock now, whoever that is; with shared locks, one of them.  A snapshot: it may
  * have changed when the answer arrives.  Takes and disturbs no lock.  On Linux operating-system
- * locks are looked up in /proc/locks (proc(5)), and in the record of FILELOCK_RECORD_OWNER.
+ * locks are looked up in /proc/locks (proc(5)), and in the record of FILELOCK_RECORD_OWNER.  On
+ * Windows the record alone names a holder.
  *
  *   0         *owner is filled in
  *   -ENOENT   nobody holds it

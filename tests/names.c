@@ -39,6 +39,7 @@ static const struct {
     {-EBADF, "-EBADF"},
     {-EAGAIN, "-EAGAIN"},
     {-EEXIST, "-EEXIST"},
+    {-EILSEQ, "-EILSEQ"},
 };
 
 const char *named_result(int index, int *result)

@@ -337,3 +337,14 @@ step_fuzz() {
     cmp -s "$top/lib/record.c" "$work/fuzz/record.c" && return 1
     RECORD=$work/fuzz/record.c refuses 'broken promise' "$top/tests/fuzz/run" 300000 "$work/fuzz" record
 }
+
+# the suites of what matters most on each file system that can be mounted here
+step_filesystems() {
+    local status=0
+    configure_in filesystems
+    make -s -j2
+    make -s -j2 check TESTS=
+    FILELOCK_TEST_SCALE=0.05 "$top/tests/filesystems" "$work/filesystems" >lines || status=$?
+    sed '/^SKIP/!s/^/note: /' lines
+    [ "$status" -eq 0 ] || [ "$status" -eq 77 ]
+}

@@ -229,10 +229,10 @@ int flk_file_open_to_read(const char *path, bool follow)
 #define LINKS_MOST 40 /* as many as Linux follows */
 
 /*
- * Where a link leads, taken from the folder that it lies in, to be freed; or the path itself, if it names no
- * link or nothing.  NULL: errno tells.
+ * Where a link leads, taken from the folder that it lies in, to be freed: 1.  0: the path names no link, or nothing.
+ * -1: errno tells.
  */
-static char *follow_one(char *path)
+static int follow_one(const char *path, char **leads)
 {
     size_t folder = (size_t) (flk_file_name(path) - path);
     char *next = malloc(folder + PATH_MAX + 1);
@@ -242,14 +242,15 @@ static char *follow_one(char *path)
         bool no_link = next != NULL && (errno == EINVAL || errno == ENOENT);
 
         free(next);
-        return no_link ? path : NULL;
+        return no_link ? 0 : -1;
     }
     next[folder + (size_t) n] = '\0';
     if (next[folder] == '/')
         memmove(next, next + folder, (size_t) n + 1);
     else
         memcpy(next, path, folder);
-    return next;
+    *leads = next;
+    return 1;
 }
 
 char *flk_file_resolve(const char *path)
@@ -257,10 +258,10 @@ char *flk_file_resolve(const char *path)
     char *at = strdup(path);
 
     for (int i = 0; i < LINKS_MOST && at != NULL; i++) {
-        char *next = follow_one(at);
-        int error = errno;
+        char *next = NULL;
+        int more = follow_one(at, &next), error = errno;
 
-        if (next == at)
+        if (more == 0)
             break;
         free(at);
         at = next;

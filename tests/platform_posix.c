@@ -385,14 +385,51 @@ int task_asleep(int64_t pid, int64_t task)
     return state && state[1] == ' ' && state[2] == 'S';
 }
 
+static int mount_of(int fd)
+{
+    char info[64], *line = NULL;
+    size_t size = 0;
+    int mount = -1;
+    snprintf(info, sizeof info, "/proc/self/fdinfo/%d", fd);
+    FILE *file = fopen(info, "re");
+    while (file && mount < 0 && getline(&line, &size, file) > 0)
+        if (sscanf(line, "mnt_id: %d", &mount) != 1)
+            mount = -1;
+    free(line);
+    if (file)
+        fclose(file);
+    return mount;
+}
+
+/* stat(2) of btrfs and overlayfs tells another device than /proc/locks; the table of mounts has that one. */
+static void mount_device(const char *path, unsigned *major_number, unsigned *minor_number)
+{
+    char *line = NULL;
+    size_t size = 0;
+    unsigned found[2];
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), mount = fd < 0 ? -1 : mount_of(fd), id;
+    FILE *mounts = mount < 0 ? NULL : fopen("/proc/self/mountinfo", "re");
+    while (mounts && getline(&line, &size, mounts) > 0)
+        if (sscanf(line, "%d %*d %u:%u", &id, &found[0], &found[1]) == 3 && id == mount) {
+            *major_number = found[0];
+            *minor_number = found[1];
+        }
+    free(line);
+    if (mounts)
+        fclose(mounts);
+    if (fd >= 0)
+        close(fd);
+}
+
 /* " 08:01:4711 ", as /proc/locks has it; 0 if there is no such file. */
 static int listed_name(const char *path, char *name, size_t size)
 {
     struct stat status;
     if (stat(path, &status) != 0)
         return 0;
-    snprintf(name, size, " %02x:%02x:%llu ", major(status.st_dev), minor(status.st_dev),
-             (unsigned long long)status.st_ino);
+    unsigned major_number = major(status.st_dev), minor_number = minor(status.st_dev);
+    mount_device(path, &major_number, &minor_number);
+    snprintf(name, size, " %02x:%02x:%llu ", major_number, minor_number, (unsigned long long)status.st_ino);
     return 1;
 }
 

@@ -278,7 +278,8 @@ START_TEST(test_killed_alone)
         if (situations[_i].stale)
             put_marker(plan.path, marker_record(dead_pid()));
         killed = kill_at(call, acquire_once, &lacks);
-        expect_nothing_left(lacks);
+        if (killed >= 0)
+            expect_nothing_left(lacks);
     }
     if (killed < 0)
         SKIP("system calls cannot be traced here");
@@ -298,7 +299,8 @@ START_TEST(test_breaker_killed)
         if (_i && path_exists(plan.path))
             EXPECT(try_soft(plan.path, FILELOCK_TRY), -ETIMEDOUT); /* not broken yet */
         remove_file(plan.path);
-        expect_nothing_left(0);
+        if (killed >= 0)
+            expect_nothing_left(0);
     }
     if (killed < 0)
         SKIP("system calls cannot be traced here");

@@ -4,6 +4,8 @@
  */
 #include "posix.h"
 
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -118,6 +120,164 @@ START_TEST(test_no_descriptors_for_waiting)
 }
 END_TEST
 
+/* As many as are asked for, and some for the test itself; 0, or -1. */
+static int allow_descriptors(int count)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)count + 100;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return -1;
+    if (limit.rlim_cur >= wanted)
+        return 0;
+    limit.rlim_cur = wanted;
+    limit.rlim_max = limit.rlim_max < wanted ? wanted : limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+START_TEST(test_10000_locks_held)
+{
+    enum { MOST = 10000 };
+    const struct kind *kind = kind_at(_i);
+    static struct filelock *locks[MOST];
+    char path[2048];
+    int many = scaled(MOST, 50);
+    if (allow_descriptors(many) != 0)
+        SKIP("wants %d descriptors", many);
+    for (int i = 0; i < many; i++) {
+        snprintf(path, sizeof path, "%s%d", scratch("lock"), i);
+        locks[i] = new_lock(kind, path, FILELOCK_UNLINK);
+        EXPECT(filelock_acquire(locks[i], FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), 0);
+    }
+    for (int i = 0; i < many; i += 97) {
+        snprintf(path, sizeof path, "%s%d", scratch("lock"), i);
+        expect_taken(kind, path);
+    }
+    for (int i = 0; i < many; i++) {
+        int which = (int)(i * 7LL % many);
+        which = many % 7 ? which : i;
+        ck_assert_int_eq(filelock_held(locks[which]), 1);
+        filelock_free(locks[which]);
+    }
+}
+END_TEST
+
+/* The lowest number that is not in use is beyond the limit: not one is left. */
+static void forbid_descriptors(struct rlimit *before)
+{
+    int next = dup(2);
+    close(next);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, before), 0);
+    struct rlimit none = {(rlim_t)next, before->rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
+START_TEST(test_no_descriptors)
+{
+    const struct kind *kind = kind_at(_i);
+    struct rlimit before;
+    struct filelock *lock = new_lock(kind, scratch("lock"), FILELOCK_UNLINK);
+    forbid_descriptors(&before);
+    int once = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    int again = filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20), held = filelock_held(lock);
+    setrlimit(RLIMIT_NOFILE, &before);
+    EXPECT(once, -EMFILE);
+    EXPECT(again, -EMFILE);
+    ck_assert_int_eq(held, 0);
+    ck_assert(!path_exists(scratch("lock")));
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_release(lock), 0);
+    filelock_free(lock);
+}
+END_TEST
+
+/* ---- Long paths -------------------------------------------------------------------------------------- */
+
+/* "<scratch>////...//lock", that long. */
+static const char *long_path(size_t length)
+{
+    static char path[PATH_MAX + 1];
+    const char *folder = scratch("");
+    memset(path, '/', sizeof path);
+    memcpy(path, folder, strlen(folder));
+    memcpy(path + length - 4, "lock", 5);
+    return path;
+}
+
+START_TEST(test_longest_path)
+{
+    const struct kind *kind = kind_at(_i);
+    struct filelock *lock = new_lock(kind, long_path(PATH_MAX - 1), FILELOCK_UNLINK);
+    for (int i = 0; i < 2; i++) {
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, i ? 1000 : FILELOCK_TRY), 0);
+        expect_taken(kind, scratch("lock"));
+        EXPECT(filelock_check(lock), 0);
+        EXPECT(filelock_release(lock), 0);
+        ck_assert(!path_exists(scratch("lock")));
+    }
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    struct filelock *other = new_lock(kind, long_path(PATH_MAX - 1), 0);
+    EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, 5), -ETIMEDOUT);
+    filelock_free(other);
+    filelock_free(lock);
+    lock = new_lock(kind, long_path(PATH_MAX), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ENAMETOOLONG);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 5), -ENAMETOOLONG);
+    filelock_free(lock);
+}
+END_TEST
+
+/* ---- Stopped processes ------------------------------------------------------------------------------- */
+
+static void send_signal(struct peer *peer, int signal)
+{
+    kill((pid_t)peer_pid(peer), signal);
+}
+
+START_TEST(test_holder_stopped)
+{
+    const struct kind *kind = kind_at(_i);
+    struct peer *holder = peer_with(kind, scratch("lock"), 0), *waiter = peer_with(kind, scratch("lock"), 0);
+    PEER_SAYS(holder, "0", "acquire a exclusive 0");
+    send_signal(holder, SIGSTOP);
+    PEER_SAYS(waiter, "-ETIMEDOUT", "acquire a exclusive 30");
+    peer_send(waiter, "acquire a exclusive -1");
+    wait_for_queue(kind, scratch("lock"), 1);
+    ck_assert(peer_silent(waiter));
+    send_signal(holder, SIGCONT);
+    PEER_SAYS(holder, "0", "release a");
+    PEER_ANSWERS(waiter, "0");
+}
+END_TEST
+
+/* Who is stopped while he waits is in nobody's way, and waits on when he goes on. */
+START_TEST(test_waiters_stopped)
+{
+    const struct kind *kind = kind_at(_i);
+    struct peer *holder = peer_with(kind, scratch("lock"), 0), *stopped[2], *waiter;
+    PEER_SAYS(holder, "0", "acquire a exclusive 0");
+    for (int i = 0; i < 2; i++) {
+        stopped[i] = peer_with(kind, scratch("lock"), 0);
+        peer_send(stopped[i], "acquire a exclusive %d", i ? 10 * PATIENCE_MS : -1);
+        wait_for_queue(kind, scratch("lock"), i + 1);
+        send_signal(stopped[i], SIGSTOP);
+    }
+    waiter = peer_with(kind, scratch("lock"), 0);
+    peer_send(waiter, "acquire a exclusive %d", PATIENCE_MS);
+    nap_ms(20); /* it may be the next or come too late for that: it is served */
+    PEER_SAYS(holder, "0", "release a");
+    PEER_ANSWERS(waiter, "0");
+    for (int i = 0; i < 2; i++)
+        send_signal(stopped[i], SIGCONT);
+    PEER_SAYS(holder, "-ETIMEDOUT", "acquire a exclusive 20");
+    PEER_SAYS(waiter, "0", "release a");
+    int first = 0;
+    EVENTUALLY((first = !first, !peer_silent(stopped[first])));
+    PEER_ANSWERS(stopped[first], "0");
+    PEER_SAYS(stopped[first], "0", "release a");
+    PEER_ANSWERS(stopped[!first], "0");
+}
+END_TEST
+
 START_TEST(test_no_file_space_wanted)
 {
     const struct kind *kind = kind_at(_i);
@@ -144,5 +304,10 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_large_thread_storage);
     ADD_FOR_KINDS(tcase, test_no_descriptors_for_waiting);
     ADD_FOR_KINDS(tcase, test_no_file_space_wanted);
+    ADD_FOR_KINDS(tcase, test_10000_locks_held);
+    ADD_FOR_KINDS(tcase, test_no_descriptors);
+    ADD_FOR_KINDS(tcase, test_longest_path);
+    ADD_FOR_KINDS(tcase, test_holder_stopped);
+    ADD_FOR_KINDS(tcase, test_waiters_stopped);
     return suite;
 }

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#define WITNESS_SLOTS 1024
+#define WITNESS_SLOTS 2048
 
 struct witness {
     int fd;

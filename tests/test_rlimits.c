@@ -259,8 +259,9 @@ START_TEST(test_waiters_stopped)
         stopped[i] = peer_with(kind, scratch("lock"), 0);
         peer_send(stopped[i], "acquire a exclusive %d", i ? 10 * PATIENCE_MS : -1);
         wait_for_queue(kind, scratch("lock"), i + 1);
-        send_signal(stopped[i], SIGSTOP);
     }
+    for (int i = 0; i < 2; i++) /* which takes them out of the queue */
+        send_signal(stopped[i], SIGSTOP);
     waiter = peer_with(kind, scratch("lock"), 0);
     peer_send(waiter, "acquire a exclusive %d", PATIENCE_MS);
     nap_ms(20); /* it may be the next or come too late for that: it is served */

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_limits_linux.c - when the disk is full, when there is nothing more to watch with, and when the clock is set.
+ */
+#define _GNU_SOURCE
+#include "markers.h"
+#include "posix.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+/* ---- A full disk ------------------------------------------------------------------------------------- */
+
+/* A file system of one's own, with that much room: 0, or -1 where there can be none. */
+static int mount_small(const char *path, const char *room)
+{
+    ck_assert_int_eq(make_directory(path), 0);
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+        return -1;
+    return mount("none", path, "tmpfs", 0, room);
+}
+
+static void fill(const char *path)
+{
+    static const char page[4096] = "x";
+    int fd = open_fd(path);
+    for (int64_t at = 0; write_at(fd, page, sizeof page, at) > 0; at += (int64_t)sizeof page)
+        ;
+    close_fd(fd);
+}
+
+/* Refused without a trace, in every way of acquiring; and then there is room again. */
+static void expect_refused(const struct kind *kind, unsigned flags, const char *filler)
+{
+    const char *path = scratch("small/lock");
+    struct filelock *lock = new_lock(kind, path, flags);
+    static const int64_t timeouts[] = {FILELOCK_TRY, 20, FILELOCK_FOREVER};
+    for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++) {
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, timeouts[i]), -ENOSPC);
+        ck_assert_int_eq(filelock_held(lock), 0);
+        if (!(kind->can & CAN_KEEP_FILE))
+            expect_nothing_at(path);
+        if (path_exists(path))
+            expect_free(kind, path);
+    }
+    ck_assert_int_eq(remove_file(filler), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_release(lock), 0);
+    filelock_free(lock);
+}
+
+/* What writes needs room for it; what only locks does not. */
+START_TEST(test_no_space)
+{
+    const struct kind *kind = kind_at(_i);
+    if (mount_small(scratch("small"), "size=16k") != 0)
+        SKIP("wants to be allowed a file system of its own");
+    fill(scratch("small/filler"));
+    if (kind->can & CAN_KEEP_FILE)
+        expect_free(kind, scratch("small/lock"));
+    expect_refused(kind, kind->can & CAN_KEEP_FILE ? FILELOCK_RECORD_OWNER : 0, scratch("small/filler"));
+    umount(scratch("small"));
+}
+END_TEST
+
+START_TEST(test_no_inode)
+{
+    const struct kind *kind = kind_at(_i);
+    if (mount_small(scratch("small"), "nr_inodes=2") != 0)
+        SKIP("wants to be allowed a file system of its own");
+    ck_assert_int_eq(write_file(scratch("small/filler"), "", 0), 0);
+    expect_refused(kind, 0, scratch("small/filler"));
+    umount(scratch("small"));
+}
+END_TEST
+
+/* ---- Nothing to watch with --------------------------------------------------------------------------- */
+
+#define INSTANCES 2900
+
+static int instances[INSTANCES];
+static int instances_used;
+
+/* All that this user may have. */
+static void take_instances(void)
+{
+    struct rlimit many;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &many), 0);
+    many.rlim_cur = many.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &many), 0);
+    instances_used = 0;
+    while ((instances[instances_used] = inotify_init1(IN_CLOEXEC)) >= 0)
+        ck_assert_int_lt(++instances_used, INSTANCES);
+}
+
+static void give_instances(void)
+{
+    while (instances_used-- > 0)
+        close_fd(instances[instances_used]);
+}
+
+static int instance_limit(void)
+{
+    char text[32] = "";
+    return read_file("/proc/sys/fs/inotify/max_user_instances", text, sizeof text) > 0 ? atoi(text) : 0;
+}
+
+/* The wait is a little less prompt then; a user who is nobody else's has the instances. */
+START_TEST(test_no_instances)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS_ROOT();
+    if (instance_limit() <= 0 || instance_limit() >= INSTANCES)
+        SKIP("users may have too many instances of inotify(7)");
+    struct peer *peer = peer_start();
+    open_scratch();
+    PEER_SAYS(peer, "0", "new a kind=%d mode=0666 path=%s", kind->kind, scratch("lock"));
+    PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    become_nobody();
+    take_instances();
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    int64_t start = now_ns();
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 30), -ETIMEDOUT);
+    ck_assert_int_ge(now_ns() - start, 30000000);
+    for (int finite = 0; finite < 2; finite++) {
+        peer_send(peer, "release a");
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, finite ? PATIENCE_MS : FILELOCK_FOREVER), 0);
+        PEER_ANSWERS(peer, "0");
+        EXPECT(filelock_release(lock), 0);
+        PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    }
+    filelock_free(lock);
+    peer_end(peer);
+    give_instances();
+}
+END_TEST
+
+/* ---- The clock --------------------------------------------------------------------------------------- */
+
+#define YEAR (365 * 86400)
+
+static int64_t clock_offset; /* s */
+static int clock_asked;
+
+#if defined __LP64__ && !UNDER_TSAN
+/* In this program the wall clock is set, for the library too. */
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int result = (int)syscall(SYS_clock_gettime, clock, now);
+    if (clock == CLOCK_REALTIME) {
+        __atomic_fetch_add(&clock_asked, 1, __ATOMIC_SEQ_CST);
+        now->tv_sec += __atomic_load_n(&clock_offset, __ATOMIC_SEQ_CST);
+    }
+    return result;
+}
+#endif
+
+static void set_clock(int64_t offset)
+{
+    __atomic_store_n(&clock_offset, offset, __ATOMIC_SEQ_CST);
+}
+
+/* The library reads it when the process forks. */
+static int clock_can_be_set(const struct kind *kind)
+{
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    clock_asked = 0;
+    dead_pid();
+    filelock_free(lock);
+    return clock_asked > 0;
+}
+
+/* A year back, and a year ahead, between and during waits. */
+static const int64_t settings[] = {0, -YEAR, YEAR, 0, YEAR, -YEAR};
+
+START_TEST(test_clock_set)
+{
+    const struct kind *kind = kind_at(_i);
+    if (!clock_can_be_set(kind))
+        SKIP("the clock cannot be set for a program here");
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    struct caller caller;
+    caller_start(&caller);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        set_clock(settings[i]);
+        PEER_SAYS(peer, "0", "acquire a exclusive 0");
+        int64_t start = now_ns();
+        begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, 25);
+        set_clock(settings[(i + 1) % 6]);
+        EXPECT(end_call(&caller), -ETIMEDOUT);
+        EXPECT_TOOK(start, 25);
+        begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, i % 2 ? PATIENCE_MS : FILELOCK_FOREVER);
+        wait_for_queued(kind, scratch("lock"), &caller);
+        set_clock(settings[(i + 2) % 6]);
+        nap_ms(5);
+        ck_assert(still_calling(&caller));
+        PEER_SAYS(peer, "0", "release a");
+        EXPECT(end_call(&caller), 0);
+        EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
+    }
+    caller_end(&caller);
+    filelock_free(lock);
+}
+END_TEST
+
+static void date(const char *path, int64_t offset)
+{
+    struct timespec when[2];
+    clock_gettime(CLOCK_REALTIME, &when[0]);
+    when[0].tv_sec += (time_t)offset;
+    when[1] = when[0];
+    ck_assert_int_eq(utimensat(AT_FDCWD, path, when, 0), 0);
+}
+
+/* Neither a live holder's marker nor one without a record gets older or younger by what its date says. */
+START_TEST(test_marker_dated)
+{
+    NEEDS_SOFT();
+    int64_t offset = settings[_i];
+    put_marker(scratch("lock"), marker_record(own_pid()));
+    date(scratch("lock"), offset);
+    EXPECT(try_soft(scratch("lock"), 20), -ETIMEDOUT);
+    put_marker(scratch("lock"), "nobody\n");
+    date(scratch("lock"), offset);
+    int64_t start = now_ns();
+    EXPECT(try_soft(scratch("lock"), FILELOCK_TRY), -ETIMEDOUT);
+    EXPECT(try_soft(scratch("lock"), PATIENCE_MS), 0);
+    ck_assert_int_ge(now_ns() - start, 2000000000);
+    put_marker(scratch("lock"), marker_record(dead_pid()));
+    date(scratch("lock"), offset);
+    EXPECT(try_soft(scratch("lock"), FILELOCK_TRY), 0);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("limits, Linux");
+    TCase *tcase = add_case(suite, "full");
+    ADD_FOR_KINDS(tcase, test_no_space);
+    ADD_FOR_KINDS(tcase, test_no_inode);
+    tcase = add_case(suite, "watches");
+    ADD_FOR_KINDS(tcase, test_no_instances);
+    tcase = add_case(suite, "clock");
+    ADD_FOR_KINDS(tcase, test_clock_set);
+    tcase_add_loop_test(tcase, test_marker_dated, 0, 3);
+    return suite;
+}

@@ -324,6 +324,14 @@ step_no_if() {
     refuses bad.c:2 "$top/.ci/no-if" "$work/no_if"
 }
 
+# gcc's analyzer on the library and the tool
+step_analyzer() {
+    configure_in analyzer CC=gcc CFLAGS='-O1 -fanalyzer' --enable-werror --disable-shared
+    make -s -j2 libfilelock.la filelock
+    printf '#include <stdlib.h>\nvoid leak(void);\nvoid leak(void)\n{\n    char *p = malloc(1);\n    *p = 0;\n}\n' >leak.c
+    refuses 'Wanalyzer' gcc -O1 -fanalyzer -Werror -c leak.c # and it can fail
+}
+
 # the protocols, by model checking: doc/models
 step_model() {
     "$top/doc/models/run" | sed 's/^/note: /'

@@ -10,6 +10,7 @@ total=0
 reason_of() { # SUITE
     case $1 in
     test_permissions) echo "modes, owners, links and limits of POSIX files" ;;
+    test_hostile) echo "links, FIFOs, sockets and devices in the place of a lock file" ;;
     test_inherited) echo "descriptors that fork, exec and dup2 pass on" ;;
     test_signals) echo "Windows has no signals" ;;
     test_rlimits) echo "limits that setrlimit() sets" ;;

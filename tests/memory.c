@@ -136,9 +136,9 @@ void *malloc(size_t size)
 
 void free(void *block)
 {
-    union head *head = (union head *)block - 1;
     if (!block)
         return;
+    union head *head = (union head *)block - 1;
     enter();
     head->is.next = unused[head->is.order];
     unused[head->is.order] = head;

@@ -81,11 +81,14 @@ static int plant_no_device(const char *path)
     return mknod(path, S_IFCHR | 0666, makedev(511, 255));
 }
 
-/* A terabyte, of which there is nothing. */
+/* A terabyte, of which there is nothing; where files may be as large. */
 static int plant_sparse(const char *path)
 {
+    const int64_t terabyte = INT64_C(1) << 40;
+    if (sizeof(off_t) < sizeof terabyte)
+        return -1;
     make_file(path, 0666, "");
-    return truncate(path, (off_t)1 << 40);
+    return truncate(path, (off_t)terabyte);
 }
 
 static int plant_hard_link(const char *path)

@@ -112,6 +112,7 @@ START_TEST(test_missing_parents)
 {
     const struct kind *kind = kind_at(_i);
     EXPECT(try_once(kind, scratch("no/lock"), 0), -ENOENT);
+    EXPECT(try_once(kind, scratch("missing/"), 0), -ENOENT);
     EXPECT(try_once(kind, scratch("made/of/many/lock"), FILELOCK_MAKE_PARENTS), 0);
     EXPECT(try_once(kind, "Q:/no/drive/lock", FILELOCK_MAKE_PARENTS), -ENOENT);
 }

@@ -37,6 +37,12 @@ static bool is_directory(const wchar_t *wide)
     return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
 }
 
+/* The name of a directory, which is not there then. */
+static bool ends_in_slash(const wchar_t *wide)
+{
+    return wide[0] != '\0' && wide[wcslen(wide) - 1] == '\\';
+}
+
 /* What leads elsewhere, or is not what it seems. */
 static bool is_reparse_point(HANDLE handle)
 {
@@ -54,7 +60,9 @@ int flk_file_open_way(const wchar_t *wide, const struct opening_way *way)
 
     if (handle == INVALID_HANDLE_VALUE) {
         error = flk_last_error();
-        return error != -EEXIST && is_directory(wide) ? -EISDIR : error;
+        if (error != -EEXIST && is_directory(wide))
+            return -EISDIR;
+        return error == -EINVAL && ends_in_slash(wide) ? -ENOENT : error;
     }
     if (way->follow || !is_reparse_point(handle))
         return number_of(handle);

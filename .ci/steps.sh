@@ -94,7 +94,7 @@ step_dev() {
 
 # install what the other steps need
 step_packages() {
-    "$top/dev" setup build lint ci packages
+    "$top/dev" setup build lint ci packages machines
 }
 
 # a release: build out of tree from the tarball, test, install, uninstall, clean
@@ -192,16 +192,104 @@ step_valgrind() {
         --suppressions=$(top_srcdir)/tests/valgrind.supp'
 }
 
-# musl: library, tool and examples, and one static program
-step_musl() {
-    configure_in musl CC=musl-gcc PKG_CONFIG=false
+# ---- Other machines ------------------------------------------------------------------------
+
+# What is to be there, and the number of test cases of each suite of a build for this machine: by the first
+# step that asks.
+prepare_machines() {
+    (
+        flock 8
+        [ ! -e "$work/native/cases" ] || exit 0
+        "$top/dev" setup build machines
+        [ -x "$top/configure" ] || (cd "$top" && ./bootstrap)
+        # musl has no headers of the kernel, which some suites want: a directory of them alone.
+        mkdir -p "$work/kernel"
+        ln -s /usr/include/linux /usr/include/asm-generic "/usr/include/$(gcc -print-multiarch)/asm" "$work/kernel"
+        configure_in native
+        make -s -j2 && make -s -j2 check TESTS= >/dev/null
+        for suite in tests/test_*; do
+            [ ! -x "$suite" ] || echo "${suite#tests/} $("$suite" --cases)"
+        done >cases.new
+        mv cases.new cases
+    ) 8>"$work/machines.lock"
+    [ -s "$work/native/cases" ]
+}
+
+# What is not tested natively either, here or in general.
+native_skips='does not apply to|kind win32 is not in this build|wants kind ofd and a flock\(1\)|nothing was written for'
+
+# as_native SKIPS: the suites here have passed as many cases as natively; what they skip is known.
+as_native() {
+    local suite number all=0 skipped unknown
+    while read -r suite number; do
+        grep -q "^100%: Checks: $number, Failures: 0, Errors: 0" "tests/$suite.log" ||
+            { echo "$suite has not passed $number cases, as it does natively" && return 1; }
+        all=$((all + number))
+    done <"$work/native/cases"
+    skipped=$(grep -h '^SKIP: ' tests/test_*.log | grep -Ev "$native_skips") || true
+    unknown=$(grep -Ev "${1:-^$}" <<<"$skipped") || true
+    [ -z "$unknown" ] || { echo "this is skipped here, and should not be: $unknown" && return 1; }
+    echo "note: $all cases, as many as natively; $(grep -c . <<<"$skipped" || true) of them skipped here alone"
+}
+
+machine_check=()
+
+# on_machine NAME HOST CC SKIPS [CONFIGURE-ARGUMENT...]: builds Check and the library, runs the suites
+on_machine() {
+    local name=$1 host=$2 cc=$3 skips=$4 prefix=$work/$1/check
+    mkdir -p "$work/$name"
+    "$top/.ci/windows" check "$host" "$prefix" CC="$cc"
+    export FILELOCK_TEST_SCALE=0.05
+    configure_in "$name/build" --build="$(dpkg-architecture -qDEB_BUILD_GNU_TYPE)" --host="$host" CC="$cc" PKG_CONFIG=false \
+        CHECK_CFLAGS="-I$prefix/include" CHECK_LIBS="-L$prefix/lib -lcheck -lm -lrt -lpthread" "${@:5}"
     make -s -j2
-    make -s -j2 check VERBOSE=yes
+    check "${machine_check[@]}"
+    as_native "$skips"
+}
+
+# Programs of another processor, by qemu: suites only, for scripts cannot start what the kernel cannot.
+emulated() { # NAME
+    prepare_machines
+    export CK_DEFAULT_TIMEOUT=400 FILELOCK_TEST_EMULATOR="/usr/bin/qemu-$1 -L /usr/$1-linux-gnu"
+    # shellcheck disable=SC2016 # make's own variables
+    machine_check=(LOG_COMPILER='$(LIBTOOL) --mode=execute $(FILELOCK_TEST_EMULATOR)'
+        TESTS="tests/tool_numbers $(sed 's,^\([^ ]*\) .*,tests/\1,' "$work/native/cases" | tr '\n' ' ')")
+    on_machine "$1" "$1-linux-gnu" "$1-linux-gnu-gcc" 'system calls cannot be|the emulator'
+}
+
+# i686, natively: 32 bits
+step_i686() {
+    prepare_machines
+    local libc=/usr/i686-linux-gnu/lib
+    on_machine i686 i686-linux-gnu i686-linux-gnu-gcc '' --enable-werror \
+        LDFLAGS="-Wl,--dynamic-linker=$libc/ld-linux.so.2 -Wl,-rpath,$libc"
+}
+
+# s390x, under qemu-user: big-endian
+step_s390x() {
+    emulated s390x
+}
+
+# aarch64, under qemu-user
+step_aarch64() {
+    emulated aarch64
+}
+
+# musl, shared, and one static program
+step_musl() {
+    prepare_machines
+    on_machine musl x86_64-linux-musl musl-gcc '' CPPFLAGS="-I$work/kernel"
     musl-gcc -static -I"$top/include" "$top/examples/update.c" .libs/libfilelock.a -o update
     ./update number
     ./update number
     [ "$(cat number)" = 2 ]
     refuses 'directory does not exist' ./update missing/number
+}
+
+# musl, everything static
+step_musl_static() {
+    prepare_machines
+    on_machine musl_static x86_64-linux-musl 'musl-gcc -static' '' --disable-shared CPPFLAGS="-I$work/kernel"
 }
 
 # the release tarball: the same bytes from another place, time zone and umask; one version everywhere

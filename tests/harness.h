@@ -11,4 +11,7 @@ const char *harness_directory(void);
 /* Reports a test, or a part of one, that is not run here. */
 void harness_skipped(const char *test, const char *reason);
 
+/* Whether tests are to be counted only, and not run. */
+int harness_counts(void);
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * main.c - runs a suite; with --peer it is the helper process of one (peer.h).
+ * main.c - runs a suite; with --peer it is the helper process of one (peer.h), with --cases it counts its tests.
  *
  * Exit status: 0 passed, 1 failed, 77 every test skipped, 99 could not be run.
  */
@@ -77,6 +77,25 @@ static int is_left_out(const char *program)
     return 1;
 }
 
+static int counting;
+
+int harness_counts(void)
+{
+    return counting;
+}
+
+/* How many cases there are: each ends where it would begin. */
+static int count_cases(void)
+{
+    SRunner *runner = srunner_create(make_suite());
+    counting = 1;
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_SILENT);
+    printf("%d\n", srunner_ntests_run(runner));
+    srunner_free(runner);
+    return 0;
+}
+
 static int run_suite(void)
 {
     if (make_scratch(NULL, directory, sizeof directory) != 0) {
@@ -109,6 +128,8 @@ int main(int argc, char **argv)
         printf("%d\n", descriptors_on(argv[2]));
         return 0;
     }
+    if (argc == 2 && !strcmp(argv[1], "--cases"))
+        return count_cases();
     if (is_left_out(peer_program))
         return 77;
     if (!getenv("CK_DEFAULT_TIMEOUT"))

@@ -73,6 +73,8 @@ static int descriptors_before;
 
 static void set_up(void)
 {
+    if (harness_counts())
+        ck_abort_msg("not run");
     descriptors_before = open_descriptors();
     ck_assert_int_eq(make_scratch(harness_directory(), directory, sizeof directory), 0);
     paths_used = 0;

@@ -236,12 +236,12 @@ machine_check=()
 
 # on_machine NAME HOST CC SKIPS [CONFIGURE-ARGUMENT...]: builds Check and the library, runs the suites
 on_machine() {
-    local name=$1 host=$2 cc=$3 skips=$4 prefix=$work/$1/check
+    local name=$1 host=$2 cc=$3 skips=$4 with=$work/$1/check
     mkdir -p "$work/$name"
-    "$top/.ci/windows" check "$host" "$prefix" CC="$cc"
+    "$top/.ci/windows" check "$host" "$with" CC="$cc"
     export FILELOCK_TEST_SCALE=0.05
     configure_in "$name/build" --build="$(dpkg-architecture -qDEB_BUILD_GNU_TYPE)" --host="$host" CC="$cc" PKG_CONFIG=false \
-        CHECK_CFLAGS="-I$prefix/include" CHECK_LIBS="-L$prefix/lib -lcheck -lm -lrt -lpthread" "${@:5}"
+        CHECK_CFLAGS="-I$with/include" CHECK_LIBS="-L$with/lib -lcheck -lm -lrt -lpthread" "${@:5}"
     make -s -j2
     check "${machine_check[@]}"
     as_native "$skips"

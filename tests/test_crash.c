@@ -13,6 +13,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +35,7 @@ static struct plan {
     const struct kind *kind;
     const char *path;
     unsigned flags;
+    int tolerant;     /* victims may meet with errors */
     unsigned victims; /* so far: each has a number of its own */
     char what[160];   /* happened to the last one */
 } plan;
@@ -54,6 +57,8 @@ static void stay(uint32_t who, enum filelock_mode mode, int yields)
 
 static void went_wrong(int result)
 {
+    if (plan.tolerant)
+        return;
     __atomic_store_n(&scene->wrong, result, __ATOMIC_SEQ_CST);
 }
 
@@ -148,6 +153,7 @@ static void end_contenders(void)
 static void be_a_victim(void *arg)
 {
     uint32_t who = *(const uint32_t *)arg;
+    plan.tolerant = 1;
     struct filelock *lock = open_lock();
     subject_ready();
     visit(lock, who, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
@@ -164,20 +170,24 @@ static void doom(void)
     history_add(&scene->history, CONTENDERS + plan.victims, EVENT_DOOMED);
 }
 
-/* Kills a new subject at that call; 1: it was killed, 0: it was done before, -1: it cannot be. */
-static int kill_at(int call, void (*body)(void *), void *arg)
+/* What happens to a new subject; 1: it was killed, 0: it has come to its end, -1: it cannot be. */
+static int happen(const struct fault *fault, void (*body)(void *), void *arg)
 {
     struct subject subject;
-    struct fault fault = {call, KILL};
     if (subject_start(&subject, body, arg) != 0)
         return -1;
     subject.doom = doom;
     ck_assert_int_eq(subject_go(&subject, &no_fault, NULL), 1);
-    int alive = subject_go(&subject, &fault, NULL);
+    int alive = subject_go(&subject, fault, NULL);
     snprintf(plan.what, sizeof plan.what, "%s", subject.what);
     subject_kill(&subject);
     plan.victims++;
     return !alive;
+}
+
+static int kill_at(int call, void (*body)(void *), void *arg)
+{
+    return happen(&(struct fault){call, KILL}, body, arg);
 }
 
 static void plan_for(const struct kind *kind, unsigned flags)
@@ -308,6 +318,65 @@ START_TEST(test_breaker_killed)
 }
 END_TEST
 
+/* ---- At random --------------------------------------------------------------------------------------- */
+
+static long number_in(const char *variable, long otherwise)
+{
+    const char *text = getenv(variable);
+    return text && *text ? strtol(text, NULL, 10) : otherwise;
+}
+
+static uint32_t chance(uint32_t *state, uint32_t below)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 17;
+    *state ^= *state << 5;
+    return *state % below;
+}
+
+/* One of those who contend stops for a while, wherever he is. */
+static void stop_one(uint32_t *random)
+{
+    pid_t pid = contenders[chance(random, CONTENDERS)];
+    kill(pid, SIGSTOP);
+    nap_ms((int)chance(random, 5));
+    kill(pid, SIGCONT);
+}
+
+/* 0, or -1 where nothing can be done. */
+static int torture_for_a_while(uint32_t *random, int64_t end)
+{
+    int result = 0;
+    start_contenders();
+    for (int i = 0; i < 200 && result >= 0 && now_ns() < end; i++) {
+        uint32_t who = CONTENDERS + plan.victims;
+        struct fault fault = {(int)chance(random, 100), chance(random, 2) ? KILL : (int)chance(random, 8)};
+        if (!chance(random, 4))
+            stop_one(random);
+        result = happen(&fault, be_a_victim, &who);
+        expect_progress(plan.what);
+    }
+    end_contenders();
+    return result;
+}
+
+/* As long as FILELOCK_TORTURE_SECONDS says; what FILELOCK_TORTURE_SEED says is the beginning. */
+START_TEST(test_torture)
+{
+    NEEDS_TRACES();
+    uint32_t random = (uint32_t)number_in("FILELOCK_TORTURE_SEED", (long)(now_ns() % 1000000007)) | 1;
+    int64_t end = now_ns() + number_in("FILELOCK_TORTURE_SECONDS", 1) * 1000000000;
+    printf("%s: FILELOCK_TORTURE_SEED=%u\n", kind_at(_i / COUNT(flags))->name, random);
+    fflush(stdout);
+    do {
+        plan_for(kind_at(_i / COUNT(flags)), flags[_i % COUNT(flags)]);
+        if (torture_for_a_while(&random, end) < 0)
+            SKIP("system calls cannot be traced here");
+        munmap(scene, sizeof *scene);
+    } while (now_ns() < end);
+}
+END_TEST
+
 /* ---- The judge is one -------------------------------------------------------------------------------- */
 
 START_TEST(test_judge)
@@ -382,5 +451,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(tcase, test_killed_in_a_crowd, 0, kinds_count() * COUNT(flags));
     tcase_add_loop_test(tcase, test_killed_alone, 0, COUNT(situations));
     tcase_add_loop_test(tcase, test_breaker_killed, 0, 2);
+    tcase = add_case(suite, "torture");
+    tcase_add_loop_test(tcase, test_torture, 0, kinds_count() * COUNT(flags));
     return suite;
 }

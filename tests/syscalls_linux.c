@@ -47,6 +47,11 @@ int deny(long number, unsigned argument, uint32_t bits, int error)
         RETURN(SECCOMP_RET_ERRNO | ((uint32_t)error & SECCOMP_RET_DATA)),
         RETURN(SECCOMP_RET_ALLOW),
     };
+#ifdef SYS_open
+    /* What glibc does by the one, musl does by the other. */
+    if (number == SYS_openat && deny(SYS_open, argument ? argument - 1 : 0, bits, error) != 0)
+        return -1;
+#endif
     return load(filter, COUNT(filter), 0) == 0 ? 0 : -1;
 }
 

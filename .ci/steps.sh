@@ -286,12 +286,6 @@ step_musl() {
     refuses 'directory does not exist' ./update missing/number
 }
 
-# musl, everything static
-step_musl_static() {
-    prepare_machines
-    on_machine musl_static x86_64-linux-musl 'musl-gcc -static' '' --disable-shared CPPFLAGS="-I$work/kernel"
-}
-
 # the release tarball: the same bytes from another place, time zone and umask; one version everywhere
 step_dist() {
     release

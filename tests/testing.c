@@ -95,6 +95,12 @@ TCase *add_case(Suite *suite, const char *name)
     return tcase;
 }
 
+/* An emulator takes its time. */
+int lateness_ms(void)
+{
+    return getenv("FILELOCK_TEST_EMULATOR") ? 60000 : 10000;
+}
+
 int scaled(int count, int least)
 {
     const char *text = getenv("FILELOCK_TEST_SCALE");

@@ -38,10 +38,20 @@ grep -o '^[[:space:]]*filelock_[a-z0-9_]*;' "$map" | tr -d ' \t;' | sort >"$scra
 same "the version script" "$scratch/map"
 
 shared=
-for file in .libs/libfilelock.so .libs/libfilelock.dylib; do
+for file in .libs/libfilelock.so .libs/libfilelock.dylib .libs/libfilelock-0.dll; do
     test ! -f $file || shared=$file
 done
-if test -n "$shared"; then
+# The table of names in a DLL: "[   0] name", or with its ordinal and a hint before the name.
+exports_of_dll() {
+    nm=${NM:-nm}
+    ${nm%nm*}objdump -p "$1" | sed -n '/Name Pointer. Table/,/^$/p' |
+        sed -n 's/^[[:space:]]*\[ *[0-9][0-9]*\] *\(+base\[ *[0-9]*\] *[0-9a-f]* *\)*//p' | sort -u
+}
+
+if test "${shared%.dll}" != "$shared"; then
+    exports_of_dll $shared >"$scratch/shared"
+    same "the DLL" "$scratch/shared"
+elif test -n "$shared"; then
     case $shared in
     *.so) ${NM:-nm} -D --defined-only $shared ;;
     *) ${NM:-nm} -gU $shared | sed 's/ _/ /' ;;

@@ -22,10 +22,12 @@ if test "${1-}" = --prepare; then
     test ! -e "$WINEPREFIX/system.reg" || exit 0
     mkdir -p "$WINEPREFIX" || exit 99
     timeout 300 $WINE wineboot --init </dev/null >"$WINEPREFIX/log" 2>&1 || { cat "$WINEPREFIX/log"; exit 99; }
-    until test -e "$WINEPREFIX/system.reg"; do # which is written when the last of Wine has ended
+    for second in `seq 120`; do # it is written when the last of Wine has ended
+        test ! -e "$WINEPREFIX/system.reg" || exit 0
         sleep 1
     done
-    exit 0
+    echo "wine.sh: $WINE has not set up $WINEPREFIX, since $second s"
+    exit 99
 fi
 
 suite=

@@ -365,6 +365,7 @@ windows() { # ARCHITECTURE
         "$top/.ci/windows" wine32 "$work/windows_$1/wine"
         export WINE=$work/windows_$1/wine/usr/lib/wine/wine WINEARCH=win32
         export WINESERVER=$work/windows_$1/wine/usr/lib/wine/wineserver32
+        export LD_LIBRARY_PATH=$work/windows_$1/wine/usr/lib/i386-linux-gnu:$work/windows_$1/wine/lib/i386-linux-gnu
     fi
     for_windows=(--build="$(dpkg-architecture -qDEB_BUILD_GNU_TYPE)" --host="$HOST")
     configure_in "windows_$1/build" "${for_windows[@]}" --enable-werror --prefix=/opt/filelock

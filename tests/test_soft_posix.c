@@ -7,6 +7,7 @@
 #include "posix.h"
 #include "witness.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -445,6 +446,18 @@ START_TEST(test_waiter_sleeps)
 }
 END_TEST
 
+static int processes(void)
+{
+    DIR *directory = opendir("/proc");
+    struct dirent *entry;
+    int count = 0;
+    while (directory && (entry = readdir(directory)))
+        count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
+    if (directory)
+        closedir(directory);
+    return count;
+}
+
 /* Also for one that anybody else would have taken over by now. */
 START_TEST(test_waiter_that_never_breaks_sleeps)
 {
@@ -457,7 +470,8 @@ START_TEST(test_waiter_that_never_breaks_sleeps)
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 3000), -ETIMEDOUT);
     used = processor_ns() - used;
     EXPECT_TOOK(start, 3000);
-    int slow = under_valgrind() || getenv("FILELOCK_TEST_EMULATOR");
+    /* Who might write the marker is looked for among all processes there are. */
+    int slow = under_valgrind() || getenv("FILELOCK_TEST_EMULATOR") || processes() > 500;
     ck_assert_msg(used < 100000000 || slow, "%d us of processor time", (int)(used / 1000));
     expect_contents(scratch("lock"), markers[_i]);
     filelock_free(lock);

@@ -18,16 +18,16 @@ AC_DEFUN([FILELOCK_CHECK], [
   filelock_missing="libfilelock m4_ifval([$1], [$1 or newer ])was not found by pkg-config"
   PKG_CHECK_MODULES([FILELOCK], [filelock m4_ifval([$1], [>= $1])], [filelock_found=yes], [:])
   AS_VAR_IF([filelock_found], [yes], [
-    filelock_save_CFLAGS=$CFLAGS
+    filelock_save_CPPFLAGS=$CPPFLAGS # which C++ has, too
     filelock_save_LIBS=$LIBS
-    CFLAGS="$CFLAGS $FILELOCK_CFLAGS"
+    CPPFLAGS="$CPPFLAGS $FILELOCK_CFLAGS"
     LIBS="$FILELOCK_LIBS $LIBS"
     AC_MSG_CHECKING([whether libfilelock can be linked])
     AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <filelock.h>]], [[return filelock_version () == 0;]])], [],
       [filelock_found=no
        filelock_missing="libfilelock was found, but a program could not be linked with it: see config.log"])
     AC_MSG_RESULT([$filelock_found])
-    CFLAGS=$filelock_save_CFLAGS
+    CPPFLAGS=$filelock_save_CPPFLAGS
     LIBS=$filelock_save_LIBS
   ])
   AS_VAR_IF([filelock_found], [yes], [m4_default([$2], [:])],

@@ -66,6 +66,9 @@ echo word >number
 message=$("$here/update" number 2>&1)
 check "update: a body's error is passed on" 1 $?
 check "update: and told" "update: number holds no number" "$message"
+ln -s loop loop
+message=$("$here/update" loop 2>&1)
+check "update: what cannot be read is not begun anew" 1 $?
 message=$("$here/update" missing/number 2>&1)
 check "update: a missing directory" 1 $?
 check "update: is told with its path" "update: *missing/number.lock*" "$message"

@@ -8,6 +8,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <filelock.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,10 +21,16 @@ static int read_number(const char *path, long *number)
     int found;
 
     *number = 0;
-    if (!file)
+    if (!file && errno == ENOENT)
         return 0; /* nobody has written it yet */
+    if (!file) {
+        perror(path);
+        return -1;
+    }
     found = fscanf(file, "%ld", number);
     fclose(file);
+    if (found != 1)
+        fprintf(stderr, "update: %s holds no number\n", path);
     return found == 1 ? 0 : -1;
 }
 
@@ -46,10 +53,8 @@ static int add_one(void *arg)
     long number;
 
     snprintf(temporary, sizeof temporary, "%s.new", path);
-    if (read_number(path, &number) != 0) {
-        fprintf(stderr, "update: %s holds no number\n", path);
+    if (read_number(path, &number) != 0)
         return 1;
-    }
     if (write_number(temporary, number + 1) != 0 || rename(temporary, path) != 0) {
         perror(path);
         return 1;

@@ -95,6 +95,9 @@ expect '' filelock --start ''
 # ---- Files, and the command ----------------------------------------------------------------
 expect 'app.lock|apps' filelock ap
 expect 'other lock' filelock oth
+expect 'other lock' filelock 'other\ l'
+expect 'other lock' filelock "'other l"
+expect 'other lock' filelock --who '"oth'
 expect 'app.lock|apps' filelock -s -w5 ap
 expect 'app.lock|apps' filelock --kind=soft ap
 expect 'app.lock|apps' filelock -- ap

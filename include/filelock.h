@@ -357,6 +357,9 @@ FILELOCK_API void filelock_auto_free(struct filelock **lock);
  *
  *   FILELOCK_AUTO_FREE struct filelock *lock = NULL;
  *
+ * Set a FILELOCK_AUTO_RELEASE variable once the acquire has succeeded: after one that has failed, a
+ * level that the caller holds would be released.
+ *
  * Elsewhere the macros are not defined, and filelock_with() serves.
  */
 #ifdef __GNUC__

@@ -189,7 +189,7 @@ static bool is_linked(int fd)
     return linked;
 }
 
-/* By a private name; -ENOTSUP where the file system has no hard links. */
+/* By a private name; -ENOTSUP where the file system has no hard links, or the name would be too long. */
 static int publish_named(const char *path, unsigned mode, const char *bytes, size_t size)
 {
     char *name = own_name(path, "new");
@@ -204,7 +204,7 @@ static int publish_named(const char *path, unsigned mode, const char *bytes, siz
         (void) unlink(name);
     free(name);
     flk_marker_sweep(path);
-    return fd;
+    return fd == -ENAMETOOLONG ? -ENOTSUP : fd;
 }
 
 /* As well as the file system allows.  The descriptor, or -errno. */

@@ -365,9 +365,11 @@ windows() { # ARCHITECTURE
         "$top/.ci/windows" wine32 "$work/windows_$1/wine"
         export WINE=$work/windows_$1/wine/usr/lib/wine/wine WINEARCH=win32
         export WINESERVER=$work/windows_$1/wine/usr/lib/wine/wineserver32
-        export LD_LIBRARY_PATH=$work/windows_$1/wine/usr/lib/i386-linux-gnu:$work/windows_$1/wine/lib/i386-linux-gnu
     fi
-    for_windows=(--build="$(dpkg-architecture -qDEB_BUILD_GNU_TYPE)" --host="$HOST")
+    # libtool would have Wine's winepath translate paths, and so set up a prefix of its own on the way.
+    for_windows=(--build="$(dpkg-architecture -qDEB_BUILD_GNU_TYPE)" --host="$HOST"
+        lt_cv_to_host_file_cmd=func_convert_file_noop lt_cv_to_tool_file_cmd=func_convert_file_noop)
+    "$top/tests/wine.sh" --prepare
     configure_in "windows_$1/build" "${for_windows[@]}" --enable-werror --prefix=/opt/filelock
     make -s -j2
     FILELOCK_TEST_SCALE=0.1 check

@@ -40,17 +40,22 @@ check() {
     esac
 }
 
+# What a Wine without FreeType says at its start.
+without_complaint() {
+    grep -v -e 'Wine cannot find the FreeType' -e '^use TrueType fonts' -e '^or equal to 2.0.5' -e '^http://www.freetype.org'
+}
+
 # said COMMAND...: what it says on both streams, without carriage returns; its status in `status`
 said() {
     "$@" >said.out 2>&1 </dev/null
     status=$?
-    text=$(tr -d '\r' <said.out)
+    text=$(tr -d '\r' <said.out | without_complaint)
 }
 
 # hold COMMAND...: starts a holder that says a line once it holds, and holds until descriptor 8 is closed
 hold() {
     mkfifo in out || exit 99
-    "$@" <in >out 2>&1 &
+    "$@" <in >out 2>/dev/null &
     holder=$!
     exec 8>in 7<out
     read -r line <&7

@@ -21,7 +21,7 @@
 static int mount_small(const char *path, const char *room)
 {
     ck_assert_int_eq(make_directory(path), 0);
-    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0)
         return -1;
     return mount("none", path, "tmpfs", 0, room);
 }

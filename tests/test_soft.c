@@ -284,9 +284,9 @@ START_TEST(test_patience)
     static const char sentinel[] = "1\nfilelock-strict-v1\0\n0\n";
     static struct waiter waiters[PATIENTS];
     put_marker_bytes(patient_path("sentinel"), sentinel, sizeof sentinel - 1);
+    int64_t before = now_ns(), longest = 0;
     for (int i = 0; i < PATIENTS; i++)
         begin_patient(&waiters[i], &patients[i]);
-    int64_t before = now_ns(), longest = 0;
     for (int round = 0; round < 4; round++) {
         nap_ms(800);
         put_patient("rewritten", round % 2 ? "" : "nothing yet");

@@ -3,7 +3,8 @@
 #
 # symbols.sh - the library exports exactly what the header declares, the version script names
 # exactly that, and no global symbol of the static library can clash with a program's.
-# Wants NM and srcdir in the environment, as make check has them, and runs in the build directory.
+# Wants NM, OBJDUMP (for a DLL) and srcdir in the environment, as make check has them, and runs in the build
+# directory.
 header=${srcdir:-.}/include/filelock.h
 map=${srcdir:-.}/lib/filelock.map
 scratch=`mktemp -d` || exit 99
@@ -27,12 +28,16 @@ same() {
 }
 
 # Declarations may break after the type: the whole header is one line here, less its comments.
-tr '\n' ' ' <"$header" | sed 's:/\*:\n/*:g; s:\*/:*/\n:g' | grep -v '^/\*' | tr '\n' ' ' |
-    grep -o 'FILELOCK_API [^;(]*(' | grep -o 'filelock_[a-z0-9_]*(' | tr -d '(' | sort >"$scratch/header"
+tr '\n' ' ' <"$header" | sed 's:/\*:\n/*:g; s:\*/:*/\n:g' | grep -v '^/\*' | tr '\n' ' ' >"$scratch/code"
+grep -o 'FILELOCK_API [^;(]*(' "$scratch/code" | grep -o 'filelock_[a-z0-9_]*(' | tr -d '(' |
+    sort >"$scratch/header"
 if test "$(wc -l <"$scratch/header")" -lt 10; then
     echo "FAIL: cannot read the header"
     exit 1
 fi
+
+grep -o 'filelock_[a-z0-9_]*(' "$scratch/code" | tr -d '(' | sort -u >"$scratch/functions"
+same "what is declared, with FILELOCK_API or without," "$scratch/functions"
 
 grep -o '^[[:space:]]*filelock_[a-z0-9_]*;' "$map" | tr -d ' \t;' | sort >"$scratch/map"
 same "the version script" "$scratch/map"
@@ -43,8 +48,7 @@ for file in .libs/libfilelock.so .libs/libfilelock.dylib .libs/libfilelock-0.dll
 done
 # The table of names in a DLL: "[   0] name", or with its ordinal and a hint before the name.
 exports_of_dll() {
-    nm=${NM:-nm}
-    ${nm%nm*}objdump -p "$1" | sed -n '/Name Pointer. Table/,/^$/p' |
+    ${OBJDUMP:-objdump} -p "$1" | sed -n '/Name Pointer. Table/,/^$/p' |
         sed -n 's/^[[:space:]]*\[ *[0-9][0-9]*\] *\(+base\[ *[0-9]*\] *[0-9a-f]* *\)*//p' | sort -u
 }
 

@@ -64,6 +64,7 @@ while read -r option; do
 done <offered
 expect '--shared|--soft|--start' filelock --s
 expect '--kind' filelock -w 5 --ki
+expect '--nb|--no-fork|--nonblock|--nonblocking' filelock --n
 expect '--version' filelock --fd 1 --vers
 
 # ---- Values --------------------------------------------------------------------------------
@@ -82,6 +83,16 @@ exec 7>/dev/null
 expect '7' filelock --fd 7
 exec 7>&-
 expect '' filelock --fd 7
+(
+    for fd in /dev/fd/*; do # those that we were started with
+        fd=${fd##*/}
+        [ "$fd" -le 2 ] || exec {fd}>&-
+    done
+    exec 7>/dev/null
+    expect '0|1|2|7' filelock --fd ''
+    expect '0|1|2|7' filelock --fd=
+    exit $failed
+) || failed=1
 expect 'app.lock|apps' filelock --who ap
 expect 'app.lock|apps' filelock --break=ap
 expect '' filelock --who app.lock ''

@@ -369,9 +369,9 @@ help_and_version() {
     try "-h" 0 - '' -h
     try "--help" 0 - '' --help
     sed 's/\\-/-/g' "$source_dir/man/filelock.1" >page
-    for option in --shared --exclusive --nb --nonblock --wait --timeout --conflict-exit-code --close \
-        --no-fork --command --unlock --fd --kind --fcntl --soft --start --length --who --break --verbose \
-        --help --version; do
+    for option in --shared --exclusive --nb --nonblock --nonblocking --wait --timeout \
+        --conflict-exit-code --close --no-fork --command --unlock --fd --kind --fcntl --soft --start --length --who \
+        --break --verbose --help --version; do
         verdict "$option is in the help" grep -q -e "$option\\>" out
         verdict "$option is in the manual" grep -q -e "$option\\>" page
     done

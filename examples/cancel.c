@@ -29,11 +29,19 @@ static void on_signal(int number)
     errno = saved;
 }
 
+/* A pipe that no program which is started from here has open. */
+static int open_pipe(int fds[2])
+{
+    if (pipe(fds) != 0)
+        return -1;
+    return fcntl(fds[0], F_SETFD, FD_CLOEXEC) == 0 && fcntl(fds[1], F_SETFD, FD_CLOEXEC) == 0 ? 0 : -1;
+}
+
 static int catch_signals(void)
 {
     struct sigaction action;
 
-    if (pipe(wake) != 0 || fcntl(wake[1], F_SETFL, O_NONBLOCK) != 0)
+    if (open_pipe(wake) != 0 || fcntl(wake[1], F_SETFL, O_NONBLOCK) != 0)
         return -1;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;

@@ -30,15 +30,19 @@ static void leave_terminal(void)
 {
     int null = open("/dev/null", O_RDWR);
 
-    if (null >= 0) {
-        dup2(null, STDIN_FILENO);
-        dup2(null, STDOUT_FILENO);
-        dup2(null, STDERR_FILENO);
-        if (null > STDERR_FILENO)
-            close(null);
-    }
-    if (chdir("/") != 0)
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+        dup2(null, STDERR_FILENO) < 0 || chdir("/") != 0)
         _exit(EXIT_FAILURE);
+    if (null > STDERR_FILENO)
+        close(null);
+}
+
+/* A pipe that no program which is started from here has open. */
+static int open_pipe(int fds[2])
+{
+    if (pipe(fds) != 0)
+        return -1;
+    return fcntl(fds[0], F_SETFD, FD_CLOEXEC) == 0 && fcntl(fds[1], F_SETFD, FD_CLOEXEC) == 0 ? 0 : -1;
 }
 
 /* Returns in the daemon, which tells through `ready` when it is up; the parents end in here. */
@@ -93,7 +97,7 @@ int main(int argc, char **argv)
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);
     sigprocmask(SIG_BLOCK, &stop, NULL); /* before the pid is known to anybody */
-    if (pipe(ready) != 0) {
+    if (open_pipe(ready) != 0) {
         perror("daemon");
         return EXIT_FAILURE;
     }

@@ -316,12 +316,13 @@ step_can_fail() {
 # the ABI: as the last release has it; the header in every dialect, by every compiler
 step_abi() {
     "$top/.ci/abi"
-    local compiler
+    local compiler dialect
     for compiler in gcc:g++ clang:clang++ x86_64-w64-mingw32-gcc:x86_64-w64-mingw32-g++; do
-        CC=${compiler%:*} CXX=${compiler#*:} srcdir=$top "$top/tests/header.sh" >"$work/abi/header"
-        cat "$work/abi/header"
-        grep 'PASS: .*-std=c89 ' "$work/abi/header"
-        grep 'PASS: .*-std=c++98 ' "$work/abi/header"
+        CC=${compiler%:*} CXX=${compiler#*:} srcdir=$top "$top/tests/header.sh" | tee "$work/abi/header"
+        for dialect in c89 c99 c11 c17 c2x c++98 c++11 c++14 c++17 c++20; do
+            grep -F "PASS: ${compiler%:*} -std=$dialect " "$work/abi/header" ||
+                grep -F "PASS: ${compiler#*:} -std=$dialect " "$work/abi/header"
+        done
         echo "note: the header, by ${compiler%:*} and ${compiler#*:}"
     done
 }

@@ -286,14 +286,21 @@ step_musl() {
     refuses 'directory does not exist' ./update missing/number
 }
 
-# the release tarball: the same bytes from another place, time zone and umask; one version everywhere
+# the release tarball: the same bytes from another place, time zone and umask; one version; its links hold
 step_dist() {
     release
     export_tree "$work/dist/elsewhere"
     (umask 077 && TZ=Asia/Tokyo "$work/dist/elsewhere/dev" dist)
     cmp "$work"/release/*.tar.xz "$work"/dist/elsewhere/build/*.tar.xz
     cd "$top"
-    local version
+    # What the pages link to is in the release.
+    local file version
+    tar -tf "$work"/release/*.tar.xz | sed 's|^[^/]*/||; s|/$||' >"$work/dist/files"
+    grep -ohE '\]\([^):]+\)' README.md SECURITY.md | sed 's/^](//; s/[)#].*//' | sort -u >"$work/dist/links"
+    [ -s "$work/dist/links" ]
+    while read -r file; do
+        grep -qFx "$file" "$work/dist/files" || { echo "no $file, which is linked to" && return 1; }
+    done <"$work/dist/links"
     version=$(sed -n 's/^AC_INIT(\[libfilelock\], \[\([0-9.]*\)\])$/\1/p' configure.ac)
     [ -e "$work/release/libfilelock-$version.tar.xz" ]
     [ "$(sed -n 's/^libfilelock (\([0-9.]*\)-.*/\1/p' debian/changelog | head -n 1)" = "$version" ]

@@ -71,7 +71,7 @@ static int begin(struct filelock *lock, enum filelock_mode mode, struct limits *
 static int lock_it(struct filelock *lock, enum filelock_mode mode, struct limits *limits)
 {
     const struct kind *kind = lock->target.kind;
-    int rc = kind->try(&lock->target, lock->state, mode);
+    int rc = kind->try(&lock->target, lock->state, mode, limits->timeout_ms != FILELOCK_TRY);
 
     if (rc != FLK_CONTENDED)
         return rc;

@@ -59,8 +59,11 @@ struct kind {
     /* Prepares the state of a new handle; touches no file. */
     void (*init)(const struct target *target, void *state);
 
-    /* Locks without waiting: 0, FLK_CONTENDED or an error.  The lock is not held before. */
-    int (*try)(const struct target *target, void *state, enum filelock_mode mode);
+    /*
+     * Locks without waiting: 0, FLK_CONTENDED or an error.  The lock is not held before.  waits: wait() is next,
+     * so that a lock which looks held need not be looked into.
+     */
+    int (*try)(const struct target *target, void *state, enum filelock_mode mode, bool waits);
 
     /* Locks within limits: 0, -ETIMEDOUT, -ECANCELED, -EINTR or an error. */
     int (*wait)(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits);

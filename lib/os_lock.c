@@ -192,8 +192,9 @@ static int take(const struct target *target, struct os_lock *os, enum filelock_m
     return -ESTALE;
 }
 
-int flk_os_lock_try(const struct target *target, void *state, enum filelock_mode mode)
+int flk_os_lock_try(const struct target *target, void *state, enum filelock_mode mode, bool waits)
 {
+    (void) waits;
     return take(target, state, mode, NULL);
 }
 

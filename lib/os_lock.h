@@ -17,7 +17,7 @@ struct os_lock {
 };
 
 void flk_os_lock_init(const struct target *target, void *state);
-int flk_os_lock_try(const struct target *target, void *state, enum filelock_mode mode);
+int flk_os_lock_try(const struct target *target, void *state, enum filelock_mode mode, bool waits);
 int flk_os_lock_wait(const struct target *target, void *state, enum filelock_mode mode,
                      const struct limits *limits);
 int flk_os_lock_release(const struct target *target, void *state, enum filelock_mode mode);

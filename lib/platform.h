@@ -127,6 +127,9 @@ struct file_version {
 };
 
 int flk_file_version(int fd, struct file_version *version);
+
+/* The version, and of a regular file the contents, at most size bytes: how many, or -errno. */
+ssize_t flk_file_read_version(int fd, struct file_version *version, char *bytes, size_t size);
 bool flk_file_same_version(const struct file_version *a, const struct file_version *b);
 
 /* The path that a symbolic link leads to, be there a file or not; to be freed.  NULL: errno tells. */
@@ -186,7 +189,12 @@ void flk_wakeups_forked(void); /* in a child, with the guard taken */
  * cannot be had naps, as a wake-up does.
  */
 void flk_watch_open(struct watch *watch, const char *path);
-bool flk_watch_process(struct watch *watch, int64_t pid); /* 0: none; true: it is another than before */
+
+/*
+ * Which process, 0: none; the token is that of its record.  true: it is the one that was watched before, and has not
+ * ended since; so if it was alive after it began to be watched, it is.
+ */
+bool flk_watch_process(struct watch *watch, int64_t pid, const char *token);
 void flk_watch_close(struct watch *watch);
 
 /* As flk_wakeup_wait(); also returns 0 after at_most ns. */

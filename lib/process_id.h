@@ -26,7 +26,13 @@ void flk_process_forked(void); /* in a child, with the guard taken */
 /* Whether a record's pid means anything here. */
 bool flk_process_local(const struct record *record);
 
-/* DEAD on proof only: no such pid, a zombie, or another process that has got the pid since. */
+/*
+ * Of a local record: DEAD on proof only, which is that there is no such pid, it is a zombie's, or another
+ * process has got it since.
+ */
+enum life flk_process_life_here(const struct record *record);
+
+/* Of any record; UNKNOWN if it is not local. */
 enum life flk_process_life(const struct record *record);
 
 /* The name of a process, unprintable bytes as '?'; "" when not known. */

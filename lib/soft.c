@@ -22,6 +22,9 @@
 /* Who is alive by its lock alone may die unseen; so often it is looked for. */
 #define LOCK_LOOK 50000000 /* ns */
 
+/* What could not be opened may be later, and of that nobody tells. */
+#define UNREAD_LOOK 500000000 /* ns */
+
 /* Kept in the handle. */
 struct soft_lock {
     int fd;         /* the marker while it is held, else -1 */
@@ -31,7 +34,6 @@ struct soft_lock {
     struct identity id;
     bool tidied; /* what a killed breaker may have left was looked for */
     bool met;    /* a marker of somebody else's was there the last time */
-    int64_t holder; /* its owner, if that could be watched; 0: nobody */
     struct suspicion suspicion; /* of the marker */
     struct suspicion aside;     /* of what a killed breaker left */
 };
@@ -68,6 +70,14 @@ static const char *path_held(const struct target *target, const struct soft_lock
     return soft->resolved != NULL ? soft->resolved : target->path;
 }
 
+/* A path that cannot be looked up is free as well: publishing tells what is wrong with it. */
+static bool is_there(const char *path)
+{
+    struct identity id;
+
+    return flk_file_path_identity(path, false, &id) == 0;
+}
+
 /* 1: the path names our marker, 0: another or none. */
 static int is_ours(const char *path, const struct soft_lock *soft)
 {
@@ -91,86 +101,126 @@ static void draft_for(const struct target *target, struct draft *draft)
     draft->size = flk_record_format(&self, draft->text);
 }
 
-/* There is a marker: FLK_TAKEN, ours now; 0, it is gone; FLK_CONTENDED, left has the ns until the next look; or an error. */
-static int face(const struct target *target, struct soft_lock *soft, const char *path, int64_t *left, int *fd)
+/* An attempt to make the marker ours. */
+struct attempt {
+    const char *path;
+    bool glance;         /* whether there is a marker is all that is asked of it */
+    struct watch *watch; /* which is told whom to watch; NULL: nobody waits */
+    bool met;            /* there was a marker of somebody else's */
+    int64_t left;        /* after FLK_CONTENDED, the ns until the next look is due */
+    int fd;              /* after FLK_TAKEN, the marker */
+};
+
+/* Watched before he is judged: one who ends after that is seen to, and his pid cannot be another's yet. */
+static int look(struct soft_lock *soft, struct attempt *attempt, struct marker *marker)
+{
+    const struct record *record = &marker->record;
+
+    flk_marker_read(attempt->path, marker);
+    if (attempt->watch != NULL && marker->verdict != VERDICT_GONE)
+        marker->alive = flk_watch_process(attempt->watch, marker->local ? record->pid : 0, record->token);
+    if (flk_marker_judge(marker) == VERDICT_UNCLEAR)
+        return flk_marker_suspect(&soft->suspicion, marker, &attempt->left);
+    soft->suspicion.since = 0;
+    if (marker->verdict == VERDICT_HELD && marker->fd < 0) {
+        attempt->left = UNREAD_LOOK;
+        return is_there(attempt->path) ? VERDICT_HELD : VERDICT_GONE;
+    }
+    return marker->verdict;
+}
+
+static int take_over(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
+                     const struct marker *marker)
+{
+    struct draft draft;
+
+    if (attempt->watch != NULL)
+        (void) flk_watch_process(attempt->watch, 0, "");
+    if ((target->flags & FILELOCK_NEVER_BREAK) != 0) {
+        attempt->left = FLK_NEVER; /* what was due has come, and changes nothing */
+        return FLK_CONTENDED;
+    }
+    attempt->left = LOCK_LOOK;
+    draft_for(target, &draft);
+    return flk_marker_take_over(attempt->path, marker, &draft, &soft->aside, &attempt->fd);
+}
+
+/* What there was: FLK_TAKEN, it is ours now; 0, it is gone; FLK_CONTENDED or an error. */
+static int face(const struct target *target, struct soft_lock *soft, struct attempt *attempt)
 {
     struct marker marker;
-    struct draft draft;
-    int verdict = flk_marker_look(path, &marker), rc = FLK_CONTENDED;
+    int verdict, rc = FLK_CONTENDED;
 
-    *left = FLK_NEVER;
-    if (verdict == VERDICT_UNCLEAR)
-        verdict = flk_marker_suspect(&soft->suspicion, &marker, left);
-    else
-        soft->suspicion.since = 0;
+    if (attempt->glance)
+        return is_there(attempt->path) ? FLK_CONTENDED : 0;
+    attempt->left = FLK_NEVER;
+    verdict = look(soft, attempt, &marker);
     if (verdict == VERDICT_GONE)
         rc = 0;
     else if (verdict < 0)
         rc = verdict;
-    else if (verdict == VERDICT_STALE && (target->flags & FILELOCK_NEVER_BREAK) != 0)
-        *left = FLK_NEVER; /* what was due has come, and changes nothing */
-    else if (verdict == VERDICT_STALE) {
-        draft_for(target, &draft);
-        rc = flk_marker_take_over(path, &marker, &draft, &soft->aside, fd);
-        *left = LOCK_LOOK;
-    }
-    soft->holder = verdict != VERDICT_STALE && flk_process_local(&marker.record) ? marker.record.pid : 0;
+    else if (verdict == VERDICT_STALE)
+        rc = take_over(target, soft, attempt, &marker);
     flk_marker_leave(&marker);
     return rc;
 }
 
 /* FLK_TAKEN, FLK_CONTENDED, 0 (look again) or an error. */
-static int claim(const struct target *target, struct soft_lock *soft, const char *path, int64_t *left, int *fd)
+static int stake(const struct target *target, struct soft_lock *soft, struct attempt *attempt)
 {
     struct draft draft;
-    struct identity id;
     int rc;
 
     /* A look is cheap, and a marker is not: who has met one makes the next only when it is gone. */
-    if (!soft->met || flk_file_path_identity(path, false, &id) != 0) {
-        draft_for(target, &draft);
-        rc = flk_marker_publish(path, draft.mode, draft.make_parents, draft.text, draft.size, fd);
-        if (rc != -EEXIST)
-            return rc == 0 ? FLK_TAKEN : rc;
-    }
-    soft->met = true;
-    return face(target, soft, path, left, fd);
+    rc = soft->met ? face(target, soft, attempt) : 0;
+    attempt->met = attempt->met || rc != 0;
+    if (rc != 0)
+        return rc;
+    draft_for(target, &draft);
+    rc = flk_marker_publish(attempt->path, draft.mode, draft.make_parents, draft.text, draft.size, &attempt->fd);
+    soft->met = rc == -EEXIST;
+    return rc == 0 ? FLK_TAKEN : soft->met ? 0 : rc;
 }
 
 /* The opening ends.  A new marker is given up if a child has got a copy of its descriptor. */
-static bool keep(const struct target *target, struct soft_lock *soft, const char *path, int fd, unsigned epoch)
+static bool keep(const struct target *target, struct soft_lock *soft, const struct attempt *attempt, unsigned epoch)
 {
+    int fd = attempt->fd;
     struct identity id = { 0 };
     bool named = fd >= 0 && flk_file_identity(fd, &id) == 0, kept = flk_opened(epoch) && named;
 
     if (kept)
         free(soft->resolved);
     if (kept)
-        *soft = (struct soft_lock) { .fd = fd, .id = id, .tidied = true };
+        *soft = (struct soft_lock) { .fd = fd, .id = id, .tidied = true, .met = attempt->met };
     flk_guard_unlock();
     if (kept && (target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
         (void) flk_file_inherit(fd, true);
     if (!kept && fd >= 0) {
         const struct soft_lock given_up = { .id = id };
 
-        if (!named || is_ours(path, &given_up) == 1)
-            (void) flk_file_remove(path, false);
+        if (!named || is_ours(attempt->path, &given_up) == 1)
+            (void) flk_file_remove(attempt->path, false);
         flk_file_close(fd);
     }
     return kept;
 }
 
 /* Makes the marker ours, or finds out why not. */
-static int take(const struct target *target, struct soft_lock *soft, const char *path, int64_t *left)
+static int take(const struct target *target, struct soft_lock *soft, struct attempt *attempt)
 {
     if (!soft->tidied)
-        flk_marker_tidy(path);
+        flk_marker_tidy(attempt->path);
     soft->tidied = true;
     for (int looks = 0; looks < LOOKS_MOST; looks++) {
         unsigned epoch = flk_opening();
-        int fd = -1, rc = claim(target, soft, path, left, &fd);
+        int rc;
 
-        if (keep(target, soft, path, rc == FLK_TAKEN ? fd : -1, epoch))
+        attempt->fd = -1;
+        rc = stake(target, soft, attempt);
+        if (rc != FLK_TAKEN)
+            attempt->fd = -1;
+        if (keep(target, soft, attempt, epoch))
             return 0;
         if (rc != 0 && rc != FLK_TAKEN)
             return rc;
@@ -178,43 +228,37 @@ static int take(const struct target *target, struct soft_lock *soft, const char 
     return FLK_CONTENDED;
 }
 
-static int soft_try(const struct target *target, void *state, enum filelock_mode mode)
+static int soft_try(const struct target *target, void *state, enum filelock_mode mode, bool waits)
 {
-    const char *path = path_of(target);
-    int64_t left;
+    struct attempt attempt = { .path = path_of(target), .glance = waits };
     int rc;
 
     (void) mode;
-    if (path == NULL)
+    if (attempt.path == NULL)
         return -errno;
-    rc = take(target, state, path, &left);
+    rc = take(target, state, &attempt);
     if (rc == 0)
-        path_kept(target, state, path);
+        path_kept(target, state, attempt.path);
     else
-        path_done(target, path);
+        path_done(target, attempt.path);
     return rc;
 }
 
 /* ---- Waiting -------------------------------------------------------------------------------- */
 
-static int wait_at(const struct target *target, struct soft_lock *soft, const char *path,
+static int wait_at(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
                    const struct limits *limits)
 {
     struct watch watch;
     int rc, waited = 0;
 
-    flk_watch_open(&watch, path);
-    (void) flk_watch_process(&watch, soft->holder); /* as it was when it was found to be in the way */
+    flk_watch_open(&watch, attempt->path);
+    attempt->watch = &watch;
     for (;;) {
-        int64_t left = FLK_NEVER;
-
-        rc = take(target, soft, path, &left);
+        rc = take(target, soft, attempt);
         if (rc != FLK_CONTENDED || waited != 0)
             break;
-        /* It may have ended, and its pid be another's, before the watch began: one more look. */
-        if (flk_watch_process(&watch, soft->holder))
-            continue;
-        waited = flk_watch_wait(&watch, limits, left);
+        waited = flk_watch_wait(&watch, limits, attempt->left);
         if (waited == 0 && flk_limits_left(limits) == 0)
             waited = -ETIMEDOUT; /* whatever goes on in the directory */
         if (waited != 0 && waited != -ETIMEDOUT)
@@ -227,17 +271,17 @@ static int wait_at(const struct target *target, struct soft_lock *soft, const ch
 
 static int soft_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
 {
-    const char *path = path_of(target);
+    struct attempt attempt = { .path = path_of(target), .met = true };
     int rc;
 
     (void) mode;
-    if (path == NULL)
+    if (attempt.path == NULL)
         return -errno;
-    rc = wait_at(target, state, path, limits);
+    rc = wait_at(target, state, &attempt, limits);
     if (rc == 0)
-        path_kept(target, state, path);
+        path_kept(target, state, attempt.path);
     else
-        path_done(target, path);
+        path_done(target, attempt.path);
     return rc;
 }
 

@@ -35,7 +35,7 @@ static int judge(struct marker *marker)
         marker->grace = GRACE;
         return VERDICT_UNCLEAR;
     }
-    if (flk_process_life(record) == LIFE_DEAD)
+    if (marker->local && !marker->alive && flk_process_life_here(record) == LIFE_DEAD)
         return VERDICT_STALE;
     if (record->lease == 0)
         return VERDICT_HELD;
@@ -43,34 +43,49 @@ static int judge(struct marker *marker)
     return VERDICT_UNCLEAR;
 }
 
-int flk_marker_look_inside(struct marker *marker)
+int flk_marker_judge(struct marker *marker)
 {
-    char bytes[RECORD_SIZE + 1];
-    ssize_t size;
-    int rc = flk_file_version(marker->fd, &marker->version);
-
-    marker->record = (struct record) { .pid = 0 };
-    if (rc != 0)
-        return flk_marker_vanished(rc) ? VERDICT_GONE : rc;
-    if (!marker->version.regular)
-        return marker->version.directory ? -EISDIR : VERDICT_HELD;
-    size = flk_file_read(marker->fd, bytes, sizeof(bytes));
-    if (size < 0)
-        return flk_marker_vanished((int) size) ? VERDICT_GONE : (int) size;
-    (void) flk_record_parse(bytes, (size_t) size, &marker->record);
-    return judge(marker);
+    if (marker->verdict == VERDICT_OPEN)
+        marker->verdict = judge(marker);
+    return marker->verdict;
 }
 
-int flk_marker_look(const char *path, struct marker *marker)
+static int read_inside(struct marker *marker)
+{
+    char bytes[RECORD_SIZE + 1];
+    ssize_t size = flk_file_read_version(marker->fd, &marker->version, bytes, sizeof(bytes));
+
+    marker->record = (struct record) { .pid = 0 };
+    if (size < 0)
+        return flk_marker_vanished((int) size) ? VERDICT_GONE : (int) size;
+    if (!marker->version.regular)
+        return marker->version.directory ? -EISDIR : VERDICT_HELD;
+    (void) flk_record_parse(bytes, (size_t) size, &marker->record);
+    marker->local = marker->record.pid != 0 && flk_process_local(&marker->record);
+    return VERDICT_OPEN;
+}
+
+int flk_marker_look_inside(struct marker *marker)
+{
+    marker->verdict = read_inside(marker);
+    return flk_marker_judge(marker);
+}
+
+void flk_marker_read(const char *path, struct marker *marker)
 {
     int fd = flk_file_open_to_read(path, false);
 
     *marker = (struct marker) { .fd = fd >= 0 ? fd : -1 };
     if (fd >= 0)
-        marker->verdict = flk_marker_look_inside(marker);
+        marker->verdict = read_inside(marker);
     else
         marker->verdict = flk_marker_vanished(fd) ? VERDICT_GONE : unreadable(fd) ? VERDICT_HELD : fd;
-    return marker->verdict;
+}
+
+int flk_marker_look(const char *path, struct marker *marker)
+{
+    flk_marker_read(path, marker);
+    return flk_marker_judge(marker);
 }
 
 void flk_marker_leave(struct marker *marker)

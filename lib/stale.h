@@ -12,6 +12,7 @@
 #include "record.h"
 
 enum verdict {
+    VERDICT_OPEN,    /* not made yet: the record tells of an owner, or of none */
     VERDICT_GONE,    /* there is no marker */
     VERDICT_HELD,    /* by somebody, as far as can be told */
     VERDICT_UNCLEAR, /* no word of an owner, or a lease: stale if it stands unchanged for the grace */
@@ -23,6 +24,8 @@ struct marker {
     int fd; /* -1: could not be opened */
     struct file_version version;
     struct record record; /* pid 0: there is none that could be read */
+    bool local;           /* its pid means something here */
+    bool alive;           /* its owner is known to be, by other means */
     int verdict;          /* or -errno */
     int64_t grace;        /* ns; of UNCLEAR */
 };
@@ -39,6 +42,10 @@ struct suspicion {
  */
 int flk_marker_look(const char *path, struct marker *marker);
 void flk_marker_leave(struct marker *marker);
+
+/* A look in two steps: what is there, and, of an OPEN verdict, whether its owner is alive. */
+void flk_marker_read(const char *path, struct marker *marker);
+int flk_marker_judge(struct marker *marker);
 
 /* Looks at what is open once more: its owner may have written it anew.  As flk_marker_look(). */
 int flk_marker_look_inside(struct marker *marker);

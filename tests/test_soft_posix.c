@@ -394,6 +394,46 @@ START_TEST(test_handover_from_the_dead)
 }
 END_TEST
 
+/* What one wait leaves to the next is no word for it: the owner may have died, and the directory be another, since. */
+START_TEST(test_between_waits)
+{
+    NEEDS_SOFT();
+    static struct caller caller;
+    struct filelock *lock = new_soft(scratch("folder/lock"), FILELOCK_MAKE_PARENTS);
+    caller_start(&caller);
+    for (int replaced = 0; replaced < 2; replaced++) {
+        ck_assert_int_eq(make_directory(scratch("folder")), 0);
+        struct peer *peer = holding(scratch("folder/lock"), 0);
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20), -ETIMEDOUT);
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20), -ETIMEDOUT);
+        if (replaced) {
+            PEER_SAYS(peer, "0", "release a");
+            ck_assert_int_eq(rmdir(scratch("folder")), 0);
+            ck_assert_int_eq(make_directory(scratch("folder")), 0);
+            PEER_SAYS(peer, "0", "acquire a exclusive 0");
+            begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
+            wait_for_sleep(&caller);
+        }
+        int64_t start = now_ns();
+        if (replaced) {
+            peer_send(peer, "release a");
+            EXPECT(end_call(&caller), 0);
+        } else {
+            process_kill(&(struct process){peer_pid(peer), -1, -1});
+            begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
+            EXPECT(end_call(&caller), 0);
+        }
+        ck_assert_int_lt((now_ns() - start) / 1000000, PROMPT_MS);
+        EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
+        expect_nothing_at(scratch("folder/lock"));
+        peer_kill(peer);
+        ck_assert_int_eq(rmdir(scratch("folder")), 0);
+    }
+    caller_end(&caller);
+    filelock_free(lock);
+}
+END_TEST
+
 /* Nobody tells of a marker that goes by being renamed, or by another one over it: it is seen all the same. */
 START_TEST(test_marker_moves)
 {
@@ -662,6 +702,7 @@ static void add_waiting(Suite *suite)
     TCase *tcase = add_case(suite, "waiting");
     tcase_add_test(tcase, test_handover);
     tcase_add_test(tcase, test_handover_from_the_dead);
+    tcase_add_test(tcase, test_between_waits);
     tcase_add_test(tcase, test_marker_moves);
     tcase_add_test(tcase, test_waiter_sleeps);
     tcase_add_loop_test(tcase, test_waiter_that_never_breaks_sleeps, 0, 2);

@@ -359,18 +359,22 @@ bool flk_file_same(const struct identity *a, const struct identity *b)
     return a->inode == b->inode && a->device == b->device;
 }
 
+static void version_of(const struct stat *st, struct file_version *version)
+{
+    identity_of(st, &version->id);
+    version->modified = (int64_t) st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+    version->regular = S_ISREG(st->st_mode);
+    version->directory = S_ISDIR(st->st_mode);
+}
+
 int flk_file_version(int fd, struct file_version *version)
 {
     struct stat st;
     int rc = stat_open(fd, &st);
 
-    if (rc != 0)
-        return rc;
-    identity_of(&st, &version->id);
-    version->modified = (int64_t) st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-    version->regular = S_ISREG(st.st_mode);
-    version->directory = S_ISDIR(st.st_mode);
-    return 0;
+    if (rc == 0)
+        version_of(&st, version);
+    return rc;
 }
 
 bool flk_file_same_version(const struct file_version *a, const struct file_version *b)
@@ -389,32 +393,49 @@ int flk_file_remove(const char *path, bool follow)
 
 /* ---- Contents ------------------------------------------------------------------------------- */
 
-static int want_regular(int fd)
+static int want_regular(int fd, struct stat *st)
+{
+    int rc = stat_open(fd, st);
+
+    if (rc != 0)
+        return rc;
+    return S_ISREG(st->st_mode) ? 0 : S_ISDIR(st->st_mode) ? -EISDIR : -EINVAL;
+}
+
+/* The end that the file's length promises is not asked for once more. */
+static ssize_t read_contents(int fd, char *bytes, size_t size, off_t length)
+{
+    size_t have = 0;
+
+    while (have < size) {
+        ssize_t n = pread(fd, bytes + have, size - have, (off_t) have);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        have += n > 0 ? (size_t) n : 0;
+        if (n == 0 || (n > 0 && (off_t) have == length))
+            break;
+    }
+    return (ssize_t) have;
+}
+
+ssize_t flk_file_read_version(int fd, struct file_version *version, char *bytes, size_t size)
 {
     struct stat st;
     int rc = stat_open(fd, &st);
 
     if (rc != 0)
         return rc;
-    return S_ISREG(st.st_mode) ? 0 : S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+    version_of(&st, version);
+    return version->regular ? read_contents(fd, bytes, size, st.st_size) : 0;
 }
 
 ssize_t flk_file_read(int fd, char *bytes, size_t size)
 {
-    size_t have = 0;
-    int rc = want_regular(fd);
+    struct stat st;
+    int rc = want_regular(fd, &st);
 
-    while (rc == 0 && have < size) {
-        ssize_t n = pread(fd, bytes + have, size - have, (off_t) have);
-
-        if (n > 0)
-            have += (size_t) n;
-        else if (n == 0)
-            break;
-        else if (errno != EINTR)
-            rc = -errno;
-    }
-    return rc == 0 ? (ssize_t) have : rc;
+    return rc == 0 ? read_contents(fd, bytes, size, st.st_size) : rc;
 }
 
 int flk_file_write_all(int fd, const char *bytes, size_t size)
@@ -435,7 +456,8 @@ int flk_file_write_all(int fd, const char *bytes, size_t size)
 /* The new bytes first, then the length: nobody who reads meanwhile finds nothing at all. */
 int flk_file_write(int fd, const char *bytes, size_t size)
 {
-    int rc = want_regular(fd);
+    struct stat st;
+    int rc = want_regular(fd, &st);
 
     if (rc == 0)
         rc = flk_file_write_all(fd, bytes, size);

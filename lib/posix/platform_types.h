@@ -41,11 +41,18 @@ struct waker {
     int fd[2];
 };
 
+/* What one watch may leave to the next. */
+struct kept {
+    int events, process; /* descriptors; -1 */
+    int directory;       /* which of the events are its; -1: none */
+    int64_t pid;         /* of the process, 0: none */
+    char token[64];      /* and its */
+};
+
 struct watch {
     struct wakeup wakeup; /* fd: the directory's events, the process; -1 */
     const char *name;     /* in the directory; of the path given */
-    int directory;        /* which of the events are its */
-    int64_t pid;
+    struct kept kept;     /* but for the descriptors */
 };
 
 #endif

@@ -48,10 +48,8 @@ bool flk_process_local(const struct record *record)
     return strcmp(record->host, host) == 0;
 }
 
-enum life flk_process_life(const struct record *record)
+enum life flk_process_life_here(const struct record *record)
 {
-    if (!flk_process_local(record))
-        return LIFE_UNKNOWN;
     return kill((pid_t) record->pid, 0) != 0 && errno == ESRCH ? LIFE_DEAD : LIFE_ALIVE;
 }
 

@@ -219,16 +219,12 @@ static bool is_another(const struct process_stat *stat, const char *token)
     return strcmp(token, full) != 0 && strcmp(token, blind) != 0;
 }
 
-enum life flk_process_life(const struct record *record)
+enum life flk_process_life_here(const struct record *record)
 {
     struct process_stat stat;
 
-    if (!flk_process_local(record))
-        return LIFE_UNKNOWN;
-    if (kill((pid_t) record->pid, 0) != 0 && errno == ESRCH)
-        return LIFE_DEAD;
     if (!read_stat(record->pid, &stat))
-        return LIFE_ALIVE;
+        return kill((pid_t) record->pid, 0) != 0 && errno == ESRCH ? LIFE_DEAD : LIFE_ALIVE;
     /* The first thread of a process may end long before the others. */
     if ((stat.state == 'Z' || stat.state == 'X') && stat.threads <= 1)
         return LIFE_DEAD;

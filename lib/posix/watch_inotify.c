@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -23,13 +24,17 @@
 /* The directory itself going is an end as well: the next look says so. */
 #define EVENTS (IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
+#define EVENT_MOST ((ssize_t) sizeof(struct inotify_event) + NAME_MAX + 1)
+
 /* ---- Instances ------------------------------------------------------------------------------ */
 
 /*
- * The kernel takes some 10 ms to close an instance that has just watched.  So it is kept for the next watch, which
- * is quicker besides, until no watch has come for some seconds: a user may have few of them.
+ * The kernel takes some 10 ms to close an instance that has just watched, and whoever waits for a lock often waits
+ * for it again, and for the same process.  So what a watch had is kept for the next one, until none has come for some
+ * seconds: a user may have few instances.
  */
-static int spare = -1; /* under the guard; it watches nothing, and nothing is left in it to be read */
+static const struct kept nothing = { .events = -1, .directory = -1, .process = -1 };
+static struct kept spare = { .events = -1, .directory = -1, .process = -1 }; /* under the guard */
 
 /* With the guard held no fork comes between; opening never blocks. */
 static int open_events(struct watch *watch)
@@ -37,8 +42,14 @@ static int open_events(struct watch *watch)
     int *fd = &watch->wakeup.fd[0];
 
     flk_guard_lock();
-    *fd = spare >= 0 ? spare : flk_file_above_standard(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-    spare = -1;
+    watch->kept = spare;
+    spare = nothing;
+    *fd = watch->kept.events;
+    watch->wakeup.fd[1] = watch->kept.process;
+    if (watch->kept.process < 0)
+        watch->kept.pid = 0; /* what could not be watched is tried again */
+    if (*fd < 0)
+        *fd = flk_file_above_standard(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     flk_guard_unlock();
     return *fd;
 }
@@ -56,50 +67,109 @@ static void close_unguarded(int *fd)
         (void) close(taken);
 }
 
+/* One read(2) of what is there.  *more: it may not have been all, for want of room. */
+struct events {
+    char bytes[4 * EVENT_MOST];
+    ssize_t size;
+    bool more;
+};
+
+static bool read_events(int fd, struct events *events)
+{
+    events->size = read(fd, events->bytes, sizeof(events->bytes));
+    events->more = events->size + EVENT_MOST > (ssize_t) sizeof(events->bytes);
+    return events->size > 0;
+}
+
 static void drain(int fd)
 {
-    char bytes[1024];
+    struct events events;
 
-    while (read(fd, bytes, sizeof(bytes)) > 0)
+    while (read_events(fd, &events) && events.more)
         ;
 }
 
+/* Takes the descriptors away from the watch, if there is room for them. */
 static void keep_spare(struct watch *watch)
 {
-    int *fd = &watch->wakeup.fd[0];
+    int *fd = watch->wakeup.fd;
 
     flk_guard_lock();
-    if (spare < 0) {
-        spare = *fd;
-        *fd = -1;
+    if (spare.events < 0) {
+        spare = watch->kept;
+        spare.events = fd[0];
+        spare.process = fd[1];
+        fd[0] = fd[1] = -1;
     }
     flk_guard_unlock();
 }
 
 static void close_events(struct watch *watch)
 {
-    if (watch->wakeup.fd[0] < 0)
-        return;
-    (void) inotify_rm_watch(watch->wakeup.fd[0], watch->directory);
-    drain(watch->wakeup.fd[0]);
-    if (flk_helper_stay())
-        keep_spare(watch);
+    watch->kept.directory = -1;
     close_unguarded(&watch->wakeup.fd[0]);
 }
 
 void flk_watches_rest(void)
 {
-    close_unguarded(&spare);
+    struct kept taken;
+
+    flk_guard_lock();
+    taken = spare;
+    spare = nothing;
+    flk_guard_unlock();
+    if (taken.events >= 0)
+        (void) close(taken.events);
+    if (taken.process >= 0)
+        (void) close(taken.process);
 }
 
 void flk_watches_forked(void)
 {
-    if (spare >= 0)
-        (void) close(spare);
-    spare = -1;
+    if (spare.events >= 0)
+        (void) close(spare.events);
+    if (spare.process >= 0)
+        (void) close(spare.process);
+    spare = nothing;
 }
 
 /* ---- Watching ------------------------------------------------------------------------------- */
+
+/* One directory at a time: mostly it is the one from before. */
+static bool watch_directory(struct watch *watch, const char *folder)
+{
+    int fd = watch->wakeup.fd[0], before = watch->kept.directory;
+
+    watch->kept.directory = inotify_add_watch(fd, folder, EVENTS);
+    if (before >= 0 && before != watch->kept.directory)
+        (void) inotify_rm_watch(fd, before);
+    return watch->kept.directory >= 0;
+}
+
+void flk_watch_open(struct watch *watch, const char *path)
+{
+    char *folder = flk_file_parent(path);
+
+    flk_wakeup_open_napping(&watch->wakeup);
+    watch->name = flk_file_name(path);
+    watch->kept = nothing;
+    /* Others who have a remote file system mounted tell this kernel nothing. */
+    if (folder != NULL && !flk_file_path_is_remote(folder) && open_events(watch) >= 0) {
+        if (watch_directory(watch, folder))
+            drain(watch->wakeup.fd[0]); /* of what is there from before, nothing is news */
+        else
+            close_events(watch);
+    }
+    free(folder);
+}
+
+void flk_watch_close(struct watch *watch)
+{
+    if (watch->wakeup.fd[0] >= 0 && flk_helper_stay())
+        keep_spare(watch);
+    close_unguarded(&watch->wakeup.fd[0]);
+    flk_wakeup_close(&watch->wakeup);
+}
 
 static void open_process(struct watch *watch, int64_t pid)
 {
@@ -112,68 +182,59 @@ static void open_process(struct watch *watch, int64_t pid)
     flk_guard_unlock();
 }
 
-void flk_watch_open(struct watch *watch, const char *path)
+static bool has_ended(int process)
 {
-    char *folder = flk_file_parent(path);
+    struct pollfd fd = { .fd = process, .events = POLLIN };
 
-    flk_wakeup_open_napping(&watch->wakeup);
-    watch->name = flk_file_name(path);
-    watch->pid = 0;
-    /* Others who have a remote file system mounted tell this kernel nothing. */
-    if (folder != NULL && !flk_file_path_is_remote(folder) && open_events(watch) >= 0) {
-        watch->directory = inotify_add_watch(watch->wakeup.fd[0], folder, EVENTS);
-        if (watch->directory < 0)
-            close_events(watch);
-    }
-    free(folder);
+    return flk_poll(&fd, 1, 0) != 0;
 }
 
-void flk_watch_close(struct watch *watch)
+bool flk_watch_process(struct watch *watch, int64_t pid, const char *token)
 {
-    close_events(watch);
-    flk_wakeup_close(&watch->wakeup);
-}
+    bool same = pid == watch->kept.pid && strcmp(token, watch->kept.token) == 0, watched = watch->wakeup.fd[1] >= 0;
 
-bool flk_watch_process(struct watch *watch, int64_t pid)
-{
-    if (pid == watch->pid)
-        return false;
-    watch->pid = pid;
+    if (same && (!watched || !has_ended(watch->wakeup.fd[1])))
+        return watched;
+    watch->kept.pid = pid;
+    (void) snprintf(watch->kept.token, sizeof(watch->kept.token), "%s", token);
     open_process(watch, pid);
-    return true;
+    return false;
+}
+
+/* Whether any of it is about the name.  *gone: the directory may not be there any more. */
+static bool name_is_in(const struct events *events, const char *name, bool *gone)
+{
+    const char *at = events->bytes, *end = at + events->size;
+    bool found = false;
+
+    while (at < end) {
+        struct inotify_event event;
+
+        memcpy(&event, at, sizeof(event));
+        *gone = *gone || event.len == 0;
+        found = found || (event.len != 0 && strcmp(at + sizeof(event), name) == 0);
+        at += sizeof(event) + event.len;
+    }
+    return found;
 }
 
 /* Reads what there is; whether any of it is about the name, or may be. */
 static bool concerns(struct watch *watch)
 {
-    union {
-        struct inotify_event event;
-        char bytes[sizeof(struct inotify_event) + NAME_MAX + 1];
-    } buffer;
+    struct events events = { .more = true };
     bool found = false, gone = false;
-    ssize_t n;
 
-    while (watch->wakeup.fd[0] >= 0 && (n = read(watch->wakeup.fd[0], &buffer, sizeof(buffer))) > 0) {
-        const char *at = buffer.bytes;
-
-        while (at < buffer.bytes + n) {
-            struct inotify_event event;
-
-            memcpy(&event, at, sizeof(event));
-            gone = gone || event.len == 0;
-            found = found || gone || strcmp(at + sizeof(event), watch->name) == 0;
-            at += sizeof(event) + event.len;
-        }
-    }
+    while (events.more && watch->wakeup.fd[0] >= 0 && read_events(watch->wakeup.fd[0], &events))
+        found = name_is_in(&events, watch->name, &gone) || found;
     /* Another directory may come in place of the one that was watched. */
     if (gone)
         close_events(watch);
-    return found;
+    return found || gone;
 }
 
 int flk_watch_wait(struct watch *watch, const struct limits *limits, int64_t at_most)
 {
-    bool blind = watch->wakeup.fd[0] < 0 || (watch->pid != 0 && watch->wakeup.fd[1] < 0);
+    bool blind = watch->wakeup.fd[0] < 0 || (watch->kept.pid != 0 && watch->wakeup.fd[1] < 0);
     int64_t nap = blind ? flk_next_nap(&watch->wakeup) : FLK_NEVER;
     int64_t until = flk_after(nap < at_most ? nap : at_most);
 

@@ -19,9 +19,11 @@ void flk_watch_close(struct watch *watch)
     flk_wakeup_close(&watch->wakeup);
 }
 
-bool flk_watch_process(struct watch *watch, int64_t pid)
+bool flk_watch_process(struct watch *watch, int64_t pid, const char *token)
 {
-    watch->pid = pid;
+    (void) watch;
+    (void) pid;
+    (void) token;
     return false;
 }
 

@@ -309,6 +309,15 @@ ssize_t flk_file_read(int fd, char *bytes, size_t size)
     return flk_file_read_at(fd, bytes, size, 0);
 }
 
+ssize_t flk_file_read_version(int fd, struct file_version *version, char *bytes, size_t size)
+{
+    int rc = flk_file_version(fd, version);
+
+    if (rc != 0)
+        return rc;
+    return version->regular ? flk_file_read(fd, bytes, size) : 0;
+}
+
 int flk_file_write_all(int fd, const char *bytes, size_t size)
 {
     size_t done = 0;

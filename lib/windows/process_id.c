@@ -109,14 +109,12 @@ static enum life life_of(HANDLE process, const char *token)
     return WaitForSingleObject(process, 0) == WAIT_OBJECT_0 ? LIFE_DEAD : LIFE_ALIVE;
 }
 
-enum life flk_process_life(const struct record *record)
+enum life flk_process_life_here(const struct record *record)
 {
     enum life life = LIFE_ALIVE;
     HANDLE process;
     bool gone;
 
-    if (!flk_process_local(record))
-        return LIFE_UNKNOWN;
     process = open_process(record->pid, PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE, &gone);
     if (process == NULL && !gone)
         process = open_process(record->pid, PROCESS_QUERY_LIMITED_INFORMATION, &gone);

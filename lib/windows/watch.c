@@ -50,15 +50,17 @@ void flk_watch_close(struct watch *watch)
     flk_wakeup_close(&watch->wakeup);
 }
 
-bool flk_watch_process(struct watch *watch, int64_t pid)
+/* Which of the processes that have had a pid was watched is not known, so it is never sure to be the same. */
+bool flk_watch_process(struct watch *watch, int64_t pid, const char *token)
 {
+    (void) token;
     if (pid == watch->pid)
         return false;
     close_process(watch);
     watch->pid = pid;
     if (pid > 0)
         watch->process = OpenProcess(SYNCHRONIZE, FALSE, (DWORD) pid);
-    return true;
+    return false;
 }
 
 int flk_watch_wait(struct watch *watch, const struct limits *limits, int64_t at_most)

@@ -246,19 +246,19 @@ static int soft_try(const struct target *target, void *state, enum filelock_mode
 
 /* ---- Waiting -------------------------------------------------------------------------------- */
 
-static int wait_at(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
+static int wait_at(const struct target *target, struct soft_lock *soft, const char *path,
                    const struct limits *limits)
 {
     struct watch watch;
+    struct attempt attempt = { .path = path, .watch = &watch, .met = true };
     int rc, waited = 0;
 
-    flk_watch_open(&watch, attempt->path);
-    attempt->watch = &watch;
+    flk_watch_open(&watch, path);
     for (;;) {
-        rc = take(target, soft, attempt);
+        rc = take(target, soft, &attempt);
         if (rc != FLK_CONTENDED || waited != 0)
             break;
-        waited = flk_watch_wait(&watch, limits, attempt->left);
+        waited = flk_watch_wait(&watch, limits, attempt.left);
         if (waited == 0 && flk_limits_left(limits) == 0)
             waited = -ETIMEDOUT; /* whatever goes on in the directory */
         if (waited != 0 && waited != -ETIMEDOUT)
@@ -271,17 +271,17 @@ static int wait_at(const struct target *target, struct soft_lock *soft, struct a
 
 static int soft_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
 {
-    struct attempt attempt = { .path = path_of(target), .met = true };
+    const char *path = path_of(target);
     int rc;
 
     (void) mode;
-    if (attempt.path == NULL)
+    if (path == NULL)
         return -errno;
-    rc = wait_at(target, state, &attempt, limits);
+    rc = wait_at(target, state, path, limits);
     if (rc == 0)
-        path_kept(target, state, attempt.path);
+        path_kept(target, state, path);
     else
-        path_done(target, attempt.path);
+        path_done(target, path);
     return rc;
 }
 

@@ -5,10 +5,10 @@
 # "filelock PATH": with the filelock that is installed.  Commands, one a line: "acquire SECONDS" (-1: for
 # ever), "release".  Answers "0", "timeout" or "error ...".
 #
-# "storm PATH WITNESS STOP": by the rules of protocol 1, written anew here: acquires, looks at the
+# "storm PATH WITNESS STOP N": by the rules of protocol 1, written anew here: acquires, looks at the
 # witness, releases, until the file STOP is there.  Takes from the dead by moving their marker aside.
-# The witness is 64 bits that name the holder, and a count each of overlaps, takeovers and mistakes
-# (markers of the living that were moved aside, and back).
+# The witness is 64 bits that name the holder, a count each of overlaps and takeovers, and of each of
+# these programs, of which this is the Nth, one of mistakes: markers of the living moved aside, and back.
 import errno
 import mmap
 import os
@@ -91,10 +91,11 @@ def identity(path):
 
 
 class Storm:
-    def __init__(self, path, witness):
+    def __init__(self, path, witness, number):
         self.path = path
+        self.mistakes = 3 + number
         with open(witness, "r+b") as file:
-            self.witness = mmap.mmap(file.fileno(), 32)
+            self.witness = mmap.mmap(file.fileno(), 0)
 
     def get(self, slot):
         return struct.unpack_from("q", self.witness, 8 * slot)[0]
@@ -102,34 +103,36 @@ class Storm:
     def put(self, slot, value):
         struct.pack_into("q", self.witness, 8 * slot, value)
 
-    def look(self):
-        """The identity of a marker that is a dead one's, else None."""
-        try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
-            return None
-        try:
-            status = os.fstat(fd)
-            return (status.st_dev, status.st_ino) if is_dead(os.read(fd, 1025).decode()) else None
-        finally:
-            os.close(fd)
+    def count_mistake(self, by):
+        self.put(self.mistakes, self.get(self.mistakes) + by)
 
-    def take_from_the_dead(self):
-        found = self.look()
-        if found is None or found != self.look():
-            return
+    def move_aside(self, found):
         aside = "%s.break.%d.%032x" % (self.path, os.getpid(), random.getrandbits(128))
+        self.count_mistake(1)  # until it is seen to be none: this program may be killed before that
         try:
             os.rename(self.path, aside)
         except OSError:
+            self.count_mistake(-1)
             return
-        if identity(aside) != found:
-            self.put(3, self.get(3) + 1)
+        if identity(aside) == found:
+            self.count_mistake(-1)
+        else:
             try:
                 os.link(aside, self.path)
             except FileExistsError:
                 pass
         os.unlink(aside)
+
+    def take_from_the_dead(self):
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return
+        # Open until all is done: else the number could be that of somebody else's new marker.
+        with open(fd, "rb", buffering=0) as marker:
+            status = os.fstat(fd)
+            if is_dead(marker.read(1025).decode()):
+                self.move_aside((status.st_dev, status.st_ino))
 
     def try_once(self):
         record = "%d\n%s\n%d\n" % (os.getpid(), host(), token(os.getpid()))
@@ -162,8 +165,8 @@ class Storm:
         os.close(fd)
 
 
-def storm(path, witness, stop):
-    here = Storm(path, witness)
+def storm(path, witness, stop, number):
+    here = Storm(path, witness, int(number))
     print("ready", flush=True)
     while not os.path.exists(stop):
         fd = here.try_once()

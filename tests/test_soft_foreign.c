@@ -31,11 +31,12 @@ static int find_python(const char *module, char *path, size_t size)
     return 0;
 }
 
-static struct peer *start_python(const char *module, const char *what, const char *first, const char *second)
+static struct peer *start_python(const char *module, const char *what, const char *first, const char *second,
+                                 const char *third)
 {
     const char *source = getenv("srcdir");
     char path[1024], script[2048];
-    const char *argv[] = {path, script, what, scratch("lock"), first, second, NULL};
+    const char *argv[] = {path, script, what, scratch("lock"), first, second, third, NULL};
     if (!soft_kind() || !find_python(module, path, sizeof path))
         return NULL;
     snprintf(script, sizeof script, "%s/tests/foreign_softfilelock.py", source ? source : ".");
@@ -46,7 +47,7 @@ static struct peer *start_python(const char *module, const char *what, const cha
 
 static struct peer *start_filelock(void)
 {
-    return start_python("filelock", "filelock", NULL, NULL);
+    return start_python("filelock", "filelock", NULL, NULL, NULL);
 }
 
 /* ---- SoftFileLock --------------------------------------------------------------------------------- */
@@ -99,8 +100,10 @@ END_TEST
 
 /* ---- Protocol 1 ------------------------------------------------------------------------------------ */
 
+enum { OURS = 3, THEIRS = 3 };
+
 struct witness_of_storm {
-    int64_t holder, overlaps, takeovers, mistakes;
+    int64_t holder, overlaps, takeovers, mistakes[THEIRS];
 };
 
 static volatile struct witness_of_storm *witness;
@@ -149,8 +152,6 @@ static pid_t start_fighter(void)
     return pid;
 }
 
-enum { OURS = 3, THEIRS = 3 };
-
 static void kill_holder(pid_t *ours, struct peer **theirs)
 {
     int64_t holder = 0;
@@ -170,7 +171,7 @@ static void kill_holder(pid_t *ours, struct peer **theirs)
 
 /*
  * A Python that moves a marker of the living aside, and back, leaves the path free for a moment: then
- * there may be two.  It says so, and nobody else may be the cause.
+ * there may be two, which is seen up to three times.  It says so, and nobody else may be the cause.
  */
 START_TEST(test_storm)
 {
@@ -179,7 +180,9 @@ START_TEST(test_storm)
     NEEDS_SOFT();
     open_witness();
     for (int i = 0; i < THEIRS; i++) {
-        theirs[i] = start_python("mmap", "storm", scratch("witness"), scratch("stop"));
+        char number[8];
+        snprintf(number, sizeof number, "%d", i);
+        theirs[i] = start_python("mmap", "storm", scratch("witness"), scratch("stop"), number);
         if (!theirs[i])
             SKIP("wants a python3");
     }
@@ -195,8 +198,10 @@ START_TEST(test_storm)
     for (int i = 0; i < THEIRS; i++)
         if (theirs[i])
             ck_assert_int_eq(peer_end(theirs[i]), 0);
-    int overlaps = (int)witness->overlaps;
-    ck_assert_msg(overlaps <= 2 * witness->mistakes, "two held it at once, %d times", overlaps);
+    int overlaps = (int)witness->overlaps, mistakes = 0;
+    for (int i = 0; i < THEIRS; i++)
+        mistakes += (int)witness->mistakes[i];
+    ck_assert_msg(overlaps <= 3 * mistakes, "two held it at once, %d times, for %d mistakes", overlaps, mistakes);
     ck_assert_int_gt(witness->takeovers, 0);
     ck_assert_int_eq(munmap((void *)(uintptr_t)witness, sizeof *witness), 0);
     EXPECT(try_soft(scratch("lock"), PATIENCE_MS), 0);

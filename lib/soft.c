@@ -32,8 +32,7 @@ struct soft_lock {
                        that this was forked from; 0: nobody else holds it */
     char *resolved; /* where a link led when the lock was acquired; NULL: there was none */
     struct identity id;
-    bool tidied; /* what a killed breaker may have left was looked for */
-    bool met;    /* a marker of somebody else's was there the last time */
+    bool met; /* a marker of somebody else's was there the last time */
     struct suspicion suspicion; /* of the marker */
     struct suspicion aside;     /* of what a killed breaker left */
 };
@@ -192,7 +191,7 @@ static bool keep(const struct target *target, struct soft_lock *soft, const stru
     if (kept)
         free(soft->resolved);
     if (kept)
-        *soft = (struct soft_lock) { .fd = fd, .id = id, .tidied = true, .met = attempt->met };
+        *soft = (struct soft_lock) { .fd = fd, .id = id, .met = attempt->met };
     flk_guard_unlock();
     if (kept && (target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
         (void) flk_file_inherit(fd, true);
@@ -209,9 +208,6 @@ static bool keep(const struct target *target, struct soft_lock *soft, const stru
 /* Makes the marker ours, or finds out why not. */
 static int take(const struct target *target, struct soft_lock *soft, struct attempt *attempt)
 {
-    if (!soft->tidied)
-        flk_marker_tidy(attempt->path);
-    soft->tidied = true;
     for (int looks = 0; looks < LOOKS_MOST; looks++) {
         unsigned epoch = flk_opening();
         int rc;
@@ -333,8 +329,10 @@ static void remove_if_last(const char *path, const struct soft_lock *soft)
 
     (void) flk_marker_look(path, &marker);
     if (marker.fd >= 0 && flk_file_same(&marker.version.id, &soft->id) && flk_marker_lock(marker.fd) == 0 &&
-        is_ours(path, soft) == 1)
+        is_ours(path, soft) == 1) {
         (void) flk_file_remove(path, false);
+        flk_marker_tidy(path); /* it may have named the dead meanwhile, and a breaker have been killed */
+    }
     flk_marker_leave(&marker);
 }
 

@@ -78,7 +78,7 @@ struct draft {
 int flk_marker_take_over(const char *path, const struct marker *stale, const struct draft *draft,
                          struct suspicion *suspicion, int *fd);
 
-/* Cleans up what is aside, of a path that has no marker. */
+/* Removes what the dead have left beside a path whose marker the caller has removed. */
 void flk_marker_tidy(const char *path);
 
 #endif

@@ -683,6 +683,72 @@ START_TEST(test_no_descriptors)
 }
 END_TEST
 
+/* ---- What the dead leave ------------------------------------------------------------------------- */
+
+static const struct {
+    const char *format; /* of a dead process's pid */
+    int goes;
+} left[] = {
+    {"lock.break.0123456789abcdef", 1},   {"lock.break.0123456789abcde", 0}, {"lock.break.0123456789abcdefa", 0},
+    {"lock.break.0123456789abcdeF", 0},   {"lock.break.", 0},                {"lock.breaks.0123456789abcdef", 0},
+    {"lock2.break.0123456789abcdef", 0},  {"lock.new.00000000.%lld.0", 0}, /* another host's */
+    {"loc.break.0123456789abcdef", 0},
+};
+
+static void leave_all(void)
+{
+    char name[64];
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        snprintf(name, sizeof name, left[i].format, (long long)dead_pid());
+        put_marker(scratch(name), "");
+    }
+}
+
+/* How many of those that go are there; the others are all there, and go now. */
+static int count_left(void)
+{
+    char name[64];
+    int count = 0;
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        const char *there = NULL;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(left[i].format, "%"), left[i].format);
+        if (strchr(left[i].format, '%'))
+            there = file_beside(scratch(name));
+        else if (path_exists(scratch(left[i].format)))
+            there = left[i].format;
+        ck_assert_msg(there || left[i].goes, "removed: %s", left[i].format);
+        if (!there)
+            continue;
+        snprintf(name, sizeof name, "%s", there);
+        ck_assert_int_eq(remove_file(scratch(name)), 0);
+        count += left[i].goes;
+    }
+    return count;
+}
+
+/* Whoever takes over from the dead removes what they have left, and nothing else; so does filelock_break(). */
+START_TEST(test_swept)
+{
+    NEEDS_SOFT();
+    struct filelock *lock = new_soft(scratch("lock"), 0), *other = new_soft(scratch("lock"), 0);
+    leave_all();
+    put_marker(scratch("lock"), marker_record(dead_pid()));
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    ck_assert_int_eq(count_left(), 0);
+    leave_all();
+    EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    ck_assert_int_eq(count_left(), 1); /* not by who has nothing there */
+    leave_all();
+    EXPECT(filelock_break(other), 0);
+    ck_assert_int_eq(count_left(), 0);
+    leave_all();
+    EXPECT(filelock_break(other), -ENOENT);
+    ck_assert_int_eq(count_left(), 0);
+    filelock_free(other);
+    filelock_free(lock);
+}
+END_TEST
+
 /* ---- Suite --------------------------------------------------------------------------------------- */
 
 static void add_fork(Suite *suite)
@@ -729,5 +795,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_sticky_directory);
     tcase_add_test(tcase, test_no_room);
     tcase_add_test(tcase, test_no_descriptors);
+    tcase = add_case(suite, "left");
+    tcase_add_test(tcase, test_swept);
     return suite;
 }

@@ -13,19 +13,20 @@
  * The system that it runs on; without these it has O_TMPFILE, flock(2) and RENAME_EXCHANGE:
  *   -DNAMED     no O_TMPFILE: a marker is written under a private name and linked
  *   -DDISPLACE  no RENAME_EXCHANGE
- *   -DNO_FLOCK  no flock(2); nobody dies in the middle of a takeover, but with -DBREAKERS_DIE
+ *   -DNO_FLOCK  no flock(2)
  * What else goes on:
  *   -DSHARED    a child that shared the lock may have put its name on the marker, and ended
- *   -DOPERATOR  somebody may call filelock_break() while the lock is held
+ *   -DOPERATOR  somebody calls filelock_break(), maybe while the lock is held
  *   -DFOREIGN   the last but one process is Python's filelock, which breaks by rename(2), without locks
  * A step that is left out, by -DWITHOUT=, which the checker must find out:
  *   1  the stale marker is not locked
  *   2  it is not looked at again, neither when it is locked nor when the draft is there
- *   3  nor are the two ends after the swap
- *   4  what is aside is removed without being locked
- *   5  what is aside is neither cleared nor tidied
+ *   3  nor is what comes aside
+ *   4  a dead breaker's draft is not seen to be there still
+ *   5  nor is its successor sought
  *   6  a release removes whatever is at the path
- *   7  tidying does not sweep
+ *   7  nothing is swept
+ *   8  whatever is aside is
  */
 #ifndef WITHOUT
 #define WITHOUT 0
@@ -34,24 +35,31 @@
 #define PROCS 3
 #endif
 #define LAST PROCS
-#define ALL (PROCS + 1)
-#define FILES (2 * ALL + 2)
+#define OPERATES (PROCS + 1)
+#define ALL (PROCS + 2)
+#define FILES (3 * ALL + 2)
 
-/* Open files of a process. */
+/*
+ * Files that a process has open, or whose number it remembers: there a number stands for all that a name is
+ * made of, which no other file ever has.
+ */
 #define MARKER 0 /* what was found at the path */
 #define MINE 1   /* one's own draft, then one's own marker */
-#define ASIDE 2  /* what was found aside */
-#define OPEN(p, what) open[(p) * 3 + (what)]
-#define LOCKER(p, what) ((p) * 3 + (what) + 1)
+#define DONE 2   /* the dead one that the name of one's own draft is made of */
+#define LEFT 3   /* what was found there */
+#define LISTED 4 /* when sweeping, the one that a listed name is made of */
+#define SLOTS 5
+#define OPEN(p, what) open[(p) * SLOTS + (what)]
+#define LOCKER(p, what) ((p) * SLOTS + (what) + 1)
 #define DEAD 255
 
 byte path;              /* the file that the lock path names; 0: none */
-byte aside;             /* PATH.break */
+byte aside[FILES + 1];  /* PATH.break.HASH, by the file that the hash is made of */
 byte draft[ALL];        /* PATH.new.HOST.PID.NUMBER, with NAMED */
-byte away[ALL];         /* PATH.break.HOST.PID.NUMBER, with DISPLACE; and Python's */
+byte away[ALL];         /* Python's private name */
 byte owner[FILES + 1];  /* the process in the record, from 1; DEAD; 0: there is no such file */
 byte locker[FILES + 1]; /* the open file that has it locked by flock(2); 0: none */
-byte open[ALL * 3];
+byte open[ALL * SLOTS];
 bool dead[ALL], over[ALL];
 bool holds[ALL];
 byte ended;
@@ -61,13 +69,22 @@ hidden byte i, j, used, fresh;
 
 inline find_used(file)
 {
-    used = path == file || aside == file;
+    used = path == file || aside[file] != 0;
     j = 0;
     do
     :: j < ALL ->
-        used = used || draft[j] == file || away[j] == file || OPEN(j, MARKER) == file ||
-               OPEN(j, MINE) == file || OPEN(j, ASIDE) == file;
+        used = used || draft[j] == file || away[j] == file;
         j++
+    :: else -> break
+    od;
+    j = 0;
+    do
+    :: j < ALL * SLOTS -> used = used || open[j] == file; j++
+    :: else -> break
+    od;
+    j = 1;
+    do
+    :: j <= FILES -> used = used || aside[j] == file; j++
     :: else -> break
     od
 }
@@ -151,13 +168,13 @@ inline remove(p, name)
     name = 0
 }
 
-/* The same of PATH.break, where without flock(2) a living breaker's draft may be removed: it starts again. */
-inline remove_aside(p)
+/* The same of a name aside: who is late may lose his draft, and starts again. */
+inline remove_aside(p, key)
 {
 #if !defined(NO_FLOCK) && !defined(FOREIGN)
-    assert(aside == 0 || owner[aside] == DEAD || owner[aside] == p + 1);
+    assert(aside[key] == 0 || owner[aside[key]] == DEAD || owner[aside[key]] == p + 1);
 #endif
-    aside = 0
+    aside[key] = 0
 }
 
 /* ---- Functions of the library ---------------------------------------------------------------- */
@@ -168,20 +185,53 @@ inline judge(p, what, answer)
     answer = OPEN(p, what) != 0 && owner[OPEN(p, what)] == DEAD
 }
 
-/* flk_marker_sweep(): private names tell who made them, and nobody but the dead loses any. */
-inline sweep()
+/* The next name aside that the directory lists. */
+inline list(p)
 {
-    i = 0;
+    OPEN(p, LISTED) = OPEN(p, LISTED) + 1;
     do
-    :: i < ALL ->
-        if
-        :: dead[i] -> draft[i] = 0; away[i] = 0
-        :: else
-        fi;
-        i++
+    :: OPEN(p, LISTED) <= FILES && aside[OPEN(p, LISTED)] == 0 -> OPEN(p, LISTED) = OPEN(p, LISTED) + 1
     :: else -> break
     od;
+    if
+    :: OPEN(p, LISTED) > FILES -> OPEN(p, LISTED) = 0
+    :: else
+    fi;
     settle()
+}
+
+/*
+ * flk_marker_sweep(): private names tell who made them, and nobody but the dead loses any.  A name aside is
+ * nobody's if the path names no marker of the dead after it was listed.
+ */
+inline sweep(p)
+{
+#if WITHOUT == 7
+    skip
+#else
+    d_step {
+        i = 0;
+        do
+        :: i < ALL ->
+            if
+            :: dead[i] -> draft[i] = 0
+            :: else
+            fi;
+            i++
+        :: else -> break
+        od;
+        list(p)
+    }
+    do
+    :: OPEN(p, LISTED) == 0 -> break
+    :: else ->
+        if
+        :: path == 0 || path == OPEN(p, MINE) || WITHOUT == 8 -> d_step { aside[OPEN(p, LISTED)] = 0; settle() }
+        :: else
+        fi;
+        d_step { list(p) }
+    od
+#endif
 }
 
 /* flk_marker_publish(): false, there is something */
@@ -191,7 +241,6 @@ inline publish(p, name, answer)
     d_step { create(p); draft[p] = OPEN(p, MINE) }
     d_step { answer = name == 0; if :: answer -> name = draft[p] :: else fi; settle() }
     d_step { draft[p] = 0; settle() }
-    d_step { sweep() }
 #else
     d_step { answer = name == 0; if :: answer -> create(p); name = OPEN(p, MINE) :: else fi; settle() }
 #endif
@@ -202,55 +251,14 @@ inline publish(p, name, answer)
 }
 
 /* flk_marker_swap() */
-inline swap(answer)
+inline swap(p, answer)
 {
-    answer = path != 0 && aside != 0;
+    answer = path != 0 && aside[OPEN(p, DONE)] != 0;
     if
-    :: answer -> i = path; path = aside; aside = i
+    :: answer -> i = path; path = aside[OPEN(p, DONE)]; aside[OPEN(p, DONE)] = i
     :: else
     fi;
     settle()
-}
-
-/* clear_aside(), and flk_marker_tidy(), which sweeps before the trace goes that there may be something */
-inline clear(p, stale, good, sweeps)
-{
-    d_step { OPEN(p, ASIDE) = aside; settle() }
-    if
-    :: OPEN(p, ASIDE) != 0 ->
-        d_step { judge(p, ASIDE, stale) }
-#if WITHOUT == 4
-        good = true;
-#else
-        d_step { lock(p, ASIDE, good) }
-#endif
-        good = good && stale && aside == OPEN(p, ASIDE); /* is_at() */
-        if
-        :: good ->
-            if
-            :: sweeps && WITHOUT != 7 -> d_step { sweep() }
-            :: else
-            fi;
-            d_step { remove_aside(p); settle() }
-        :: else
-        fi;
-        d_step { close(p, ASIDE); stale = false; good = false; settle() }
-    :: else
-    fi
-}
-
-/* displace(): rename(2), is_at(), then unlink(2) or flk_marker_replace() */
-inline displace(p)
-{
-    d_step { if :: path != 0 -> away[p] = path; path = 0 :: else fi; settle() }
-    if
-    :: away[p] != 0 && (away[p] == OPEN(p, MARKER) || WITHOUT == 3) -> d_step { remove(p, away[p]); settle() }
-    :: away[p] != 0 && !(away[p] == OPEN(p, MARKER) || WITHOUT == 3) ->
-        d_step { if :: path == 0 -> path = away[p] :: else fi; settle() }
-        d_step { away[p] = 0; settle() }
-    :: away[p] == 0
-    fi;
-    d_step { sweep() }
 }
 
 /* release_at(): is_ours(), flk_file_remove(), close_marker() */
@@ -278,11 +286,14 @@ inline release_shared(p, id, good)
         d_step { lock(p, MARKER, good) }
         good = good && path == id; /* is_ours() */
         if
-        :: good -> d_step { remove(p, path); good = false; settle() }
+        :: good ->
+            d_step { remove(p, path); good = false; settle() }
+            sweep(p)
         :: else
         fi
     :: else
     fi;
+    skip;
     d_step { close(p, MARKER); id = 0; settle() }
 }
 
@@ -292,9 +303,11 @@ inline release_shared(p, id, good)
 inline die(p)
 {
     holds[p] = false;
-    OPEN(p, MARKER) = 0;
-    OPEN(p, MINE) = 0;
-    OPEN(p, ASIDE) = 0;
+    i = 0;
+    do
+    :: i < SLOTS -> OPEN(p, i) = 0; i++
+    :: else -> break
+    od;
     i = 1;
     do
     :: i <= FILES ->
@@ -303,7 +316,7 @@ inline die(p)
         :: else
         fi;
         if
-        :: locker[i] != 0 && (locker[i] - 1) / 3 == p -> locker[i] = 0
+        :: locker[i] != 0 && (locker[i] - 1) / SLOTS == p -> locker[i] = 0
         :: else
         fi;
         i++
@@ -321,7 +334,7 @@ inline die(p)
 
 proctype process(byte me)
 {
-    bool tidied = false, stale = false, good = false;
+    bool stale = false, good = false, sweeps = false;
     byte looks = 0, id = 0;
 
     me != LAST || ended == PROCS;
@@ -331,22 +344,18 @@ proctype process(byte me)
     :: true -> /* take() */
         if
         :: me == LAST -> looks++; assert(looks <= 5) /* nothing wedges the lock */
-        :: me != LAST -> tidied = false /* a new handle */
-        :: me != LAST
-        fi;
-        if
-        :: !tidied && WITHOUT != 5 -> clear(me, stale, good, true)
         :: else
         fi;
-        tidied = true;
-
         publish(me, path, good); /* claim() */
+#ifdef NAMED
+        sweeps = true;
+#endif
         if
         :: good -> goto taken
-        :: else
+        :: else -> sweeps = false
         fi;
 
-        OPEN(me, MARKER) = path; /* face(): flk_marker_look() */
+        d_step { OPEN(me, MARKER) = path; settle() } /* face(): flk_marker_look() */
         d_step { judge(me, MARKER, stale) }
         if
         :: !stale -> goto leave
@@ -367,44 +376,87 @@ proctype process(byte me)
         :: else
         fi;
 #endif
-        publish(me, aside, good);
-        if
-        :: !good && WITHOUT != 5 -> clear(me, stale, good, false); goto leave
-        :: !good && WITHOUT == 5 -> goto leave
-        :: good -> good = false
-        fi;
+        OPEN(me, DONE) = OPEN(me, MARKER);
 
-        /* supplant() */
+        /* succeed(): where the chain of dead breakers ends */
+succeed:
+        publish(me, aside[OPEN(me, DONE)], good);
+        if
+        :: good -> good = false; goto supplant
+        :: else
+        fi;
+#if WITHOUT == 5
+        goto leave;
+#endif
+        d_step { OPEN(me, LEFT) = aside[OPEN(me, DONE)]; settle() }
+        d_step { judge(me, LEFT, stale) }
+        if
+        :: !stale -> goto leave /* it is gone, or somebody is at work */
+        :: else -> stale = false
+        fi;
+#if WITHOUT != 4
+        if
+        :: aside[OPEN(me, DONE)] != OPEN(me, LEFT) -> goto leave /* is_at() */
+        :: else
+        fi;
+#endif
+        d_step { OPEN(me, DONE) = OPEN(me, LEFT); OPEN(me, LEFT) = 0; settle() }
+        goto succeed;
+
+supplant:
+        skip;
 #if WITHOUT != 2
         if
         :: path != OPEN(me, MARKER) -> goto give_up /* unchanged() */
         :: else
         fi;
 #endif
+        if
+        :: me != LAST -> goto give_up /* an error */
+        :: true
+        fi;
 #ifdef DISPLACE
-        displace(me);
+        d_step { /* displace() */
+            if
+            :: path != 0 -> aside[OPEN(me, DONE)] = path; path = 0; good = true
+            :: else
+            fi;
+            settle()
+        }
+        if
+        :: good && (aside[OPEN(me, DONE)] == OPEN(me, MARKER) || WITHOUT == 3) ->
+            d_step { good = false; remove_aside(me, OPEN(me, DONE)); settle() }
+            sweep(me);
+            goto give_up
+        :: good && !(aside[OPEN(me, DONE)] == OPEN(me, MARKER) || WITHOUT == 3) -> /* flk_marker_replace() */
+            d_step { good = false; if :: path == 0 -> path = aside[OPEN(me, DONE)] :: else fi; settle() }
+            d_step { aside[OPEN(me, DONE)] = 0; settle() }
+            goto give_up
+        :: !good -> goto give_up
+        fi;
 #else
-        d_step { swap(good) } /* swap_in() */
+        d_step { swap(me, good) } /* swap_in() */
         if
         :: !good -> goto give_up
         :: else
         fi;
-#if WITHOUT != 3
-        good = aside == OPEN(me, MARKER); /* is_at(stale, aside) */
-        good = good && path == OPEN(me, MINE); /* is_at(draft, path) */
-#endif
+        good = aside[OPEN(me, DONE)] == OPEN(me, MARKER) || WITHOUT == 3; /* is_at(stale, aside) */
         if
-        :: good -> d_step { remove_aside(me); settle() }
-            goto taken
-        :: else
+        :: good ->
+            d_step { remove_aside(me, OPEN(me, DONE)); good = false; settle() }
+            good = path == OPEN(me, MINE) || WITHOUT == 3; /* is_at(draft, path) */
+            if
+            :: good -> good = false; sweeps = true; goto taken
+            :: else
+            fi
+        :: else -> d_step { swap(me, good); good = false }
         fi;
-        d_step { swap(good); good = false }
 #endif
 
 give_up:
-        good = aside == 0 || aside == OPEN(me, MINE); /* remove_draft() */
+        good = aside[OPEN(me, DONE)] == 0 || aside[OPEN(me, DONE)] == OPEN(me, MINE); /* remove_draft() */
         if
-        :: good -> d_step { remove_aside(me); good = false; settle() }
+        :: good -> d_step { remove_aside(me, OPEN(me, DONE)); good = false; settle() }
         :: else
         fi;
         good = path == OPEN(me, MINE); /* the end of supplant() */
@@ -415,12 +467,16 @@ give_up:
         d_step { close(me, MINE); settle() }
 leave:
         skip;
-        d_step { close(me, MARKER); stale = false; good = false; settle() }
+        d_step { close(me, MARKER); OPEN(me, DONE) = 0; OPEN(me, LEFT) = 0; stale = false; good = false; settle() }
         goto again;
 
 taken: /* keep() */
         skip;
-        d_step { close(me, MARKER); good = false; holds[me] = true; settle() }
+        d_step { close(me, MARKER); OPEN(me, DONE) = 0; good = false; holds[me] = true; settle() }
+        if
+        :: sweeps -> sweeps = false; sweep(me)
+        :: else
+        fi;
 #ifdef SHARED
         if
         :: owner[OPEN(me, MINE)] = DEAD
@@ -441,16 +497,24 @@ again:
     od
     } unless { dead[me] };
     skip;
-    d_step { over[me] = true; ended++; tidied = false; stale = false; good = false; id = 0; die(me) }
+    d_step { over[me] = true; ended++; stale = false; good = false; sweeps = false; id = 0; die(me) }
     if
     :: me == LAST ->
         d_step {
-            assert(path == 0 && aside == 0);
+            assert(path == 0);
             i = 0;
+#if defined(NAMED) || !(defined(NO_FLOCK) || defined(DISPLACE) || defined(FOREIGN) || defined(OPERATOR))
             do
-            :: i < ALL -> assert(draft[i] == 0 && away[i] == 0); i++ /* nothing is left of the dead */
+            :: i < ALL -> assert(draft[i] == 0); i++ /* nothing is left of the dead */
             :: else -> break
-            od
+            od;
+            i = 1;
+            do
+            :: i <= FILES -> assert(aside[i] == 0); i++
+            :: else -> break
+            od;
+            i = 0
+#endif
         }
     :: else
     fi
@@ -504,12 +568,7 @@ inline kill(p)
     die(p)
 }
 
-#if defined(NO_FLOCK) && !defined(BREAKERS_DIE)
-#define BREAKING(p) (OPEN(p, MARKER) != 0 && OPEN(p, MINE) != 0)
-#else
-#define BREAKING(p) false
-#endif
-#define CAN_DIE(p) (!dead[p] && !over[p] && IN_TURN(p) && !BREAKING(p))
+#define CAN_DIE(p) (!dead[p] && !over[p] && IN_TURN(p))
 
 proctype killer()
 {
@@ -534,8 +593,9 @@ proctype operator()
 #if PROCS > 2
     :: BREAKS(2)
 #endif
-    :: ended >= PROCS
-    fi
+    :: true /* it is gone already */
+    fi;
+    sweep(OPERATES)
 }
 
 init {
@@ -544,12 +604,14 @@ init {
         :: path = 1; owner[1] = DEAD
         :: true
         fi;
-#if !defined(NO_FLOCK) || defined(BREAKERS_DIE)
         if
-        :: aside = 2; owner[2] = DEAD
+        :: path == 1 -> aside[1] = 2; owner[2] = DEAD /* by a breaker before its swap */
         :: true
         fi;
-#endif
+        if
+        :: path == 1 -> aside[3] = 3; owner[3] = DEAD /* and after it: the one before the one at the path */
+        :: true
+        fi;
         run process(0);
 #if PROCS > 2
         run process(1);

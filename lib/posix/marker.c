@@ -35,13 +35,22 @@
 #define SUFFIX_MOST 64
 #define NAME_KEPT 120 /* of a name that is too long for another one to be made of it */
 
-/* Eight digits that tell one text from another, as far as it matters here. */
-static uint32_t hash_of(const char *text)
+/* The first bytes of a hash of it, which tell one text from another. */
+static uint64_t hash_of(const char *text)
 {
     uint8_t digest[32];
+    uint64_t hash = 0;
 
     flk_sha256(text, strlen(text), digest);
-    return (uint32_t) digest[0] << 24 | (uint32_t) digest[1] << 16 | (uint32_t) digest[2] << 8 | digest[3];
+    for (int i = 0; i < 8; i++)
+        hash = hash << 8 | digest[i];
+    return hash;
+}
+
+/* Eight digits of it are enough where it does not matter much. */
+static uint32_t short_hash_of(const char *text)
+{
+    return (uint32_t) (hash_of(text) >> 32);
 }
 
 /* What the private names of a path begin with, less the directory. */
@@ -52,7 +61,7 @@ static void stem_of(const char *path, char stem[NAME_MAX + 1])
     if (strlen(name) + SUFFIX_MOST <= NAME_MAX)
         memcpy(stem, name, strlen(name) + 1);
     else
-        (void) snprintf(stem, NAME_MAX + 1, "%.*s~%08" PRIx32, NAME_KEPT, name, hash_of(name));
+        (void) snprintf(stem, NAME_MAX + 1, "%.*s~%08" PRIx32, NAME_KEPT, name, short_hash_of(name));
 }
 
 static char *beside(const char *path, const char *suffix)
@@ -73,11 +82,11 @@ static uint32_t own_host(void)
     struct record self;
 
     flk_process_self(&self);
-    return hash_of(self.host);
+    return short_hash_of(self.host);
 }
 
 /* Of this process alone: ".new.HOST.PID.NUMBER". */
-static char *own_name(const char *path, const char *what)
+static char *own_name(const char *path)
 {
     static unsigned long counter; /* under the guard */
     char suffix[SUFFIX_MOST];
@@ -86,31 +95,56 @@ static char *own_name(const char *path, const char *what)
     flk_guard_lock();
     number = counter++;
     flk_guard_unlock();
-    (void) snprintf(suffix, sizeof(suffix), ".%s.%08" PRIx32 ".%" PRId64 ".%lx", what, own_host(), flk_process_pid(),
-                    number);
+    (void) snprintf(suffix, sizeof(suffix), ".new.%08" PRIx32 ".%" PRId64 ".%lx", own_host(), flk_process_pid(), number);
     return beside(path, suffix);
 }
 
-char *flk_marker_aside(const char *path, bool shared)
-{
-    return shared ? beside(path, ".break") : own_name(path, "break");
-}
-
-/* What own_name() made of this path, or of its name aside, on this host for a process that is no more. */
+/* What own_name() made of this path, on this host, for a process that is no more. */
 static bool left_by_dead(const char *suffix, uint32_t host)
 {
     uint32_t of;
     long pid;
 
-    if (strncmp(suffix, ".break.new.", 11) == 0)
-        suffix += 6;
-    if (sscanf(suffix, ".new.%8" SCNx32 ".%ld.%*x", &of, &pid) != 2 &&
-        sscanf(suffix, ".break.%8" SCNx32 ".%ld.%*x", &of, &pid) != 2)
-        return false;
-    return of == host && pid > 0 && kill((pid_t) pid, 0) != 0 && errno == ESRCH;
+    return sscanf(suffix, ".new.%8" SCNx32 ".%ld.%*x", &of, &pid) == 2 && of == host && pid > 0 &&
+           kill((pid_t) pid, 0) != 0 && errno == ESRCH;
 }
 
-void flk_marker_sweep(const char *path)
+#define ASIDE ".break."
+#define HASH_DIGITS 16
+
+/*
+ * The dead make no more markers, so that the file and the process are enough.  A marker that names nobody is told from
+ * others of the same number by when it was written.
+ */
+char *flk_marker_aside(const char *path, const struct marker *dead)
+{
+    const struct record *record = &dead->record;
+    char text[512], suffix[SUFFIX_MOST];
+
+    (void) snprintf(text, sizeof(text), "%ju %" PRId64 " %s %s %" PRId64, (uintmax_t) dead->version.id.inode, record->pid,
+                    record->token, record->host, record->pid == 0 ? dead->version.modified : 0);
+    (void) snprintf(suffix, sizeof(suffix), ASIDE "%0*" PRIx64, HASH_DIGITS, hash_of(text));
+    return beside(path, suffix);
+}
+
+static bool is_aside(const char *suffix)
+{
+    size_t lead = strlen(ASIDE);
+
+    return strncmp(suffix, ASIDE, lead) == 0 && strspn(suffix + lead, "0123456789abcdef") == HASH_DIGITS &&
+           suffix[lead + HASH_DIGITS] == '\0';
+}
+
+/* Of a name aside that is there: nobody takes over what the path does not name. */
+static bool is_nobodys(const char *path, const struct identity *own)
+{
+    struct identity id;
+    int rc = flk_file_path_identity(path, false, &id);
+
+    return rc == 0 ? own != NULL && flk_file_same(&id, own) : flk_file_names_nothing(rc);
+}
+
+void flk_marker_sweep(const char *path, const struct identity *own)
 {
     char stem[NAME_MAX + 1], *folder = flk_file_parent(path);
     DIR *directory = folder != NULL ? opendir(folder) : NULL;
@@ -123,9 +157,13 @@ void flk_marker_sweep(const char *path)
         return;
     stem_of(path, stem);
     length = strlen(stem);
-    while ((entry = readdir(directory)) != NULL)
-        if (strncmp(entry->d_name, stem, length) == 0 && left_by_dead(entry->d_name + length, host))
+    while ((entry = readdir(directory)) != NULL) {
+        const char *suffix = entry->d_name + length;
+
+        if (strncmp(entry->d_name, stem, length) == 0 &&
+            (left_by_dead(suffix, host) || (is_aside(suffix) && is_nobodys(path, own))))
             (void) unlinkat(dirfd(directory), entry->d_name, 0);
+    }
     (void) closedir(directory);
 }
 
@@ -189,13 +227,22 @@ static bool is_linked(int fd)
     return linked;
 }
 
-/* By a private name; -ENOTSUP where the file system has no hard links, or the name would be too long. */
-static int publish_named(const char *path, unsigned mode, const char *bytes, size_t size)
-{
-    char *name = own_name(path, "new");
-    int fd = name != NULL ? create_filled(name, mode, bytes, size) : -ENOMEM, error;
+/* A new marker. */
+struct new_marker {
+    const char *path; /* of the lock: private names are made of it */
+    const char *at;   /* where it is to appear */
+    unsigned mode;
+    const char *bytes;
+    size_t size;
+};
 
-    if (fd >= 0 && link(name, path) != 0 && !is_linked(fd)) {
+/* By a private name; -ENOTSUP where the file system has no hard links, or the name would be too long. */
+static int publish_named(const struct new_marker *marker)
+{
+    char *name = own_name(marker->path);
+    int fd = name != NULL ? create_filled(name, marker->mode, marker->bytes, marker->size) : -ENOMEM, error;
+
+    if (fd >= 0 && link(name, marker->at) != 0 && !is_linked(fd)) {
         error = errno;
         (void) close(fd);
         fd = no_links(error) ? -ENOTSUP : -error;
@@ -203,38 +250,58 @@ static int publish_named(const char *path, unsigned mode, const char *bytes, siz
     if (name != NULL)
         (void) unlink(name);
     free(name);
-    flk_marker_sweep(path);
     return fd == -ENAMETOOLONG ? -ENOTSUP : fd;
 }
 
-/* As well as the file system allows.  The descriptor, or -errno. */
-static int publish(const char *path, unsigned mode, const char *bytes, size_t size)
+/* As well as the file system allows.  The descriptor, or -errno.  named: by a name, which a crash may leave. */
+static int publish(const struct new_marker *marker, bool *named)
 {
-    int fd = flk_marker_publish_unnamed(path, mode, bytes, size);
+    int fd = flk_marker_publish_unnamed(marker->at, marker->mode, marker->bytes, marker->size);
 
+    *named = fd == -ENOTSUP;
     if (fd == -ENOTSUP)
-        fd = publish_named(path, mode, bytes, size);
+        fd = publish_named(marker);
     if (fd == -ENOTSUP)
-        fd = create_filled(path, mode, bytes, size);
+        fd = create_filled(marker->at, marker->mode, marker->bytes, marker->size);
     return fd;
+}
+
+static int published(const char *path, int marker, bool named, int *fd)
+{
+    struct identity own;
+
+    if (named && flk_file_identity(marker, &own) == 0)
+        flk_marker_sweep(path, &own);
+    *fd = marker;
+    return 0;
 }
 
 int flk_marker_publish(const char *path, unsigned mode, bool make_parents, const char *bytes, size_t size, int *fd)
 {
+    const struct new_marker marker = { path, path, mode, bytes, size };
     int rc = -ENOENT;
+    bool named;
 
     for (int races = 0; rc == -ENOENT && races < RACES_MOST; races++) {
-        rc = publish(path, mode, bytes, size);
-        if (rc >= 0) {
-            *fd = rc;
-            return 0;
-        }
+        rc = publish(&marker, &named);
+        if (rc >= 0)
+            return published(path, rc, named, fd);
         if (rc == -ENOENT && (rc = flk_file_mend_parent(path, make_parents)) == 0)
             rc = -ENOENT;
         else if (rc == -ENOENT)
             break;
     }
     return rc;
+}
+
+int flk_marker_publish_aside(const char *path, const char *aside, const struct draft *draft, int *fd)
+{
+    const struct new_marker marker = { path, aside, draft->mode, draft->text, draft->size };
+    bool named;
+    int rc = publish(&marker, &named);
+
+    *fd = rc;
+    return rc >= 0 ? 0 : rc;
 }
 
 /* ---- Moving --------------------------------------------------------------------------------- */

@@ -18,15 +18,6 @@ static bool is_at(const struct marker *marker, const char *path)
     return flk_file_path_identity(path, false, &id) == 0 && flk_file_same(&id, &marker->version.id);
 }
 
-/* One's own draft is removed also where that cannot be made out: whoever made it is the one breaker. */
-static void remove_draft(const struct marker *draft, const char *aside)
-{
-    struct identity id;
-
-    if (flk_file_path_identity(aside, false, &id) != 0 || flk_file_same(&id, &draft->version.id))
-        (void) flk_file_remove(aside, false);
-}
-
 /* With the marker locked: nobody has written to it or replaced it since it was looked at. */
 static bool unchanged(const char *path, const struct marker *marker)
 {
@@ -36,80 +27,146 @@ static bool unchanged(const char *path, const struct marker *marker)
            is_at(marker, path);
 }
 
-/*
- * What is aside is a breaker at work, or was left by one that was killed.  Nobody who lives is
- * touched.  locks: the stale marker is locked, and so would be what a breaker works with.
- */
-static int clear_aside(const char *aside, bool locks, struct suspicion *suspicion)
-{
-    struct marker left;
-    int64_t wait;
-    int verdict = flk_marker_look(aside, &left), rc = FLK_CONTENDED;
+/* ---- The draft's place ---------------------------------------------------------------------- */
 
-    if (verdict == VERDICT_UNCLEAR && (locks || flk_marker_suspect(suspicion, &left, &wait) == VERDICT_STALE))
-        verdict = VERDICT_STALE;
-    if (left.fd >= 0 && flk_marker_lock(left.fd) == -EWOULDBLOCK)
+/* Breakers who were killed one after the other on the way to taking over one marker. */
+#define CHAIN_MOST 1000
+
+/* Where a breaker works. */
+struct place {
+    const char *path;
+    const struct marker *stale; /* what the path names */
+    bool locked;                /* and it is: no other breaker that locks is at work */
+    char *aside;                /* where the draft is to go */
+};
+
+/* What another breaker has put where the draft was to go. */
+static int look_at_other(const struct place *place, struct suspicion *suspicion, struct marker *other)
+{
+    int64_t wait;
+    int verdict = flk_marker_look(place->aside, other);
+
+    if (verdict == VERDICT_UNCLEAR)
+        verdict = place->locked ? VERDICT_STALE : flk_marker_suspect(suspicion, other, &wait);
+    if (other->fd >= 0 && flk_marker_lock(other->fd) == -EWOULDBLOCK)
         verdict = VERDICT_HELD;
+    return verdict;
+}
+
+/*
+ * On to the name that is made of what a dead breaker has left: -EEXIST.  It is seen to be there once more after its
+ * maker was found dead: one who lived until then may have given up, and another have come after.
+ */
+static int pass(struct place *place, struct suspicion *suspicion)
+{
+    struct marker other;
+    int verdict = look_at_other(place, suspicion, &other), rc = FLK_CONTENDED;
+
     if (verdict == VERDICT_GONE)
         rc = 0;
-    if (verdict < 0 || (verdict == VERDICT_STALE && is_at(&left, aside)))
-        rc = flk_file_remove(aside, false);
-    flk_marker_leave(&left);
-    return rc < 0 && flk_marker_vanished(rc) ? 0 : rc;
-}
-
-/* For want of swapping: the path is free for a moment, and then anybody's. */
-static int displace(const char *path, const struct marker *stale)
-{
-    char *away = flk_marker_aside(path, false);
-    int rc = away != NULL ? flk_marker_displace(path, away) : -ENOMEM;
-
-    if (rc == 0 && is_at(stale, away))
-        rc = flk_file_remove(away, false);
-    else if (rc == 0)
-        flk_marker_replace(away, path);
-    free(away);
-    flk_marker_sweep(path);
-    return flk_marker_vanished(rc) ? 0 : rc;
+    else if (verdict < 0)
+        rc = flk_file_remove(place->aside, false); /* nothing that a breaker makes */
+    else if (verdict == VERDICT_STALE && !is_at(&other, place->aside))
+        rc = 0;
+    else if (verdict == VERDICT_STALE) {
+        free(place->aside);
+        place->aside = flk_marker_aside(place->path, &other);
+        rc = place->aside != NULL ? -EEXIST : -ENOMEM;
+    }
+    flk_marker_leave(&other);
+    return rc;
 }
 
 /*
- * A breaker that plays by other rules may have been here since the last look.  So what is at both
- * ends is looked at after the swap; if it is not what it should be, it is swapped back.
+ * The draft goes to the name that is made of the stale marker.  Where a breaker was killed who had his there, it
+ * goes to the name that is made of that one, and so on.  FLK_TAKEN, or as flk_marker_take_over().
  */
-static int swap_in(const char *path, const char *aside, const struct marker *stale, const struct marker *draft)
+static int take_place(struct place *place, const struct draft *draft, struct suspicion *suspicion, int *fd)
 {
-    int rc = flk_marker_swap(aside, path);
+    int rc = -EEXIST;
 
-    if (rc == 0 && is_at(stale, aside) && is_at(draft, path)) {
-        (void) flk_file_remove(aside, false);
-        return FLK_TAKEN;
+    place->aside = flk_marker_aside(place->path, place->stale);
+    if (place->aside == NULL)
+        return -ENOMEM;
+    for (int i = 0; rc == -EEXIST && i < CHAIN_MOST; i++) {
+        rc = flk_marker_publish_aside(place->path, place->aside, draft, fd);
+        if (rc == 0)
+            return FLK_TAKEN;
+        if (rc == -EEXIST)
+            rc = pass(place, suspicion);
     }
-    if (rc == 0)
-        (void) flk_marker_swap(aside, path);
-    if (rc == -ENOTSUP)
-        rc = displace(path, stale);
-    remove_draft(draft, aside);
-    return flk_marker_vanished(rc) ? 0 : rc;
+    return rc == -EEXIST ? FLK_CONTENDED : rc;
 }
 
-/* Whoever has a marker aside is the one breaker: then, and not before, the last look counts. */
-static int supplant(const char *path, const char *aside, const struct marker *stale, int *fd)
+/* ---- Taking over ---------------------------------------------------------------------------- */
+
+/* One's own draft is removed also where that cannot be made out: nobody else puts anything there. */
+static void remove_draft(const struct place *place, const struct marker *draft)
+{
+    struct identity id;
+
+    if (flk_file_path_identity(place->aside, false, &id) != 0 || flk_file_same(&id, &draft->version.id))
+        (void) flk_file_remove(place->aside, false);
+}
+
+/*
+ * A breaker that plays by other rules may have been here since the last look.  So what came aside is
+ * looked at; what is somebody's goes back.
+ */
+static int swap_in(const struct place *place, const struct marker *draft)
+{
+    int rc = flk_marker_swap(place->aside, place->path);
+
+    if (rc == 0 && is_at(place->stale, place->aside)) {
+        (void) flk_file_remove(place->aside, false);
+        return is_at(draft, place->path) ? FLK_TAKEN : 0;
+    }
+    if (rc == 0)
+        (void) flk_marker_swap(place->aside, place->path);
+    return rc;
+}
+
+/* For want of swapping: the path is free then, and anybody's. */
+static int displace(const struct place *place)
+{
+    int rc = flk_marker_displace(place->path, place->aside);
+
+    if (rc == 0 && !is_at(place->stale, place->aside)) {
+        flk_marker_replace(place->aside, place->path);
+        return 0;
+    }
+    if (rc == 0)
+        rc = flk_file_remove(place->aside, false);
+    flk_marker_sweep(place->path, NULL);
+    return rc;
+}
+
+/*
+ * Whoever has his draft in its place, and sees then that the path still names the stale marker, is the one breaker
+ * of it: what is dead does not come back, and no name is used twice.
+ */
+static int supplant(const struct place *place, int *fd)
 {
     struct marker draft = { .fd = *fd };
     int rc = flk_file_version(*fd, &draft.version);
 
-    if (rc == 0 && unchanged(path, stale))
-        rc = swap_in(path, aside, stale, &draft);
-    else if (rc != 0)
-        (void) flk_file_remove(aside, false);
-    else
-        remove_draft(&draft, aside);
-    if (rc == FLK_TAKEN)
+    if (rc != 0) {
+        (void) flk_file_remove(place->aside, false);
+        flk_file_close(*fd);
         return rc;
-    /* One who was killed since may have swapped it in for his own: nobody would ever remove it. */
-    if (is_at(&draft, path))
-        (void) flk_file_remove(path, false);
+    }
+    if (unchanged(place->path, place->stale))
+        rc = swap_in(place, &draft);
+    if (rc == -ENOTSUP)
+        rc = displace(place);
+    if (rc == FLK_TAKEN) {
+        flk_marker_sweep(place->path, &draft.version.id);
+        return rc;
+    }
+    remove_draft(place, &draft);
+    /* Nobody but a breaker of other rules can have put it there: nobody would ever remove it. */
+    if (is_at(&draft, place->path))
+        (void) flk_file_remove(place->path, false);
     flk_file_close(*fd);
     return rc;
 }
@@ -118,39 +175,20 @@ int flk_marker_take_over(const char *path, const struct marker *stale, const str
                          struct suspicion *suspicion, int *fd)
 {
     int locked = flk_marker_lock(stale->fd), rc;
-    char *aside;
+    struct place place = { .path = path, .stale = stale, .locked = locked == 0 };
 
     if (locked == -EWOULDBLOCK)
         return FLK_CONTENDED;
     if (!unchanged(path, stale))
         return 0;
-    aside = flk_marker_aside(path, true);
-    if (aside == NULL)
-        return -ENOMEM;
-    rc = flk_marker_publish(aside, draft->mode, false, draft->text, draft->size, fd);
-    if (rc == 0)
-        rc = supplant(path, aside, stale, fd);
-    else if (rc == -EEXIST)
-        rc = clear_aside(aside, locked == 0, suspicion);
-    free(aside);
+    rc = take_place(&place, draft, suspicion, fd);
+    if (rc == FLK_TAKEN)
+        rc = supplant(&place, fd);
+    free(place.aside);
     return rc < 0 && flk_marker_vanished(rc) ? 0 : rc;
 }
 
 void flk_marker_tidy(const char *path)
 {
-    char *aside = flk_marker_aside(path, true);
-    struct marker left;
-    int verdict, locked;
-
-    if (aside == NULL)
-        return;
-    verdict = flk_marker_look(aside, &left);
-    locked = left.fd >= 0 ? flk_marker_lock(left.fd) : -EWOULDBLOCK;
-    if (((verdict == VERDICT_STALE && locked != -EWOULDBLOCK) || (verdict == VERDICT_UNCLEAR && locked == 0)) &&
-        is_at(&left, aside)) {
-        flk_marker_sweep(path); /* first: what is aside is the only trace of a displacement that was cut short */
-        (void) flk_file_remove(aside, false);
-    }
-    flk_marker_leave(&left);
-    free(aside);
+    flk_marker_sweep(path, NULL);
 }

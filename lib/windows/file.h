@@ -45,10 +45,12 @@ int flk_file_open_to_remove(const wchar_t *wide, bool follow);
 
 /*
  * Removes what is open for that.  Where the system keeps the name as long as the file is open, it is moved aside
- * before: to FLK_ASIDE, the process and a number after the path.
+ * before, to ".gone.", the process and a number after the path.
  */
 int flk_file_dispose(int fd, const wchar_t *wide);
-#define FLK_ASIDE L".gone."
+
+/* Removes what processes that were ended in the middle of that have left. */
+void flk_file_tidy(const wchar_t *wide);
 
 /* Removes the file of a full path; waits for nobody who is in the way. */
 int flk_file_remove_now(const wchar_t *wide, bool follow);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "kind.h"
-#include "process_id.h"
 #include "stale.h"
 #include "windows/error.h"
 #include "windows/file.h"
@@ -152,53 +151,12 @@ int flk_marker_take_over(const char *path, const struct marker *stale, const str
     return rc < 0 && flk_marker_vanished(rc) ? 0 : rc;
 }
 
-/* ---- What was left aside -------------------------------------------------------------------- */
-
-/* By a process that was ended between moving a file aside and removing it. */
-static bool left_by_dead(const wchar_t *suffix)
-{
-    wchar_t *end;
-    struct record maker;
-
-    flk_process_self(&maker);
-    maker.token[0] = '\0';
-    maker.pid = (int64_t) wcstoul(suffix, &end, 10);
-    return end != suffix && *end == '.' && flk_process_life(&maker) == LIFE_DEAD;
-}
-
-static void remove_left(const wchar_t *folder, const WIN32_FIND_DATAW *found, size_t stem)
-{
-    wchar_t *wide = wcslen(found->cFileName) > stem && left_by_dead(found->cFileName + stem)
-                        ? flk_path_suffixed(folder, found->cFileName)
-                        : NULL;
-
-    if (wide != NULL)
-        (void) flk_file_remove_now(wide, false);
-    free(wide);
-}
-
-static void tidy(wchar_t *pattern, size_t stem)
-{
-    WIN32_FIND_DATAW found;
-    HANDLE find = FindFirstFileW(pattern, &found);
-
-    if (find == INVALID_HANDLE_VALUE)
-        return;
-    wcsrchr(pattern, '\\')[1] = '\0';
-    do
-        remove_left(pattern, &found, stem);
-    while (FindNextFileW(find, &found));
-    (void) FindClose(find);
-}
-
 void flk_marker_tidy(const char *path)
 {
     int rc;
     wchar_t *wide = flk_path_wide(path, &rc);
-    wchar_t *pattern = wide != NULL ? flk_path_suffixed(wide, FLK_ASIDE L"*") : NULL;
 
-    if (pattern != NULL && wcsrchr(pattern, '\\') != NULL)
-        tidy(pattern, wcslen(wcsrchr(pattern, '\\') + 1) - 1);
-    free(pattern);
+    if (wide != NULL)
+        flk_file_tidy(wide);
     free(wide);
 }

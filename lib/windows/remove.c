@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "platform.h"
+#include "process_id.h"
 #include "windows/error.h"
 #include "windows/file.h"
 #include "windows/path.h"
@@ -27,6 +28,18 @@ static bool dispose_at_once(HANDLE handle)
     return SetFileInformationByHandle(handle, DISPOSITION_INFO_EX, &flags, sizeof(flags)) != 0;
 }
 
+/* The name goes when the last who has the file open closes it. */
+static int dispose_at_last(HANDLE handle)
+{
+    FILE_DISPOSITION_INFO info = { TRUE };
+
+    return SetFileInformationByHandle(handle, FileDispositionInfo, &info, sizeof(info)) ? 0 : flk_last_error();
+}
+
+/* ---- Aside ---------------------------------------------------------------------------------- */
+
+#define ASIDE L".gone."
+
 /* Takes the name away from a file that will stay until the last who has it open closes it. */
 static void move_aside(HANDLE handle, const wchar_t *wide)
 {
@@ -35,7 +48,7 @@ static void move_aside(HANDLE handle, const wchar_t *wide)
     FILE_RENAME_INFO *info;
     size_t length;
 
-    (void) swprintf(suffix, sizeof(suffix) / sizeof(*suffix), FLK_ASIDE L"%lu.%lx",
+    (void) swprintf(suffix, sizeof(suffix) / sizeof(*suffix), ASIDE L"%lu.%lx",
                     (unsigned long) GetCurrentProcessId(), (unsigned long) InterlockedIncrement(&counter));
     aside = flk_path_suffixed(wide, suffix);
     length = aside != NULL ? wcslen(aside) * sizeof(*aside) : 0;
@@ -49,15 +62,68 @@ static void move_aside(HANDLE handle, const wchar_t *wide)
     free(aside);
 }
 
+/* By a process that was ended between moving a file aside and removing it. */
+static bool left_by_dead(const wchar_t *suffix)
+{
+    wchar_t *end;
+    struct record maker;
+
+    flk_process_self(&maker);
+    maker.token[0] = '\0';
+    maker.pid = (int64_t) wcstoul(suffix, &end, 10);
+    return end != suffix && *end == '.' && flk_process_life(&maker) == LIFE_DEAD;
+}
+
+static void remove_left(const wchar_t *folder, const WIN32_FIND_DATAW *found, size_t stem)
+{
+    wchar_t *wide = wcslen(found->cFileName) > stem && left_by_dead(found->cFileName + stem)
+                        ? flk_path_suffixed(folder, found->cFileName)
+                        : NULL;
+    int fd = wide != NULL ? flk_file_open_to_remove(wide, false) : -1;
+
+    if (fd >= 0) {
+        (void) dispose_at_last(flk_handle(fd));
+        flk_file_close(fd);
+    }
+    free(wide);
+}
+
+static void remove_all_left(wchar_t *pattern, size_t stem)
+{
+    WIN32_FIND_DATAW found;
+    HANDLE find = FindFirstFileW(pattern, &found);
+
+    if (find == INVALID_HANDLE_VALUE)
+        return;
+    wcsrchr(pattern, '\\')[1] = '\0';
+    do
+        remove_left(pattern, &found, stem);
+    while (FindNextFileW(find, &found));
+    (void) FindClose(find);
+}
+
+void flk_file_tidy(const wchar_t *wide)
+{
+    wchar_t *pattern = flk_path_suffixed(wide, ASIDE L"*");
+
+    if (pattern != NULL && wcsrchr(pattern, '\\') != NULL)
+        remove_all_left(pattern, wcslen(wcsrchr(pattern, '\\') + 1) - 1);
+    free(pattern);
+}
+
+/* ---- Removing ------------------------------------------------------------------------------- */
+
 int flk_file_dispose(int fd, const wchar_t *wide)
 {
     HANDLE handle = flk_handle(fd);
-    FILE_DISPOSITION_INFO info = { TRUE };
+    int rc;
 
     if (dispose_at_once(handle))
         return 0;
     move_aside(handle, wide);
-    return SetFileInformationByHandle(handle, FileDispositionInfo, &info, sizeof(info)) ? 0 : flk_last_error();
+    rc = dispose_at_last(handle);
+    flk_file_tidy(wide);
+    return rc;
 }
 
 int flk_file_open_to_remove(const wchar_t *wide, bool follow)

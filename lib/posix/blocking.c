@@ -6,8 +6,8 @@
 
 #include <errno.h>
 
-#include "helper.h"
 #include "posix/blocking.h"
+#include "posix/helper.h"
 #include "retry.h"
 
 struct blocking_call {

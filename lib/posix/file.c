@@ -315,7 +315,7 @@ static void identity_of(const struct stat *st, struct identity *id)
     id->inode = st->st_ino;
 }
 
-static int stat_open(int fd, struct stat *st)
+int flk_file_stat(int fd, struct stat *st)
 {
     int rc;
 
@@ -328,7 +328,7 @@ static int stat_open(int fd, struct stat *st)
 int flk_file_identity(int fd, struct identity *id)
 {
     struct stat st;
-    int rc = stat_open(fd, &st);
+    int rc = flk_file_stat(fd, &st);
 
     if (rc != 0)
         return rc;
@@ -370,7 +370,7 @@ static void version_of(const struct stat *st, struct file_version *version)
 int flk_file_version(int fd, struct file_version *version)
 {
     struct stat st;
-    int rc = stat_open(fd, &st);
+    int rc = flk_file_stat(fd, &st);
 
     if (rc == 0)
         version_of(&st, version);
@@ -395,7 +395,7 @@ int flk_file_remove(const char *path, bool follow)
 
 static int want_regular(int fd, struct stat *st)
 {
-    int rc = stat_open(fd, st);
+    int rc = flk_file_stat(fd, st);
 
     if (rc != 0)
         return rc;
@@ -422,7 +422,7 @@ static ssize_t read_contents(int fd, char *bytes, size_t size, off_t length)
 ssize_t flk_file_read_version(int fd, struct file_version *version, char *bytes, size_t size)
 {
     struct stat st;
-    int rc = stat_open(fd, &st);
+    int rc = flk_file_stat(fd, &st);
 
     if (rc != 0)
         return rc;

@@ -6,6 +6,7 @@
 #define FLK_POSIX_FILE_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /*
@@ -13,6 +14,9 @@
  * must not go there.  As fcntl(2) F_DUPFD; what is no descriptor is given back.
  */
 int flk_file_above_standard(int fd);
+
+/* fstat(2), whatever interrupts it: 0 or -errno. */
+int flk_file_stat(int fd, struct stat *st);
 
 /* Opens without following a link, waiting, or being inherited: the descriptor or -errno. */
 int flk_file_open_flags(const char *path, int flags, mode_t mode);

@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "helper.h"
 #include "platform.h"
 #include "posix/fork.h"
+#include "posix/helper.h"
 #include "posix/pipe.h"
 #include "process_id.h"
 

@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "helper.h"
 #include "platform.h"
 #include "posix/cancelling.h"
+#include "posix/helper.h"
 
 #define SEATS 4
 #define IDLE_SECONDS 2

@@ -16,6 +16,7 @@
 
 #include "backend.h"
 #include "owner.h"
+#include "posix/file.h"
 #include "posix/proc.h"
 #include "posix/proc_text.h"
 #include "process_id.h"
@@ -73,10 +74,10 @@ static void find_device(int fd, struct listed *listed)
 static int find_listed(int fd, struct listed *listed)
 {
     struct stat st;
+    int rc = flk_file_stat(fd, &st);
 
-    while (fstat(fd, &st) != 0)
-        if (errno != EINTR)
-            return -errno;
+    if (rc != 0)
+        return rc;
     if (S_ISLNK(st.st_mode))
         return -ELOOP;
     listed->major = major(st.st_dev);

@@ -15,9 +15,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "helper.h"
 #include "platform.h"
 #include "posix/file.h"
+#include "posix/helper.h"
 #include "posix/wakeup_fd.h"
 #include "retry.h"
 

@@ -2,8 +2,8 @@
  *
  * A call that blocks in the kernel, made with a deadline: in a helper thread.
  */
-#ifndef FLK_HELPER_H
-#define FLK_HELPER_H
+#ifndef FLK_POSIX_HELPER_H
+#define FLK_POSIX_HELPER_H
 
 #include "deadline.h"
 

@@ -147,7 +147,7 @@ step_fallbacks() {
     export FILELOCK_TEST_SKIP='test_soft_posix test_soft_linux test_limits_linux'
     FILELOCK_TEST_SCALE=0.3 build_and_check fallbacks --enable-werror LDFLAGS='-Wl,--no-as-needed -lgcc_s' \
         ac_cv_func_eventfd=no ac_cv_func_pipe2=no ac_cv_func_ppoll=no ac_cv_func_sem_clockwait=no filelock_cv_backtrace=no \
-        filelock_cv_inotify=no filelock_cv_o_tmpfile=no ac_cv_func_renameat2=no
+        filelock_cv_inotify=no filelock_cv_o_tmpfile=no filelock_cv_renameat2=no
     local feature
     for feature in EVENTFD PIPE2 PPOLL SEM_CLOCKWAIT BACKTRACE INOTIFY O_TMPFILE RENAMEAT2; do
         grep -q "^S\[\"HAVE_${feature}_TRUE\"\]=\"#\"" config.status ||
@@ -277,7 +277,7 @@ step_aarch64() {
     emulated aarch64
 }
 
-# musl, shared, and one static program
+# musl, shared, and all of it static
 step_musl() {
     prepare_machines
     on_machine musl x86_64-linux-musl musl-gcc '' CPPFLAGS="-I$work/kernel"
@@ -286,6 +286,9 @@ step_musl() {
     ./update number
     [ "$(cat number)" = 2 ]
     refuses 'directory does not exist' ./update missing/number
+    export MAKEFLAGS=LDFLAGS=-all-static # what is libtool's configure does not know
+    on_machine musl/static x86_64-linux-musl musl-gcc '' CPPFLAGS="-I$work/kernel" --disable-shared
+    ! readelf --program-headers tests/test_acquire filelock | grep INTERP
 }
 
 # the release tarball: the same bytes from another place, time zone and umask; one version; its links hold

@@ -28,7 +28,9 @@ AC_DEFUN([FILELOCK_PLATFORM_POSIX], [
   AC_CACHE_CHECK([for O_TMPFILE], [filelock_cv_o_tmpfile], [
     AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <fcntl.h>]], [[return O_TMPFILE;]])],
       [filelock_cv_o_tmpfile=yes], [filelock_cv_o_tmpfile=no])])
-  AC_CHECK_FUNC([renameat2], [filelock_swap=yes], [filelock_swap=no])
+  AC_CACHE_CHECK([for renameat2], [filelock_cv_renameat2], [
+    AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <sys/syscall.h>]], [[return SYS_renameat2;]])],
+      [filelock_cv_renameat2=yes], [filelock_cv_renameat2=no])])
 
   dnl glibc loads libgcc_s at the first cancellation, and aborts where it cannot.
   AC_CACHE_CHECK([for backtrace in libc], [filelock_cv_backtrace], [
@@ -59,7 +61,7 @@ AC_DEFUN([FILELOCK_CHECK_PLATFORM], [
   AM_CONDITIONAL([HAVE_SEM_CLOCKWAIT], [test "$filelock_sleep" = yes])
   AM_CONDITIONAL([HAVE_PPOLL], [test $filelock_poll = ppoll])
   AM_CONDITIONAL([HAVE_INOTIFY], [test $filelock_watch = inotify])
-  AM_CONDITIONAL([HAVE_RENAMEAT2], [test "$filelock_swap" = yes])
+  AM_CONDITIONAL([HAVE_RENAMEAT2], [test "$filelock_cv_renameat2" = yes])
   AM_CONDITIONAL([HAVE_O_TMPFILE], [test "$filelock_cv_o_tmpfile" = yes])
   AM_CONDITIONAL([HAVE_BACKTRACE], [test "$filelock_cv_backtrace" = yes])
   AM_CONDITIONAL([OWNERS_PROC], [test $filelock_owners = /proc/locks])

@@ -37,7 +37,7 @@
 #define LAST PROCS
 #define OPERATES (PROCS + 1)
 #define ALL (PROCS + 2)
-#define FILES (3 * ALL + 2)
+#define FILES (2 * ALL)
 
 /*
  * Files that a process has open, or whose number it remembers: there a number stands for all that a name is
@@ -608,10 +608,12 @@ init {
         :: path == 1 -> aside[1] = 2; owner[2] = DEAD /* by a breaker before its swap */
         :: true
         fi;
+#if PROCS < 3
         if
         :: path == 1 -> aside[3] = 3; owner[3] = DEAD /* and after it: the one before the one at the path */
         :: true
         fi;
+#endif
         run process(0);
 #if PROCS > 2
         run process(1);

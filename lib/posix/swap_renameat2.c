@@ -6,13 +6,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "posix/marker.h"
 
+/* RENAME_EXCHANGE; not every C library has that, or the function. */
+#define EXCHANGE 2u
+
 int flk_marker_swap(const char *a, const char *b)
 {
-    if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0)
+    if (syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, EXCHANGE) == 0)
         return 0;
     return errno == ENOSYS || errno == EINVAL || errno == EOPNOTSUPP ? -ENOTSUP : -errno;
 }

@@ -122,7 +122,8 @@ enum filelock_mode { FILELOCK_EXCLUSIVE = 0, FILELOCK_SHARED = 1 };
  * Windows: a call that is queued to the thread (QueueUserAPC) does. */
 #define FILELOCK_INTERRUPTIBLE 0x040u
 /* Exclusive operating-system locks replace the lock file's contents by the holder's record while
- * they are held: for people to read, and for filelock_owner(). */
+ * they are held: for people to read, and for filelock_owner().  Of several that share the lock
+ * by FILELOCK_FORK_SHARE it names the one that was forked last. */
 #define FILELOCK_RECORD_OWNER 0x080u
 /* A soft lock is never taken from a dead holder without filelock_break(). */
 #define FILELOCK_NEVER_BREAK 0x100u

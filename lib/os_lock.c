@@ -54,7 +54,8 @@ void flk_os_lock_forget(struct os_lock *os)
     if (os->ours && os->fd >= 0)
         flk_file_close(os->fd);
     os->fd = -1;
-    os->ours = os->shared = false;
+    os->ours = false;
+    os->sharer = 0;
     flk_guard_unlock();
 }
 
@@ -152,11 +153,12 @@ static int write_record(const struct os_lock *os)
 }
 
 /* What being held entails beside the lock itself. */
-static int on_locked(const struct target *target, const struct os_lock *os, enum filelock_mode mode)
+static int on_locked(const struct target *target, struct os_lock *os, enum filelock_mode mode)
 {
     int rc = 0;
 
-    if (records(target, mode))
+    os->recorded = records(target, mode);
+    if (os->recorded)
         rc = write_record(os);
     if (rc == 0 && (target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
         rc = flk_file_inherit(os->fd, true);
@@ -210,7 +212,7 @@ int flk_os_lock_release(const struct target *target, void *state, enum filelock_
     struct os_lock *os = state;
     int rc;
 
-    if (os->shared)
+    if (os->sharer != 0)
         return flk_os_lock_release_shared(target, os);
     if (records(target, mode))
         (void) flk_file_write(os->fd, "", 0);
@@ -240,12 +242,16 @@ void flk_os_lock_forked(const struct target *target, void *state, bool holds)
     struct os_lock *os = state;
 
     (void) target;
-    if (holds)
+    if (holds) {
+        if (os->recorded)
+            flk_owner_forked(os->fd);
         return;
+    }
     if (os->ours && os->fd >= 0)
         flk_file_close(os->fd);
     os->fd = -1;
-    os->ours = os->shared = false;
+    os->ours = false;
+    os->sharer = 0;
 }
 
 /* A descriptor that is the caller's cannot be closed here: unlocking it unlocks all its copies. */
@@ -253,7 +259,7 @@ void flk_os_lock_sharing(const struct target *target, void *state)
 {
     struct os_lock *os = state;
 
-    os->shared = target->path != NULL;
+    os->sharer = target->path != NULL ? flk_process_pid() : 0;
 }
 
 /* ---- Questions ----------------------------------------------------------------------------- */

@@ -9,10 +9,11 @@
 
 /* Kept in the handle.  The file stays open between acquires: the next needs no open. */
 struct os_lock {
-    int fd;        /* what is locked; -1: nothing is open */
-    bool writable; /* fd can be written */
-    bool ours;     /* fd was opened here, and is closed here */
-    bool shared;   /* a forked relative holds the lock on the same open file: close, never unlock */
+    int fd;         /* what is locked; -1: nothing is open */
+    bool writable;  /* fd can be written */
+    bool ours;      /* fd was opened here, and is closed here */
+    bool recorded;  /* the file has the record of who holds the lock */
+    int64_t sharer; /* the process that last forked while it held the lock: close, never unlock; 0: none */
     struct identity id;
 };
 

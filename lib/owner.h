@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Who holds an operating-system lock on a file.
+ * Who holds a lock, and the record in its file that says so.
  */
 #ifndef FLK_OWNER_H
 #define FLK_OWNER_H
@@ -13,5 +13,14 @@ void flk_owner_from_record(const struct record *record, struct filelock_owner *o
 
 /* As filelock_owner(), for a target whose kind has a backend; owner is zeroed but for its size. */
 int flk_owner_of_file(const struct target *target, struct filelock_owner *owner);
+
+/* In a forked child that holds the lock as well: the record, in an open file, is to name it. */
+void flk_owner_forked(int fd);
+
+/*
+ * A process leaves a lock that others hold: if the record names it, it is to name the one that it shares the lock
+ * with, if that is alive.
+ */
+void flk_owner_leaves(int fd, int64_t sharer);
 
 #endif

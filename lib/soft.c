@@ -303,25 +303,6 @@ static void forget(struct soft_lock *soft)
     free(resolved);
 }
 
-static int write_owner(const struct soft_lock *soft, const struct record *record)
-{
-    char text[RECORD_SIZE];
-
-    return flk_file_write(soft->fd, text, flk_record_format(record, text));
-}
-
-/* The marker names this process, which leaves: the one that it was forked from may still hold it. */
-static void hand_back(const struct soft_lock *soft, const struct record *self)
-{
-    struct record named, parent;
-    char bytes[RECORD_SIZE + 1];
-    ssize_t size = flk_file_read(soft->fd, bytes, sizeof(bytes));
-
-    if (size > 0 && flk_record_parse(bytes, (size_t) size, &named) == 0 && named.pid == self->pid &&
-        flk_process_record(soft->sharer, &parent) && flk_process_life(&parent) == LIFE_ALIVE)
-        (void) write_owner(soft, &parent);
-}
-
 /* Whoever is last, which the lock on the marker tells once our copy of it is closed. */
 static void remove_if_last(const char *path, const struct soft_lock *soft)
 {
@@ -339,11 +320,8 @@ static void remove_if_last(const char *path, const struct soft_lock *soft)
 static int release_shared(const char *path, struct soft_lock *soft)
 {
     struct soft_lock was = *soft;
-    struct record self;
 
-    flk_process_self(&self);
-    if (was.sharer != self.pid)
-        hand_back(soft, &self);
+    flk_owner_leaves(soft->fd, soft->sharer);
     close_marker(soft);
     remove_if_last(path, &was);
     forget(soft);
@@ -394,12 +372,10 @@ static void soft_close(const struct target *target, void *state)
 static void soft_forked(const struct target *target, void *state, bool holds)
 {
     struct soft_lock *soft = state;
-    struct record self;
 
     (void) target;
     if (holds) {
-        if (flk_process_record(flk_process_pid(), &self))
-            (void) write_owner(soft, &self);
+        flk_owner_forked(soft->fd);
         return;
     }
     if (soft->fd >= 0)

@@ -476,6 +476,38 @@ START_TEST(test_share_unlink)
 }
 END_TEST
 
+static void expect_owner(const struct kind *kind, int64_t pid)
+{
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    EXPECT(filelock_owner(lock, &owner), 0);
+    ck_assert_int_eq(owner.pid, pid);
+    ck_assert_int_eq(owner.alive, 1);
+    filelock_free(lock);
+}
+
+/* Who has forked last; one that leaves hands it back. */
+START_TEST(test_share_record)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    struct peer *parent = holding(kind, FILELOCK_FORK_SHARE | FILELOCK_RECORD_OWNER, 1);
+    expect_contents(scratch("lock"), marker_record(peer_pid(parent)));
+    struct peer *child = peer_fork(parent, NULL);
+    expect_contents(scratch("lock"), marker_record(peer_pid(child)));
+    PEER_SAYS(child, "0", "release a");
+    expect_contents(scratch("lock"), marker_record(peer_pid(parent)));
+    struct peer *daemon = peer_fork(parent, NULL);
+    expect_contents(scratch("lock"), marker_record(peer_pid(daemon)));
+    peer_end(parent);
+    expect_contents(scratch("lock"), marker_record(peer_pid(daemon)));
+    expect_owner(kind, peer_pid(daemon));
+    PEER_SAYS(daemon, "0", "release a");
+    expect_contents(scratch("lock"), "");
+    expect_free(kind, scratch("lock"));
+}
+END_TEST
+
 /* The thread that forks is the only one in the child: what another one holds it could never release. */
 START_TEST(test_share_from_other_thread)
 {
@@ -618,6 +650,7 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_share_child_first);
     ADD_FOR_KINDS(tcase, test_daemon);
     ADD_FOR_KINDS(tcase, test_share_unlink);
+    ADD_FOR_KINDS(tcase, test_share_record);
     ADD_FOR_KINDS(tcase, test_share_from_other_thread);
     ADD_FOR_KINDS(tcase, test_share_forking_thread_ends);
     return suite;

@@ -9,6 +9,7 @@
 
 #include "backend.h"
 #include "os_lock.h"
+#include "owner.h"
 
 static bool follows(const struct target *target)
 {
@@ -55,6 +56,8 @@ int flk_os_lock_release_shared(const struct target *target, struct os_lock *os)
 {
     struct identity id = os->id;
 
+    if (os->recorded)
+        flk_owner_leaves(os->fd, os->sharer);
     flk_os_lock_forget(os);
     if ((target->flags & (FILELOCK_UNLINK | FILELOCK_RECORD_OWNER)) != 0)
         clean_if_unheld(target, &id);

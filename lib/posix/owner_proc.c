@@ -204,21 +204,26 @@ static bool read_record(const struct target *target, struct record *record)
     return size > 0 && flk_record_parse(bytes, (size_t) size, record) == 0 && record->claim == CLAIM_OWNER;
 }
 
-/* The kernel's word counts more than a record, which an earlier holder may have left behind. */
+/*
+ * The kernel's word counts more than a record, which an earlier holder may have left behind.  But it names who has
+ * taken the lock, be he dead, and others hold it that he has forked.
+ */
 static int identify_holder(const struct target *target, const struct sighting *seen, struct filelock_owner *owner)
 {
-    struct record record, self;
+    struct record taker, named;
 
-    flk_process_self(&self);
-    if (seen->pid > 0) {
-        self.pid = seen->pid;
-        self.token[0] = '\0';
-        flk_owner_from_record(&self, owner);
-    } else if (read_record(target, &record) && flk_process_life(&record) != LIFE_DEAD) {
-        flk_owner_from_record(&record, owner);
+    flk_process_self(&taker);
+    taker.pid = seen->pid;
+    taker.token[0] = '\0';
+    if (seen->pid > 0 && flk_process_life(&taker) != LIFE_DEAD) {
+        flk_owner_from_record(&taker, owner);
+    } else if (read_record(target, &named) && flk_process_life(&named) != LIFE_DEAD) {
+        flk_owner_from_record(&named, owner);
+    } else if (seen->pid > 0) {
+        flk_owner_from_record(&taker, owner);
     } else if (seen->held) {
         owner->local = 1;
-        (void) snprintf(owner->host, sizeof(owner->host), "%.*s", (int) sizeof(owner->host) - 1, self.host);
+        (void) snprintf(owner->host, sizeof(owner->host), "%.*s", (int) sizeof(owner->host) - 1, taker.host);
     } else {
         return -ENOTSUP;
     }

@@ -429,12 +429,13 @@ static int soft_owner(const struct target *target, struct filelock_owner *owner)
 static int soft_break(const struct target *target)
 {
     const char *path = path_of(target);
+    struct draft draft;
     int rc;
 
     if (path == NULL)
         return -errno;
-    rc = flk_file_remove(path, false);
-    flk_marker_tidy(path);
+    draft_for(target, &draft);
+    rc = flk_marker_break(path, &draft);
     path_done(target, path);
     return rc;
 }

@@ -78,6 +78,12 @@ struct draft {
 int flk_marker_take_over(const char *path, const struct marker *stale, const struct draft *draft,
                          struct suspicion *suspicion, int *fd);
 
+/*
+ * As filelock_break(): removes the marker, whoever's it is, and what the dead have left beside it.  The draft is
+ * for who cannot do so without taking it over.
+ */
+int flk_marker_break(const char *path, const struct draft *draft);
+
 /* Removes what the dead have left beside a path whose marker the caller has removed. */
 void flk_marker_tidy(const char *path);
 

@@ -221,7 +221,7 @@ START_TEST(test_killed_in_a_crowd)
     end_contenders();
     if (killed < 0)
         SKIP("system calls cannot be traced here");
-    ck_assert_uint_gt(plan.victims, 20);
+    ck_assert_uint_gt(plan.victims, 12);
 }
 END_TEST
 
@@ -316,11 +316,13 @@ START_TEST(test_breaker_killed)
     plan_for(soft_kind(), 0);
     int killed = 1;
     for (int call = 0; killed > 0; call++) {
-        put_marker(plan.path, marker_record(_i ? own_pid() : dead_pid()));
+        char text[MARKER_SIZE] = "", found[MARKER_SIZE] = "";
+        snprintf(text, sizeof text, "%s", marker_record(_i ? own_pid() : dead_pid()));
+        put_marker(plan.path, text);
         killed = kill_at(call, break_once, NULL);
-        if (_i && path_exists(plan.path))
-            EXPECT(try_soft(plan.path, FILELOCK_TRY), -ETIMEDOUT); /* not broken yet */
-        remove_file(plan.path);
+        read_file(plan.path, found, sizeof found);
+        EXPECT(try_soft(plan.path, FILELOCK_TRY), _i && !strcmp(found, text) ? -ETIMEDOUT : 0); /* not broken yet */
+        put_marker(plan.path, marker_record(dead_pid()));
         if (killed >= 0)
             expect_nothing_left(0);
     }

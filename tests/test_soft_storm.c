@@ -38,7 +38,7 @@ START_TEST(test_storm_at_long_name)
     struct storm storm = {scratch(name), 4, scaled(100, 10), 0, NULL};
     storm_run(&storm);
     expect_usable(scratch(name));
-    name[100] = '\0';
+    name[50] = '\0';
     expect_nothing_at(scratch(name));
 }
 END_TEST

@@ -505,6 +505,7 @@ START_TEST(test_soft_left_aside)
     snprintf(name, sizeof name, "lock.gone.%lld.7", (long long)dead_pid());
     put_marker(scratch(name), "");
     put_marker(scratch("lock.gone.x"), "");
+    put_marker(scratch("lock.gone.99992.txt"), ""); /* a user's */
     snprintf(name, sizeof name, "lock.gone.%lld.7", (long long)own_pid());
     put_marker(scratch(name), "");
     struct filelock *lock = new_soft(scratch("lock"), 0);
@@ -514,6 +515,7 @@ START_TEST(test_soft_left_aside)
     ck_assert_int_eq(path_exists(scratch("lock.gone.x")), 1);
     ck_assert_int_eq(remove_file(scratch(name)), 0);
     ck_assert_int_eq(remove_file(scratch("lock.gone.x")), 0);
+    ck_assert_int_eq(remove_file(scratch("lock.gone.99992.txt")), 0);
     expect_nothing_beside(scratch("lock"));
 }
 END_TEST

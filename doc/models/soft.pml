@@ -27,6 +27,7 @@
  *   6  a release removes whatever is at the path
  *   7  nothing is swept
  *   8  whatever is aside is
+ *   9  filelock_break() removes a stale marker without regard to breakers
  */
 #ifndef WITHOUT
 #define WITHOUT 0
@@ -60,7 +61,7 @@ byte away[ALL];         /* Python's private name */
 byte owner[FILES + 1];  /* the process in the record, from 1; DEAD; 0: there is no such file */
 byte locker[FILES + 1]; /* the open file that has it locked by flock(2); 0: none */
 byte open[ALL * SLOTS];
-bool dead[ALL], over[ALL];
+bool dead[ALL], over[ALL], operated;
 bool holds[ALL];
 byte ended;
 hidden byte i, j, used, fresh;
@@ -171,7 +172,7 @@ inline remove(p, name)
 /* The same of a name aside: who is late may lose his draft, and starts again. */
 inline remove_aside(p, key)
 {
-#if !defined(NO_FLOCK) && !defined(FOREIGN)
+#if !defined(NO_FLOCK) && !defined(FOREIGN) && !defined(OPERATOR)
     assert(aside[key] == 0 || owner[aside[key]] == DEAD || owner[aside[key]] == p + 1);
 #endif
     aside[key] = 0
@@ -200,6 +201,19 @@ inline list(p)
     settle()
 }
 
+/* Whoever is late with his draft may lose it, and starts again; a holder does not lose his marker. */
+inline sweep_aside(key)
+{
+#ifndef FOREIGN
+    i = 0;
+    do
+    :: i < ALL -> assert(!holds[i] || aside[key] != OPEN(i, MINE)); i++
+    :: else -> break
+    od;
+#endif
+    aside[key] = 0
+}
+
 /*
  * flk_marker_sweep(): private names tell who made them, and nobody but the dead loses any.  A name aside is
  * nobody's if the path names no marker of the dead after it was listed.
@@ -226,7 +240,7 @@ inline sweep(p)
     :: OPEN(p, LISTED) == 0 -> break
     :: else ->
         if
-        :: path == 0 || path == OPEN(p, MINE) || WITHOUT == 8 -> d_step { aside[OPEN(p, LISTED)] = 0; settle() }
+        :: path == 0 || path == OPEN(p, MINE) || WITHOUT == 8 -> d_step { sweep_aside(OPEN(p, LISTED)); settle() }
         :: else
         fi;
         d_step { list(p) }
@@ -337,7 +351,7 @@ proctype process(byte me)
     bool stale = false, good = false, sweeps = false;
     byte looks = 0, id = 0;
 
-    me != LAST || ended == PROCS;
+    me != LAST || (ended == PROCS && operated);
     {
     do
     :: me != LAST && IN_TURN(me) -> break /* has had enough */
@@ -390,8 +404,9 @@ succeed:
 #endif
         d_step { OPEN(me, LEFT) = aside[OPEN(me, DONE)]; settle() }
         d_step { judge(me, LEFT, stale) }
+        stale = stale && OPEN(me, LEFT) != OPEN(me, MARKER);
         if
-        :: !stale -> goto leave /* it is gone, or somebody is at work */
+        :: !stale -> goto leave /* it is gone, or was swapped in, or somebody is at work */
         :: else -> stale = false
         fi;
 #if WITHOUT != 4
@@ -585,17 +600,83 @@ proctype killer()
 /* filelock_break(): whoever held it is told by filelock_check(), and counts as a holder no more. */
 #define BREAKS(p) d_step { holds[p] -> holds[p] = false; path = 0; settle() }
 
+/* What names the dead is broken by the rules for taking over, and then released. */
+inline break_stale(p, good, stale)
+{
+    OPEN(p, DONE) = OPEN(p, MARKER);
+    do
+    :: publish(p, aside[OPEN(p, DONE)], good);
+        if
+        :: good -> good = false; break
+        :: else
+        fi;
+        d_step { OPEN(p, LEFT) = aside[OPEN(p, DONE)]; settle() }
+        d_step { judge(p, LEFT, stale) }
+        if
+        :: OPEN(p, LEFT) == 0 || OPEN(p, LEFT) == OPEN(p, MARKER) -> goto gone
+        :: OPEN(p, LEFT) != 0 && OPEN(p, LEFT) != OPEN(p, MARKER) && !stale ->
+            d_step { OPEN(p, DONE) = OPEN(p, MARKER); OPEN(p, LEFT) = 0; settle() } /* he is waited for */
+        :: stale && OPEN(p, LEFT) != OPEN(p, MARKER) ->
+            if
+            :: aside[OPEN(p, DONE)] != OPEN(p, LEFT) -> goto gone
+            :: else
+            fi;
+            d_step { OPEN(p, DONE) = OPEN(p, LEFT); OPEN(p, LEFT) = 0; stale = false; settle() }
+        fi
+    od;
+    if
+    :: path == OPEN(p, MARKER) ->
+#ifdef DISPLACE
+        d_step { good = path != 0; if :: good -> aside[OPEN(p, DONE)] = path; path = 0 :: else fi; settle() }
+#else
+        d_step { swap(p, good) }
+#endif
+        if
+        :: good && aside[OPEN(p, DONE)] == OPEN(p, MARKER) -> d_step { aside[OPEN(p, DONE)] = 0; settle() }
+        :: good && aside[OPEN(p, DONE)] != OPEN(p, MARKER) ->
+#ifdef DISPLACE
+            d_step { if :: path == 0 -> path = aside[OPEN(p, DONE)] :: else fi; settle() }
+            d_step { aside[OPEN(p, DONE)] = 0; settle() }
+#else
+            d_step { swap(p, good) }
+#endif
+        :: else
+        fi
+    :: else
+    fi;
+    if
+    :: aside[OPEN(p, DONE)] == OPEN(p, MINE) -> d_step { aside[OPEN(p, DONE)] = 0; settle() }
+    :: else
+    fi;
+    if
+    :: path == OPEN(p, MINE) -> d_step { path = 0; settle() }
+    :: else
+    fi;
+gone:
+    skip
+}
+
 proctype operator()
 {
+    bool good = false, stale = false;
+
     if
     :: BREAKS(0)
     :: BREAKS(1)
 #if PROCS > 2
     :: BREAKS(2)
 #endif
+    :: d_step { path != 0 && owner[path] == DEAD -> OPEN(OPERATES, MARKER) = path; settle() }
+#if WITHOUT == 9
+        d_step { path = 0; settle() }
+#else
+        break_stale(OPERATES, good, stale);
+#endif
     :: true /* it is gone already */
     fi;
-    sweep(OPERATES)
+    d_step { stale = false; good = false; close(OPERATES, MINE); die(OPERATES) }
+    sweep(OPERATES);
+    operated = true
 }
 
 init {
@@ -608,7 +689,7 @@ init {
         :: path == 1 -> aside[1] = 2; owner[2] = DEAD /* by a breaker before its swap */
         :: true
         fi;
-#if PROCS < 3
+#if PROCS < 3 && !defined(OPERATOR)
         if
         :: path == 1 -> aside[3] = 3; owner[3] = DEAD /* and after it: the one before the one at the path */
         :: true
@@ -626,6 +707,8 @@ init {
         run process(LAST);
 #ifdef OPERATOR
         run operator();
+#else
+        operated = true;
 #endif
         run killer()
     }

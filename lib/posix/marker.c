@@ -33,7 +33,8 @@
 /* ---- Private names -------------------------------------------------------------------------- */
 
 #define SUFFIX_MOST 64
-#define NAME_KEPT 120 /* of a name that is too long for another one to be made of it */
+#define NAME_MOST 143  /* bytes that a name may have: the least of the file systems that are about is eCryptfs's */
+#define NAME_KEPT 60   /* of a name that is too long for another one to be made of it */
 
 /* The first bytes of a hash of it, which tell one text from another. */
 static uint64_t hash_of(const char *text)
@@ -57,11 +58,15 @@ static uint32_t short_hash_of(const char *text)
 static void stem_of(const char *path, char stem[NAME_MAX + 1])
 {
     const char *name = flk_file_name(path);
+    int kept = NAME_KEPT;
 
-    if (strlen(name) + SUFFIX_MOST <= NAME_MAX)
+    if (strlen(name) + SUFFIX_MOST <= NAME_MOST) {
         memcpy(stem, name, strlen(name) + 1);
-    else
-        (void) snprintf(stem, NAME_MAX + 1, "%.*s~%08" PRIx32, NAME_KEPT, name, short_hash_of(name));
+        return;
+    }
+    while (kept > 0 && ((unsigned char) name[kept] & 0xc0) == 0x80)
+        kept--; /* not within a character of UTF-8, which some file systems insist on */
+    (void) snprintf(stem, NAME_MAX + 1, "%.*s~%08" PRIx32, kept, name, short_hash_of(name));
 }
 
 static char *beside(const char *path, const char *suffix)
@@ -95,7 +100,8 @@ static char *own_name(const char *path)
     flk_guard_lock();
     number = counter++;
     flk_guard_unlock();
-    (void) snprintf(suffix, sizeof(suffix), ".new.%08" PRIx32 ".%" PRId64 ".%lx", own_host(), flk_process_pid(), number);
+    (void) snprintf(suffix, sizeof(suffix), ".new.%08" PRIx32 ".%" PRId64 ".%lx", own_host(), flk_process_pid(),
+                    number);
     return beside(path, suffix);
 }
 
@@ -104,25 +110,27 @@ static bool left_by_dead(const char *suffix, uint32_t host)
 {
     uint32_t of;
     long pid;
+    int length = 0;
 
-    return sscanf(suffix, ".new.%8" SCNx32 ".%ld.%*x", &of, &pid) == 2 && of == host && pid > 0 &&
-           kill((pid_t) pid, 0) != 0 && errno == ESRCH;
+    if (sscanf(suffix, ".new.%8" SCNx32 ".%ld.%*x%n", &of, &pid, &length) != 2 || length == 0 || suffix[length] != '\0')
+        return false;
+    return of == host && pid > 0 && kill((pid_t) pid, 0) != 0 && errno == ESRCH;
 }
 
 #define ASIDE ".break."
 #define HASH_DIGITS 16
 
 /*
- * The dead make no more markers, so that the file and the process are enough.  A marker that names nobody is told from
- * others of the same number by when it was written.
+ * The dead make no more markers, so that the file and the process are enough.  A marker that does not tell its
+ * process from all others is told from others of the same number by when it was written.
  */
 char *flk_marker_aside(const char *path, const struct marker *dead)
 {
     const struct record *record = &dead->record;
     char text[512], suffix[SUFFIX_MOST];
 
-    (void) snprintf(text, sizeof(text), "%ju %" PRId64 " %s %s %" PRId64, (uintmax_t) dead->version.id.inode, record->pid,
-                    record->token, record->host, record->pid == 0 ? dead->version.modified : 0);
+    (void) snprintf(text, sizeof(text), "%ju %" PRId64 " %s %s %" PRId64, (uintmax_t) dead->version.id.inode,
+                    record->pid, record->token, record->host, record->token[0] == '\0' ? dead->version.modified : 0);
     (void) snprintf(suffix, sizeof(suffix), ASIDE "%0*" PRIx64, HASH_DIGITS, hash_of(text));
     return beside(path, suffix);
 }

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 
 #include "kind.h"
+#include "posix/file.h"
 #include "posix/marker.h"
+#include "retry.h"
 #include "stale.h"
 
 static bool is_at(const struct marker *marker, const char *path)
@@ -23,8 +25,8 @@ static bool unchanged(const char *path, const struct marker *marker)
 {
     struct marker again = *marker;
 
-    return flk_marker_look_inside(&again) == marker->verdict && flk_file_same_version(&again.version, &marker->version) &&
-           is_at(marker, path);
+    return flk_marker_look_inside(&again) == marker->verdict &&
+           flk_file_same_version(&again.version, &marker->version) && is_at(marker, path);
 }
 
 /* ---- The draft's place ---------------------------------------------------------------------- */
@@ -35,9 +37,8 @@ static bool unchanged(const char *path, const struct marker *marker)
 /* Where a breaker works. */
 struct place {
     const char *path;
-    const struct marker *stale; /* what the path names */
-    bool locked;                /* and it is: no other breaker that locks is at work */
-    char *aside;                /* where the draft is to go */
+    const struct marker *marker; /* what the path names, and is to go */
+    char *aside;                 /* where the draft is to go */
 };
 
 /* What another breaker has put where the draft was to go. */
@@ -47,7 +48,7 @@ static int look_at_other(const struct place *place, struct suspicion *suspicion,
     int verdict = flk_marker_look(place->aside, other);
 
     if (verdict == VERDICT_UNCLEAR)
-        verdict = place->locked ? VERDICT_STALE : flk_marker_suspect(suspicion, other, &wait);
+        verdict = flk_marker_suspect(suspicion, other, &wait);
     if (other->fd >= 0 && flk_marker_lock(other->fd) == -EWOULDBLOCK)
         verdict = VERDICT_HELD;
     return verdict;
@@ -64,10 +65,13 @@ static int pass(struct place *place, struct suspicion *suspicion)
 
     if (verdict == VERDICT_GONE)
         rc = 0;
+    else if (verdict == -ELOOP)
+        rc = flk_file_remove(place->aside, false); /* a link is nothing that a breaker makes */
     else if (verdict < 0)
-        rc = flk_file_remove(place->aside, false); /* nothing that a breaker makes */
-    else if (verdict == VERDICT_STALE && !is_at(&other, place->aside))
-        rc = 0;
+        rc = verdict;
+    else if (verdict == VERDICT_STALE &&
+             (!is_at(&other, place->aside) || flk_file_same(&other.version.id, &place->marker->version.id)))
+        rc = 0; /* the marker itself: somebody has just swapped it out */
     else if (verdict == VERDICT_STALE) {
         free(place->aside);
         place->aside = flk_marker_aside(place->path, &other);
@@ -78,14 +82,14 @@ static int pass(struct place *place, struct suspicion *suspicion)
 }
 
 /*
- * The draft goes to the name that is made of the stale marker.  Where a breaker was killed who had his there, it
+ * The draft goes to the name that is made of the marker.  Where a breaker was killed who had his there, it
  * goes to the name that is made of that one, and so on.  FLK_TAKEN, or as flk_marker_take_over().
  */
 static int take_place(struct place *place, const struct draft *draft, struct suspicion *suspicion, int *fd)
 {
     int rc = -EEXIST;
 
-    place->aside = flk_marker_aside(place->path, place->stale);
+    place->aside = flk_marker_aside(place->path, place->marker);
     if (place->aside == NULL)
         return -ENOMEM;
     for (int i = 0; rc == -EEXIST && i < CHAIN_MOST; i++) {
@@ -100,13 +104,35 @@ static int take_place(struct place *place, const struct draft *draft, struct sus
 
 /* ---- Taking over ---------------------------------------------------------------------------- */
 
-/* One's own draft is removed also where that cannot be made out: nobody else puts anything there. */
-static void remove_draft(const struct place *place, const struct marker *draft)
+/* Whether a name is that of one's own marker, as far as that can be made out. */
+static bool may_be_at(const struct marker *marker, const char *path)
 {
     struct identity id;
 
-    if (flk_file_path_identity(place->aside, false, &id) != 0 || flk_file_same(&id, &draft->version.id))
+    return !marker->version.regular || flk_file_path_identity(path, false, &id) != 0 ||
+           flk_file_same(&id, &marker->version.id);
+}
+
+/*
+ * What has a name still is emptied: it could not be removed, or a breaker of other rules moves it about.  It would be
+ * taken for a breaker at work, or for held, as long as this process lives.
+ */
+static void drop(const struct marker *own)
+{
+    struct stat st;
+
+    if (flk_file_stat(own->fd, &st) != 0 || st.st_nlink > 0)
+        (void) flk_file_write(own->fd, "", 0);
+    flk_file_close(own->fd);
+}
+
+static void give_up(const struct place *place, const struct marker *draft)
+{
+    if (may_be_at(draft, place->aside)) /* nobody else who lives puts anything there */
         (void) flk_file_remove(place->aside, false);
+    if (is_at(draft, place->path))
+        (void) flk_file_remove(place->path, false);
+    drop(draft);
 }
 
 /*
@@ -117,7 +143,7 @@ static int swap_in(const struct place *place, const struct marker *draft)
 {
     int rc = flk_marker_swap(place->aside, place->path);
 
-    if (rc == 0 && is_at(place->stale, place->aside)) {
+    if (rc == 0 && is_at(place->marker, place->aside)) {
         (void) flk_file_remove(place->aside, false);
         return is_at(draft, place->path) ? FLK_TAKEN : 0;
     }
@@ -131,7 +157,7 @@ static int displace(const struct place *place)
 {
     int rc = flk_marker_displace(place->path, place->aside);
 
-    if (rc == 0 && !is_at(place->stale, place->aside)) {
+    if (rc == 0 && !is_at(place->marker, place->aside)) {
         flk_marker_replace(place->aside, place->path);
         return 0;
     }
@@ -142,7 +168,7 @@ static int displace(const struct place *place)
 }
 
 /*
- * Whoever has his draft in its place, and sees then that the path still names the stale marker, is the one breaker
+ * Whoever has his draft in its place, and sees then that the path still names the marker, is the one breaker
  * of it: what is dead does not come back, and no name is used twice.
  */
 static int supplant(const struct place *place, int *fd)
@@ -150,34 +176,24 @@ static int supplant(const struct place *place, int *fd)
     struct marker draft = { .fd = *fd };
     int rc = flk_file_version(*fd, &draft.version);
 
-    if (rc != 0) {
-        (void) flk_file_remove(place->aside, false);
-        flk_file_close(*fd);
-        return rc;
-    }
-    if (unchanged(place->path, place->stale))
+    if (rc == 0 && unchanged(place->path, place->marker))
         rc = swap_in(place, &draft);
     if (rc == -ENOTSUP)
         rc = displace(place);
-    if (rc == FLK_TAKEN) {
+    if (rc == FLK_TAKEN)
         flk_marker_sweep(place->path, &draft.version.id);
-        return rc;
-    }
-    remove_draft(place, &draft);
-    /* Nobody but a breaker of other rules can have put it there: nobody would ever remove it. */
-    if (is_at(&draft, place->path))
-        (void) flk_file_remove(place->path, false);
-    flk_file_close(*fd);
+    else
+        give_up(place, &draft);
     return rc;
 }
 
 int flk_marker_take_over(const char *path, const struct marker *stale, const struct draft *draft,
                          struct suspicion *suspicion, int *fd)
 {
-    int locked = flk_marker_lock(stale->fd), rc;
-    struct place place = { .path = path, .stale = stale, .locked = locked == 0 };
+    struct place place = { .path = path, .marker = stale };
+    int rc;
 
-    if (locked == -EWOULDBLOCK)
+    if (flk_marker_lock(stale->fd) == -EWOULDBLOCK)
         return FLK_CONTENDED;
     if (!unchanged(path, stale))
         return 0;
@@ -186,6 +202,79 @@ int flk_marker_take_over(const char *path, const struct marker *stale, const str
         rc = supplant(&place, fd);
     free(place.aside);
     return rc < 0 && flk_marker_vanished(rc) ? 0 : rc;
+}
+
+/* ---- Breaking ------------------------------------------------------------------------------- */
+
+/* So long a breaker who is at work is waited for. */
+#define PATIENCE_MS 500
+
+struct breaking {
+    struct place place;
+    const struct draft *draft;
+    struct suspicion suspicion;
+    int fd;
+};
+
+static int try_breaking(void *arg)
+{
+    struct breaking *breaking = arg;
+    int rc;
+
+    free(breaking->place.aside);
+    rc = take_place(&breaking->place, breaking->draft, &breaking->suspicion, &breaking->fd);
+    return rc == FLK_TAKEN ? supplant(&breaking->place, &breaking->fd) : rc;
+}
+
+/*
+ * By the rules for taking over, so that nobody else is at work on the marker; what is put in its place is removed.
+ * -errno: it may be there still.
+ */
+static int break_as_breaker(const char *path, const struct marker *marker, const struct draft *draft)
+{
+    struct limits limits = { .timeout_ms = PATIENCE_MS, .cancel = FILELOCK_NO_WAITABLE };
+    struct breaking breaking = { .place = { .path = path, .marker = marker }, .draft = draft };
+    struct marker own = { .fd = -1 };
+    int rc;
+
+    flk_limits_start(&limits);
+    rc = flk_retry(try_breaking, &breaking, &limits);
+    free(breaking.place.aside);
+    if (rc != FLK_TAKEN)
+        return rc;
+    own.fd = breaking.fd;
+    (void) flk_file_version(own.fd, &own.version);
+    rc = may_be_at(&own, path) ? flk_file_remove(path, false) : 0;
+    drop(&own);
+    return rc;
+}
+
+/* What a server says is gone may be there all the same. */
+static int look_twice(const char *path, struct marker *marker)
+{
+    int verdict = flk_marker_look(path, marker);
+
+    if (verdict != VERDICT_GONE)
+        return verdict;
+    flk_marker_leave(marker);
+    return flk_marker_look(path, marker);
+}
+
+int flk_marker_break(const char *path, const struct draft *draft)
+{
+    struct marker marker;
+    int verdict = look_twice(path, &marker), rc = -EACCES;
+
+    if (verdict == VERDICT_GONE)
+        rc = -ENOENT;
+    else if (verdict > 0 && marker.version.regular)
+        rc = break_as_breaker(path, &marker, draft);
+    /* Whatever it is, though nothing can be made beside it, and who is at work on it does not go on. */
+    if (rc < 0 && rc != -ENOENT)
+        rc = flk_file_remove(path, false);
+    flk_marker_leave(&marker);
+    flk_marker_sweep(path, NULL);
+    return rc;
 }
 
 void flk_marker_tidy(const char *path)

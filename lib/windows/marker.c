@@ -151,6 +151,15 @@ int flk_marker_take_over(const char *path, const struct marker *stale, const str
     return rc < 0 && flk_marker_vanished(rc) ? 0 : rc;
 }
 
+int flk_marker_break(const char *path, const struct draft *draft)
+{
+    int rc = flk_file_remove(path, false);
+
+    (void) draft;
+    flk_marker_tidy(path);
+    return rc;
+}
+
 void flk_marker_tidy(const char *path)
 {
     int rc;

@@ -20,18 +20,20 @@
 #define DISPOSE_DELETE 0x1u
 #define DISPOSE_AS_POSIX 0x2u
 
-/* The name goes at once, though others have the file open.  false: not on this system. */
-static bool dispose_at_once(HANDLE handle)
+/* The name goes at once, though others have the file open: 0, -EACCES, or -ENOTSUP: not on this system. */
+static int dispose_at_once(HANDLE handle)
 {
     ULONG flags = DISPOSE_DELETE | DISPOSE_AS_POSIX;
 
-    return SetFileInformationByHandle(handle, DISPOSITION_INFO_EX, &flags, sizeof(flags)) != 0;
+    if (SetFileInformationByHandle(handle, DISPOSITION_INFO_EX, &flags, sizeof(flags)))
+        return 0;
+    return flk_last_error() == -EACCES ? -EACCES : -ENOTSUP;
 }
 
-/* The name goes when the last who has the file open closes it. */
-static int dispose_at_last(HANDLE handle)
+/* The name goes, or does not, when the last who has the file open closes it. */
+static int dispose_at_last(HANDLE handle, BOOL dispose)
 {
-    FILE_DISPOSITION_INFO info = { TRUE };
+    FILE_DISPOSITION_INFO info = { (BOOLEAN) dispose };
 
     return SetFileInformationByHandle(handle, FileDispositionInfo, &info, sizeof(info)) ? 0 : flk_last_error();
 }
@@ -71,7 +73,8 @@ static bool left_by_dead(const wchar_t *suffix)
     flk_process_self(&maker);
     maker.token[0] = '\0';
     maker.pid = (int64_t) wcstoul(suffix, &end, 10);
-    return end != suffix && *end == '.' && flk_process_life(&maker) == LIFE_DEAD;
+    return end != suffix && end[0] == '.' && end[1] != '\0' && end[1 + wcsspn(end + 1, L"0123456789abcdef")] == '\0' &&
+           flk_process_life(&maker) == LIFE_DEAD;
 }
 
 static void remove_left(const wchar_t *folder, const WIN32_FIND_DATAW *found, size_t stem)
@@ -82,7 +85,7 @@ static void remove_left(const wchar_t *folder, const WIN32_FIND_DATAW *found, si
     int fd = wide != NULL ? flk_file_open_to_remove(wide, false) : -1;
 
     if (fd >= 0) {
-        (void) dispose_at_last(flk_handle(fd));
+        (void) dispose_at_last(flk_handle(fd), TRUE);
         flk_file_close(fd);
     }
     free(wide);
@@ -113,15 +116,19 @@ void flk_file_tidy(const wchar_t *wide)
 
 /* ---- Removing ------------------------------------------------------------------------------- */
 
+/* What cannot be disposed of stays where it is. */
 int flk_file_dispose(int fd, const wchar_t *wide)
 {
     HANDLE handle = flk_handle(fd);
-    int rc;
+    int rc = dispose_at_once(handle);
 
-    if (dispose_at_once(handle))
-        return 0;
+    if (rc != -ENOTSUP)
+        return rc;
+    rc = dispose_at_last(handle, TRUE);
+    if (rc != 0 || dispose_at_last(handle, FALSE) != 0)
+        return rc;
     move_aside(handle, wide);
-    rc = dispose_at_last(handle);
+    rc = dispose_at_last(handle, TRUE);
     flk_file_tidy(wide);
     return rc;
 }

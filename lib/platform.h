@@ -111,6 +111,9 @@ int flk_file_path_identity(const char *path, bool follow, struct identity *id);
 bool flk_file_same(const struct identity *a, const struct identity *b);
 /* Removes the file that the path names: of a link that is followed, the file it leads to. */
 int flk_file_remove(const char *path, bool follow);
+
+/* The same of one file: -ENOENT if the path does not name it. */
+int flk_file_remove_same(const char *path, bool follow, const struct identity *id);
 int flk_file_inherit(int fd, bool on_exec);
 
 /* The whole contents, at most size bytes: how many, or -errno; -EINVAL if not a regular file. */
@@ -131,6 +134,11 @@ int flk_file_version(int fd, struct file_version *version);
 /* The version, and of a regular file the contents, at most size bytes: how many, or -errno. */
 ssize_t flk_file_read_version(int fd, struct file_version *version, char *bytes, size_t size);
 bool flk_file_same_version(const struct file_version *a, const struct file_version *b);
+
+/*
+ * The path from the root on, to be freed.  NULL: it is that already, or cannot be said, and has to do as it is.
+ */
+char *flk_file_absolute(const char *path);
 
 /* The path that a symbolic link leads to, be there a file or not; to be freed.  NULL: errno tells. */
 char *flk_file_resolve(const char *path);

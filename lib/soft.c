@@ -30,7 +30,7 @@ struct soft_lock {
     int fd;         /* the marker while it is held, else -1 */
     int64_t sharer; /* the process that last forked while it held the lock: this one, or the one
                        that this was forked from; 0: nobody else holds it */
-    char *resolved; /* where a link led when the lock was acquired; NULL: there was none */
+    char *resolved; /* where the path led when the lock was acquired; NULL: it leads nowhere else */
     struct identity id;
     bool met; /* a marker of somebody else's was there the last time */
     struct suspicion suspicion; /* of the marker */
@@ -45,19 +45,26 @@ static void soft_init(const struct target *target, void *state)
 
 /* ---- The path ------------------------------------------------------------------------------- */
 
-/* Where the marker is to be; to be given to path_done().  NULL: errno tells. */
-static const char *path_of(const struct target *target)
-{
-    return (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0 ? flk_file_resolve(target->path) : target->path;
-}
-
 static void path_done(const struct target *target, const char *path)
 {
     if (path != target->path)
         free((char *) path);
 }
 
-/* The lock is ours: a link may lead elsewhere by the time of its release. */
+/* Where the marker is to be, wherever the process goes; to be given to path_done().  NULL: errno tells. */
+static const char *path_of(const struct target *target)
+{
+    bool follows = (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0;
+    const char *path = follows ? flk_file_resolve(target->path) : target->path;
+    char *absolute = path != NULL ? flk_file_absolute(path) : NULL;
+
+    if (absolute == NULL)
+        return path;
+    path_done(target, path);
+    return absolute;
+}
+
+/* The lock is ours: the path may lead elsewhere by the time of its release. */
 static void path_kept(const struct target *target, struct soft_lock *soft, const char *path)
 {
     if (path != target->path)
@@ -75,17 +82,6 @@ static bool is_there(const char *path)
     struct identity id;
 
     return flk_file_path_identity(path, false, &id) == 0;
-}
-
-/* 1: the path names our marker, 0: another or none. */
-static int is_ours(const char *path, const struct soft_lock *soft)
-{
-    struct identity id;
-    int rc = flk_file_path_identity(path, false, &id);
-
-    if (flk_file_names_nothing(rc))
-        return 0;
-    return rc != 0 ? rc : flk_file_same(&id, &soft->id);
 }
 
 /* ---- Claiming ------------------------------------------------------------------------------- */
@@ -196,9 +192,9 @@ static bool keep(const struct target *target, struct soft_lock *soft, const stru
     if (kept && (target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
         (void) flk_file_inherit(fd, true);
     if (!kept && fd >= 0) {
-        const struct soft_lock given_up = { .id = id };
-
-        if (!named || is_ours(attempt->path, &given_up) == 1)
+        if (named)
+            (void) flk_file_remove_same(attempt->path, false, &id);
+        else
             (void) flk_file_remove(attempt->path, false);
         flk_file_close(fd);
     }
@@ -310,10 +306,8 @@ static void remove_if_last(const char *path, const struct soft_lock *soft)
 
     (void) flk_marker_look(path, &marker);
     if (marker.fd >= 0 && flk_file_same(&marker.version.id, &soft->id) && flk_marker_lock(marker.fd) == 0 &&
-        is_ours(path, soft) == 1) {
-        (void) flk_file_remove(path, false);
+        flk_file_remove_same(path, false, &soft->id) == 0)
         flk_marker_tidy(path); /* it may have named the dead meanwhile, and a breaker have been killed */
-    }
     flk_marker_leave(&marker);
 }
 
@@ -335,9 +329,7 @@ static int release_at(const char *path, struct soft_lock *soft)
 
     if (soft->sharer != 0)
         return release_shared(path, soft);
-    rc = is_ours(path, soft);
-    if (rc == 1)
-        rc = flk_file_remove(path, false);
+    rc = flk_file_remove_same(path, false, &soft->id);
     if (rc != 0 && rc != -ENOENT)
         return rc;
     forget(soft);

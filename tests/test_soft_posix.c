@@ -683,6 +683,24 @@ START_TEST(test_no_descriptors)
 }
 END_TEST
 
+/* A relative path is that of the acquire: a daemon leaves for the root. */
+START_TEST(test_directory_left)
+{
+    NEEDS_SOFT();
+    char folder[2048];
+    snprintf(folder, sizeof folder, "%s", scratch("lock"));
+    *strrchr(folder, '/') = '\0';
+    ck_assert_int_eq(chdir(folder), 0);
+    struct filelock *lock = new_soft("lock", 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    ck_assert_int_eq(chdir("/"), 0);
+    ck_assert(path_exists(scratch("lock")));
+    EXPECT(filelock_release(lock), 0);
+    expect_nothing_at(scratch("lock"));
+    filelock_free(lock);
+}
+END_TEST
+
 /* ---- What the dead leave ------------------------------------------------------------------------- */
 
 static const struct {
@@ -796,6 +814,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_no_room);
     tcase_add_test(tcase, test_no_descriptors);
     tcase = add_case(suite, "left");
+    tcase_add_test(tcase, test_directory_left);
     tcase_add_test(tcase, test_swept);
     return suite;
 }

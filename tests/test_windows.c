@@ -115,6 +115,8 @@ START_TEST(test_missing_parents)
     EXPECT(try_once(kind, scratch("missing/"), 0), -ENOENT);
     EXPECT(try_once(kind, scratch("made/of/many/lock"), FILELOCK_MAKE_PARENTS), 0);
     EXPECT(try_once(kind, "Q:/no/drive/lock", FILELOCK_MAKE_PARENTS), -ENOENT);
+    put_marker(scratch("file"), "");
+    EXPECT(try_once(kind, scratch("file/lock"), FILELOCK_MAKE_PARENTS), -ENOTDIR);
 }
 END_TEST
 
@@ -278,6 +280,73 @@ START_TEST(test_unlink)
 }
 END_TEST
 
+/* What the path names at the release is another file: it stays. */
+START_TEST(test_unlink_of_another)
+{
+    const struct kind *kind = kind_at(_i);
+    char folder[MOST_PATH], was[MOST_PATH];
+    struct filelock *lock = new_lock(kind, "lock", FILELOCK_UNLINK);
+    snprintf(folder, sizeof folder, "%s", scratch("folder"));
+    ck_assert_int_eq(make_directory(folder), 0);
+    put_marker(scratch("folder/lock"), "another's");
+    GetCurrentDirectoryA(sizeof was, was);
+    ck_assert(SetCurrentDirectoryA(scratch("folder/..")));
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    ck_assert(SetCurrentDirectoryA(folder));
+    EXPECT(filelock_release(lock), 0);
+    ck_assert(SetCurrentDirectoryA(was));
+    expect_contents(scratch("folder/lock"), "another's");
+    ck_assert_int_eq(path_exists(scratch("lock")), (kind->can & CAN_KEEP_FILE) != 0);
+    filelock_free(lock);
+}
+END_TEST
+
+/* A file that cannot be deleted stays where it is. */
+START_TEST(test_unlink_read_only)
+{
+    const struct kind *kind = os_kind();
+    const char *path = scratch("lock");
+    WCHAR text[MOST_PATH];
+    struct filelock *lock = new_lock(kind, path, FILELOCK_UNLINK);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    ck_assert(SetFileAttributesW(wide(path, text), FILE_ATTRIBUTE_READONLY));
+    EXPECT(filelock_release(lock), 0);
+    ck_assert_int_eq(path_exists(path), 1);
+    expect_nothing_beside(path);
+    ck_assert(SetFileAttributesW(wide(path, text), FILE_ATTRIBUTE_NORMAL));
+    filelock_free(lock);
+}
+END_TEST
+
+static struct filelock *of_fiber;
+
+static void CALLBACK be_a_fiber(void *back)
+{
+    of_fiber = new_lock(os_kind(), scratch("other"), 0);
+    EXPECT(filelock_acquire(of_fiber, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    SwitchToFiber(back);
+}
+
+/* The locks are those of the thread, which goes on. */
+START_TEST(test_fiber_deleted)
+{
+    struct filelock *lock = new_lock(os_kind(), scratch("lock"), 0);
+    void *self = ConvertThreadToFiber(NULL);
+    ck_assert_ptr_nonnull(self);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    void *fiber = CreateFiber(0, be_a_fiber, self);
+    ck_assert_ptr_nonnull(fiber);
+    SwitchToFiber(fiber);
+    DeleteFiber(fiber);
+    ck_assert_int_eq(filelock_held(lock), 1);
+    ck_assert_int_eq(filelock_held(of_fiber), 1);
+    EXPECT(try_once(os_kind(), scratch("lock"), 0), -ETIMEDOUT);
+    EXPECT(try_once(os_kind(), scratch("other"), 0), -ETIMEDOUT);
+    filelock_free(of_fiber);
+    filelock_free(lock);
+}
+END_TEST
+
 /* A program that is started gets every handle that may be inherited, and may live long. */
 static int survives_in_child(unsigned flags)
 {
@@ -337,12 +406,16 @@ START_TEST(test_descriptor)
     const char *path = scratch("lock");
     struct filelock_options options = options_of(kind);
     struct filelock *on_fd, *lock = new_lock(kind, path, 0);
+    struct filelock_owner owner = {.size = sizeof owner};
     struct caller caller;
     int fd = open_fd(path);
     EXPECT(filelock_new_from_fd(&on_fd, fd, &options), 0);
     EXPECT(filelock_new_from_fd(&on_fd, -1, &options), -EBADF);
     EXPECT(filelock_acquire(on_fd, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     ck_assert_int_eq(filelock_fd(on_fd), -1);
+    ck_assert_int_eq(_lseek(fd, 3, SEEK_SET), 3);
+    filelock_owner(on_fd, &owner); /* which reads the file */
+    ck_assert_int_eq(_lseek(fd, 0, SEEK_CUR), 3); /* the position is the caller's */
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
     EXPECT(filelock_release(on_fd), 0);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
@@ -497,6 +570,43 @@ START_TEST(test_soft_release_while_read)
 }
 END_TEST
 
+struct release {
+    struct filelock *lock;
+    int result;
+};
+
+static void release_it(void *arg)
+{
+    struct release *release = arg;
+    release->result = filelock_release(release->lock);
+}
+
+/* While a release waits for a reader, the marker is broken, and made anew by another. */
+START_TEST(test_soft_broken_in_release)
+{
+    NEEDS_SOFT();
+    const char *path = scratch("lock");
+    struct filelock *other = new_soft(path, FILELOCK_ANY_THREAD);
+    struct release release = {new_soft(path, FILELOCK_ANY_THREAD), 1};
+    struct worker worker;
+    EXPECT(filelock_acquire(release.lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    HANDLE reader = must_open(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, 0);
+    ck_assert_int_eq(worker_start(&worker), 0);
+    worker_send(&worker, release_it, &release);
+    nap_ms(50);
+    CloseHandle(reader);
+    while (path_exists(path)) /* by whoever is first */
+        filelock_break(other);
+    EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    worker_end(&worker);
+    EXPECT(release.result, 0);
+    EXPECT(filelock_check(other), 0);
+    filelock_free(release.lock);
+    filelock_free(other);
+    expect_nothing_at(path);
+}
+END_TEST
+
 /* What a process that was killed between moving a marker aside and removing it has left. */
 START_TEST(test_soft_left_aside)
 {
@@ -536,6 +646,9 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_denied_for_a_moment);
     tcase_add_test(tcase, test_held_file_stays);
     tcase_add_test(tcase, test_unlink);
+    ADD_FOR_KINDS(tcase, test_unlink_of_another);
+    tcase_add_test(tcase, test_unlink_read_only);
+    tcase_add_test(tcase, test_fiber_deleted);
     tcase_add_test(tcase, test_inherited);
     tcase = add_case(suite, "owner and descriptor");
     tcase_add_test(tcase, test_owner_record);
@@ -548,6 +661,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_soft_open_marker);
     tcase_add_test(tcase, test_soft_break);
     tcase_add_test(tcase, test_soft_release_while_read);
+    tcase_add_test(tcase, test_soft_broken_in_release);
     tcase_add_test(tcase, test_soft_left_aside);
     return suite;
 }

@@ -80,6 +80,14 @@ check "-c runs a command line" 5 $status
 said tool lock no-such-program-anywhere
 check "a command that cannot be found" 69 $status
 check "is named" "*no-such-program-anywhere*" "$text"
+printf '@echo got %%1\r\n' >batch.bat
+said tool lock batch.bat "two words"
+check "a batch file" '*got "two words"*' "$text"
+for argument in 'x&ver' 'a"b' '%PATH%' 'a^b'; do
+    said tool lock ./batch.bat "$argument"
+    check "an argument that cmd.exe would not take literally: $argument" 69 $status
+    check "and nothing is run" "*cmd.exe would not take*" "$text"
+done
 said tool --version
 check "--version" "*filelock*0.*" "$text"
 

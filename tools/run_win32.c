@@ -234,12 +234,40 @@ static void tie(HANDLE process)
     /* The job's handle is left to the end of this process, which is what ends the job. */
 }
 
+/* CreateProcess gives these to cmd.exe, which reads a line in another way than programs do. */
+static int is_batch_file(const char *program)
+{
+    size_t length = strlen(program);
+
+    while (length > 0 && (program[length - 1] == '.' || program[length - 1] == ' '))
+        length--;
+    program += length > 4 ? length - 4 : length;
+    return _strnicmp(program, ".bat", 4) == 0 || _strnicmp(program, ".cmd", 4) == 0;
+}
+
+/* What cmd.exe would take for more than a part of a word, whether between quotation marks or not. */
+static int takes_literally(char *const command[])
+{
+    size_t i;
+
+    for (i = 1; command[i] != NULL; i++)
+        if (strpbrk(command[i], "\"%!^&|<>()\r\n") != NULL) {
+            complain("cannot run %s: cmd.exe would not take \"%s\" literally", command[0], command[i]);
+            return 0;
+        }
+    return 1;
+}
+
 static int start(char *const command[], PROCESS_INFORMATION *process)
 {
     STARTUPINFOW startup = { .cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES };
-    wchar_t *line = command_line(command);
+    wchar_t *line;
     BOOL started;
     DWORD error;
+
+    if (command[1] != shell_option && is_batch_file(command[0]) && !takes_literally(command))
+        return STATUS_UNAVAILABLE;
+    line = command_line(command);
 
     startup.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
     startup.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);

@@ -253,6 +253,23 @@ static int follow_one(const char *path, char **leads)
     return 1;
 }
 
+char *flk_file_absolute(const char *path)
+{
+    char folder[PATH_MAX], *absolute;
+    size_t length, size = strlen(path) + 1;
+
+    if (path[0] == '/' || getcwd(folder, sizeof(folder)) == NULL || folder[0] != '/')
+        return NULL;
+    length = strlen(folder);
+    absolute = length + 1 + size <= sizeof(folder) ? malloc(length + 1 + size) : NULL;
+    if (absolute != NULL) {
+        memcpy(absolute, folder, length);
+        absolute[length] = '/';
+        memcpy(absolute + length + 1, path, size);
+    }
+    return absolute;
+}
+
 char *flk_file_resolve(const char *path)
 {
     char *at = strdup(path);
@@ -380,6 +397,16 @@ int flk_file_version(int fd, struct file_version *version)
 bool flk_file_same_version(const struct file_version *a, const struct file_version *b)
 {
     return flk_file_same(&a->id, &b->id) && a->modified == b->modified;
+}
+
+int flk_file_remove_same(const char *path, bool follow, const struct identity *id)
+{
+    struct identity found;
+    int rc = flk_file_path_identity(path, follow, &found);
+
+    if (flk_file_names_nothing(rc) || (rc == 0 && !flk_file_same(&found, id)))
+        return -ENOENT;
+    return rc != 0 ? rc : flk_file_remove(path, follow);
 }
 
 int flk_file_remove(const char *path, bool follow)

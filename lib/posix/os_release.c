@@ -26,7 +26,7 @@ static const struct range whole = { 0, 0 };
 static bool remove_if_sole(const struct target *target, const struct os_lock *os)
 {
     return target->kind->backend->try(os->fd, &whole, FILELOCK_EXCLUSIVE) == 0 &&
-           flk_os_lock_names_ours(target, os) == 1 && flk_file_remove(target->path, follows(target)) == 0;
+           flk_file_remove_same(target->path, follows(target), &os->id) == 0;
 }
 
 /*

@@ -30,11 +30,14 @@ static int number_of(HANDLE handle)
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
-static bool is_directory(const wchar_t *wide)
+/* Why what is there cannot be opened as a file, or 0; a junction is a link before it is a directory. */
+static int what_is_there(const wchar_t *wide, bool follow)
 {
     DWORD attributes = GetFileAttributesW(wide);
 
-    return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+    if (attributes == INVALID_FILE_ATTRIBUTES || (attributes & FILE_ATTRIBUTE_DIRECTORY) == 0)
+        return 0;
+    return !follow && (attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 ? -ELOOP : -EISDIR;
 }
 
 /* The name of a directory, which is not there then. */
@@ -56,12 +59,12 @@ int flk_file_open_way(const wchar_t *wide, const struct opening_way *way)
 {
     DWORD flags = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OVERLAPPED | (way->follow ? 0 : FILE_FLAG_OPEN_REPARSE_POINT);
     HANDLE handle = CreateFileW(wide, way->access, way->share, NULL, way->disposition, flags, NULL);
-    int error;
+    int error, other;
 
     if (handle == INVALID_HANDLE_VALUE) {
         error = flk_last_error();
-        if (error != -EEXIST && is_directory(wide))
-            return -EISDIR;
+        if (error != -EEXIST && (other = what_is_there(wide, way->follow)) != 0)
+            return other;
         return error == -EINVAL && ends_in_slash(wide) ? -ENOENT : error;
     }
     if (way->follow || !is_reparse_point(handle))
@@ -110,11 +113,10 @@ static int open_patiently(const wchar_t *wide, unsigned wishes, bool *writable)
 
     for (;;) {
         rc = open_once(wide, wishes, writable);
-        if (rc == -ENOENT && (wishes & FILE_MAKE_PARENTS) != 0 && races++ < RACES_MOST)
-            rc = flk_path_make_parents(wide);
-        else if (rc != -EACCES || !flk_file_patience(&until))
-            return rc;
-        if (rc != 0 && rc != -EACCES)
+        if (rc == -ENOENT && (wishes & FILE_MAKE_PARENTS) != 0 && races++ < RACES_MOST &&
+            (rc = flk_path_make_parents(wide)) == 0)
+            continue;
+        if (rc != -EACCES || !flk_file_patience(&until))
             return rc;
     }
 }
@@ -270,14 +272,18 @@ static int want_regular(int fd)
     return GetFileType(flk_handle(fd)) == FILE_TYPE_DISK ? 0 : -EINVAL;
 }
 
-/* How many bytes, or -errno; whether the handle is for overlapped calls or not. */
+/*
+ * How many bytes, or -errno; whether the handle is for overlapped calls or not.  One that is not has a position,
+ * which is the caller's.
+ */
 static ssize_t transfer(int fd, char *in, const char *out, DWORD size, uint64_t offset)
 {
     OVERLAPPED at = { .hEvent = CreateEventW(NULL, TRUE, FALSE, NULL) };
     HANDLE handle = flk_handle(fd);
+    LARGE_INTEGER position, here = { .QuadPart = 0 };
     DWORD n = 0;
     ssize_t rc = 0;
-    BOOL done;
+    BOOL done, positioned = SetFilePointerEx(handle, here, &position, FILE_CURRENT);
 
     if (at.hEvent == NULL)
         return flk_last_error();
@@ -288,6 +294,8 @@ static ssize_t transfer(int fd, char *in, const char *out, DWORD size, uint64_t 
         done = GetOverlappedResult(handle, &at, &n, TRUE);
     if (!done && GetLastError() != ERROR_HANDLE_EOF)
         rc = flk_last_error();
+    if (positioned)
+        (void) SetFilePointerEx(handle, position, NULL, FILE_BEGIN);
     (void) CloseHandle(at.hEvent);
     return rc < 0 ? rc : (ssize_t) n;
 }

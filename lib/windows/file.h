@@ -11,6 +11,8 @@
 #include <sys/types.h>
 #include <windows.h>
 
+#include "platform.h"
+
 /*
  * An open file's number is its handle: of those only 32 bits are significant, on every Windows ("Interprocess
  * Communication Between 32-bit and 64-bit Applications"), and INVALID_HANDLE_VALUE is -1.
@@ -40,7 +42,7 @@ ssize_t flk_file_read_at(int fd, char *bytes, size_t size, uint64_t offset);
 /* Writes from the beginning on, all or -errno. */
 int flk_file_write_all(int fd, const char *bytes, size_t size);
 
-/* Opens a full path for removal: the number or -errno. */
+/* Opens a full path for removal, which one can do at a time: the number or -errno. */
 int flk_file_open_to_remove(const wchar_t *wide, bool follow);
 
 /*
@@ -52,7 +54,11 @@ int flk_file_dispose(int fd, const wchar_t *wide);
 /* Removes what processes that were ended in the middle of that have left. */
 void flk_file_tidy(const wchar_t *wide);
 
-/* Removes the file of a full path; waits for nobody who is in the way. */
-int flk_file_remove_now(const wchar_t *wide, bool follow);
+/*
+ * Removes the file of a full path, if it is that one (id; NULL: whichever), else -ENOENT; waits for nobody who is in
+ * the way, or for a while.
+ */
+int flk_file_remove_now(const wchar_t *wide, bool follow, const struct identity *id);
+int flk_file_remove_patiently(const wchar_t *wide, bool follow, const struct identity *id);
 
 #endif

@@ -29,7 +29,7 @@ static int create(const wchar_t *wide, const char *bytes, size_t size, struct id
 
     if (fd < 0)
         return fd == -EAGAIN || fd == -EISDIR ? -EEXIST : fd; /* one that is about to go is still there */
-    rc = flk_file_identity(fd, id);
+    rc = GetFileType(flk_handle(fd)) == FILE_TYPE_DISK ? flk_file_identity(fd, id) : -EINVAL; /* NUL and its like */
     if (rc == 0)
         rc = flk_file_write_all(fd, bytes, size);
     if (rc != 0)
@@ -57,18 +57,6 @@ static int open_again(const wchar_t *wide, const struct identity *id)
     return -EEXIST; /* broken meanwhile, and another's by now */
 }
 
-static void give_up(const wchar_t *wide, const struct identity *id)
-{
-    int fd = flk_file_open_to_remove(wide, false);
-    struct identity found;
-
-    if (fd < 0)
-        return;
-    if (flk_file_identity(fd, &found) == 0 && flk_file_same(&found, id))
-        (void) flk_file_dispose(fd, wide);
-    flk_file_close(fd);
-}
-
 /* The number, or -errno. */
 static int publish(const wchar_t *wide, const char *bytes, size_t size)
 {
@@ -79,8 +67,8 @@ static int publish(const wchar_t *wide, const char *bytes, size_t size)
         return rc;
     rc = open_again(wide, &id);
     if (rc < 0 && rc != -EEXIST)
-        give_up(wide, &id);
-    return rc;
+        (void) flk_file_remove_patiently(wide, false, &id);
+    return rc == -EAGAIN ? -EEXIST : rc; /* somebody keeps it to himself */
 }
 
 int flk_marker_publish(const char *path, unsigned mode, bool make_parents, const char *bytes, size_t size, int *fd)
@@ -94,11 +82,9 @@ int flk_marker_publish(const char *path, unsigned mode, bool make_parents, const
         return rc;
     for (;;) {
         rc = publish(wide, bytes, size);
-        if (rc == -ENOENT && make_parents && races++ < RACES_MOST)
-            rc = flk_path_make_parents(wide);
-        else if (rc != -EACCES || !flk_file_patience(&until))
-            break;
-        if (rc != 0 && rc != -EACCES)
+        if (rc == -ENOENT && make_parents && races++ < RACES_MOST && (rc = flk_path_make_parents(wide)) == 0)
+            continue;
+        if (rc != -EACCES || !flk_file_patience(&until))
             break;
     }
     free(wide);

@@ -12,13 +12,13 @@
 #include "windows/file.h"
 #include "windows/path.h"
 
-static void remove_unused(const struct target *target)
+static void remove_unused(const struct target *target, const struct identity *id)
 {
     int rc;
     wchar_t *wide = flk_path_wide(target->path, &rc);
 
     if (wide != NULL)
-        (void) flk_file_remove_now(wide, (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0);
+        (void) flk_file_remove_now(wide, (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0, id);
     free(wide);
 }
 
@@ -29,11 +29,12 @@ static void remove_unused(const struct target *target)
 int flk_os_lock_release_and_remove(const struct target *target, struct os_lock *os)
 {
     int rc = target->kind->backend->unlock(os->fd, &target->range);
+    struct identity id = os->id;
 
     if (rc != 0)
         return rc;
     flk_os_lock_forget(os);
-    remove_unused(target);
+    remove_unused(target, &id);
     return 0;
 }
 

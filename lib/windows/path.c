@@ -9,6 +9,7 @@
 #include <string.h>
 #include <windows.h>
 
+#include "platform.h"
 #include "windows/error.h"
 #include "windows/path.h"
 
@@ -38,21 +39,26 @@ char *flk_path_utf8(const wchar_t *wide)
     return path;
 }
 
-/* With room for the longest prefix before it. */
+/* With room for the longest prefix before it.  The current directory may be changed between two calls. */
 static wchar_t *full_path(const wchar_t *wide, size_t room, int *rc)
 {
-    DWORD n = GetFullPathNameW(wide, 0, NULL, NULL);
-    wchar_t *full = n > 0 ? malloc((room + n) * sizeof(*full)) : NULL;
+    DWORD size = GetFullPathNameW(wide, 0, NULL, NULL), n = size;
+    wchar_t *full = NULL;
 
-    *rc = n > 0 ? -ENOMEM : flk_last_error();
-    if (full == NULL)
-        return NULL;
-    *rc = 0;
-    n = GetFullPathNameW(wide, n, full + room, NULL); /* the current directory may have been changed since */
-    if (n > 0 && wcslen(full + room) == n)
+    while (n >= size && n > 0) {
+        size = n;
+        free(full);
+        full = malloc((room + size) * sizeof(*full));
+        if (full == NULL) {
+            *rc = -ENOMEM;
+            return NULL;
+        }
+        n = GetFullPathNameW(wide, size, full + room, NULL);
+    }
+    *rc = n > 0 ? 0 : flk_last_error();
+    if (n > 0)
         return full;
     free(full);
-    *rc = -EAGAIN;
     return NULL;
 }
 
@@ -79,8 +85,8 @@ wchar_t *flk_path_wide(const char *path, int *rc)
     size_t room = sizeof(any_length_share) / sizeof(*any_length_share);
     wchar_t *wide = to_wide(path, rc), *full;
 
-    if (wide == NULL)
-        return NULL;
+    if (wide == NULL || wcsncmp(wide, any_length, wcslen(any_length)) == 0)
+        return wide; /* what is said to be literal is */
     full = full_path(wide, room, rc);
     free(wide);
     if (full == NULL)
@@ -113,9 +119,14 @@ bool flk_path_cut(wchar_t *wide)
 /* 0 also if somebody else was quicker. */
 static int make_directory(const wchar_t *wide)
 {
-    if (CreateDirectoryW(wide, NULL) || GetLastError() == ERROR_ALREADY_EXISTS)
+    DWORD attributes;
+
+    if (CreateDirectoryW(wide, NULL))
         return 0;
-    return flk_last_error();
+    if (GetLastError() != ERROR_ALREADY_EXISTS)
+        return flk_last_error();
+    attributes = GetFileAttributesW(wide);
+    return attributes == INVALID_FILE_ATTRIBUTES || (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0 ? 0 : -ENOTDIR;
 }
 
 /* From the inside out, and back. */
@@ -149,4 +160,15 @@ wchar_t *flk_path_suffixed(const wchar_t *wide, const wchar_t *suffix)
     if (path != NULL)
         wcscat(wcscpy(path, wide), suffix);
     return path;
+}
+
+char *flk_file_absolute(const char *path)
+{
+    bool rooted = path[0] != '\0' && path[1] == ':' && (path[2] == '\\' || path[2] == '/');
+    int rc;
+    wchar_t *wide = rooted || (path[0] == '\\' && path[1] == '\\') ? NULL : flk_path_wide(path, &rc);
+    char *absolute = wide != NULL ? flk_path_utf8(wide) : NULL;
+
+    free(wide);
+    return absolute;
 }

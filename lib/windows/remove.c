@@ -77,11 +77,9 @@ static bool left_by_dead(const wchar_t *suffix)
            flk_process_life(&maker) == LIFE_DEAD;
 }
 
-static void remove_left(const wchar_t *folder, const WIN32_FIND_DATAW *found, size_t stem)
+static void remove_left(const wchar_t *folder, const wchar_t *name)
 {
-    wchar_t *wide = wcslen(found->cFileName) > stem && left_by_dead(found->cFileName + stem)
-                        ? flk_path_suffixed(folder, found->cFileName)
-                        : NULL;
+    wchar_t *wide = flk_path_suffixed(folder, name);
     int fd = wide != NULL ? flk_file_open_to_remove(wide, false) : -1;
 
     if (fd >= 0) {
@@ -91,27 +89,36 @@ static void remove_left(const wchar_t *folder, const WIN32_FIND_DATAW *found, si
     free(wide);
 }
 
-static void remove_all_left(wchar_t *pattern, size_t stem)
+/* folder: with the backslash at its end; stem: what the names begin with. */
+static void remove_all_left(const wchar_t *pattern, const wchar_t *folder, const wchar_t *stem)
 {
     WIN32_FIND_DATAW found;
     HANDLE find = FindFirstFileW(pattern, &found);
+    size_t length = wcslen(stem);
 
     if (find == INVALID_HANDLE_VALUE)
         return;
-    wcsrchr(pattern, '\\')[1] = '\0';
     do
-        remove_left(pattern, &found, stem);
+        if (_wcsnicmp(found.cFileName, stem, length) == 0 && left_by_dead(found.cFileName + length))
+            remove_left(folder, found.cFileName);
     while (FindNextFileW(find, &found));
     (void) FindClose(find);
 }
 
 void flk_file_tidy(const wchar_t *wide)
 {
-    wchar_t *pattern = flk_path_suffixed(wide, ASIDE L"*");
+    wchar_t *stem = flk_path_suffixed(wide, ASIDE), *pattern = flk_path_suffixed(wide, ASIDE L"*");
+    wchar_t *name = stem != NULL ? wcsrchr(stem, '\\') : NULL, *folder = NULL;
 
-    if (pattern != NULL && wcsrchr(pattern, '\\') != NULL)
-        remove_all_left(pattern, wcslen(wcsrchr(pattern, '\\') + 1) - 1);
+    if (name != NULL && pattern != NULL && wcspbrk(name, L"*?") == NULL)
+        folder = flk_path_suffixed(stem, L"");
+    if (folder != NULL) {
+        folder[name + 1 - stem] = '\0';
+        remove_all_left(pattern, folder, name + 1);
+    }
+    free(folder);
     free(pattern);
+    free(stem);
 }
 
 /* ---- Removing ------------------------------------------------------------------------------- */
@@ -133,36 +140,65 @@ int flk_file_dispose(int fd, const wchar_t *wide)
     return rc;
 }
 
+/*
+ * Two who have it open for this could, on systems that move by the name that it was opened by, move what somebody
+ * has put there since.
+ */
 int flk_file_open_to_remove(const wchar_t *wide, bool follow)
 {
-    const struct opening_way way = { DELETE | FILE_READ_ATTRIBUTES, SHARE_ALL, OPEN_EXISTING, follow };
+    const struct opening_way way = { DELETE | FILE_READ_ATTRIBUTES, FILE_SHARE_READ | FILE_SHARE_WRITE, OPEN_EXISTING,
+                                     follow };
 
     return flk_file_open_way(wide, &way);
 }
 
-int flk_file_remove_now(const wchar_t *wide, bool follow)
+int flk_file_remove_now(const wchar_t *wide, bool follow, const struct identity *id)
 {
-    int fd = flk_file_open_to_remove(wide, follow), rc;
+    int fd = flk_file_open_to_remove(wide, follow), rc = 0;
+    struct identity found;
 
     if (fd < 0)
         return fd;
-    rc = flk_file_dispose(fd, wide);
+    if (id != NULL && (rc = flk_file_identity(fd, &found)) == 0 && !flk_file_same(&found, id))
+        rc = -ENOENT;
+    if (rc == 0)
+        rc = flk_file_dispose(fd, wide);
     flk_file_close(fd);
     return rc;
 }
 
 /* Somebody may be looking at the file, which does not take long. */
-int flk_file_remove(const char *path, bool follow)
+int flk_file_remove_patiently(const wchar_t *wide, bool follow, const struct identity *id)
 {
     int64_t until = 0;
+    int rc;
+
+    do
+        rc = flk_file_remove_now(wide, follow, id);
+    while ((rc == -EAGAIN || rc == -EACCES) && flk_file_patience(&until));
+    return rc;
+}
+
+static int remove_path(const char *path, bool follow, const struct identity *id)
+{
     int rc;
     wchar_t *wide = flk_path_wide(path, &rc);
 
     if (wide == NULL)
         return rc;
-    do
-        rc = flk_file_remove_now(wide, follow);
-    while ((rc == -EAGAIN || rc == -EACCES) && flk_file_patience(&until));
+    rc = flk_file_remove_patiently(wide, follow, id);
     free(wide);
     return rc;
+}
+
+int flk_file_remove(const char *path, bool follow)
+{
+    return remove_path(path, follow, NULL);
+}
+
+int flk_file_remove_same(const char *path, bool follow, const struct identity *id)
+{
+    int rc = remove_path(path, follow, id);
+
+    return rc != -EAGAIN && flk_file_names_nothing(rc) ? -ENOENT : rc;
 }

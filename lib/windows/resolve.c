@@ -60,7 +60,8 @@ static wchar_t *next_link(const wchar_t *wide)
         return text;
     next = flk_path_suffixed(wide, text);
     if (next != NULL) {
-        size_t folder = (size_t) (wcsrchr(wide, '\\') + 1 - wide);
+        const wchar_t *name = wcsrchr(wide, '\\'); /* NULL: the text of the link before names no folder */
+        size_t folder = name != NULL ? (size_t) (name + 1 - wide) : 0;
 
         end = next + folder;
         memmove(end, next + wcslen(wide), (wcslen(text) + 1) * sizeof(*text));

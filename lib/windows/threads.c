@@ -82,16 +82,17 @@ bool flk_opened(unsigned epoch)
 static DWORD end_index;
 static const struct platform_events *tell;
 
+/* What is watched is the thread's number.  It is also called when a fiber is deleted, by whichever thread does that. */
 static void CALLBACK ended(void *watched)
 {
-    if (watched != NULL)
+    if ((uintptr_t) watched == GetCurrentThreadId() && !IsThreadAFiber())
         tell->thread_ended();
 }
 
 void flk_thread_watch_end(void)
 {
     if (FlsGetValue(end_index) == NULL)
-        (void) FlsSetValue(end_index, &end_index);
+        (void) FlsSetValue(end_index, (void *) (uintptr_t) GetCurrentThreadId());
 }
 
 static void process_ends(void)

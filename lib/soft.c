@@ -422,12 +422,16 @@ static int soft_break(const struct target *target)
 {
     const char *path = path_of(target);
     struct draft draft;
+    unsigned epoch;
     int rc;
 
     if (path == NULL)
         return -errno;
     draft_for(target, &draft);
+    epoch = flk_opening(); /* what a forked child got a copy of would stay locked */
     rc = flk_marker_break(path, &draft);
+    (void) flk_opened(epoch);
+    flk_guard_unlock();
     path_done(target, path);
     return rc;
 }

@@ -263,14 +263,14 @@ static int look_twice(const char *path, struct marker *marker)
 int flk_marker_break(const char *path, const struct draft *draft)
 {
     struct marker marker;
-    int verdict = look_twice(path, &marker), rc = -EACCES;
+    int verdict = look_twice(path, &marker), rc = FLK_CONTENDED;
 
     if (verdict == VERDICT_GONE)
         rc = -ENOENT;
-    else if (verdict > 0 && marker.version.regular)
+    else if (verdict == VERDICT_STALE || verdict == VERDICT_UNCLEAR)
         rc = break_as_breaker(path, &marker, draft);
-    /* Whatever it is, though nothing can be made beside it, and who is at work on it does not go on. */
-    if (rc < 0 && rc != -ENOENT)
+    /* Nobody is at work on a living one's marker; or who is does not go on, or there is no room to do it. */
+    if (rc != 0 && rc != -ENOENT)
         rc = flk_file_remove(path, false);
     flk_marker_leave(&marker);
     flk_marker_sweep(path, NULL);

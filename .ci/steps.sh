@@ -162,11 +162,10 @@ step_asan_gcc() {
 
 # address and undefined-behaviour sanitizers, clang
 step_asan_clang() {
-    FILELOCK_TEST_SCALE=0.3 build_and_check asan_clang CC=clang CFLAGS='-g -O1' --enable-sanitizer=address,undefined
+    briefly build_and_check asan_clang CC=clang CFLAGS='-g -O1' --enable-sanitizer=address,undefined
 }
 
 tsan() { # COMPILER
-    export FILELOCK_TEST_SCALE=0.2
     configure_in "tsan_$1" CC="$1" CFLAGS='-g -O1' --enable-sanitizer=thread
     make -s -j2
     check fixed_addresses
@@ -174,12 +173,12 @@ tsan() { # COMPILER
 
 # thread sanitizer, gcc
 step_tsan_gcc() {
-    tsan gcc
+    FILELOCK_TEST_SCALE=0.2 tsan gcc
 }
 
 # thread sanitizer, clang
 step_tsan_clang() {
-    tsan clang
+    briefly tsan clang
 }
 
 # the suites under valgrind

@@ -241,9 +241,8 @@ void flk_os_lock_forked(const struct target *target, void *state, bool holds)
 {
     struct os_lock *os = state;
 
-    (void) target;
     if (holds) {
-        if (os->recorded)
+        if (os->recorded && target->path != NULL) /* who leaves a caller's descriptor could not hand it back */
             flk_owner_forked(os->fd);
         return;
     }

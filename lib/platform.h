@@ -161,6 +161,9 @@ int flk_marker_publish(const char *path, unsigned mode, bool make_parents, const
 /* Locks an open marker without waiting: 0, -EWOULDBLOCK, or -ENOTSUP where that cannot be done. */
 int flk_marker_lock(int fd);
 
+/* Ends that, also for copies of the descriptor that a forked child has got; it need not be locked. */
+void flk_marker_unlock(int fd);
+
 /* ---- Wake-ups ------------------------------------------------------------------------------ */
 
 /*

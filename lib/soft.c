@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "kind.h"
 #include "owner.h"
@@ -21,6 +22,9 @@
 
 /* Who is alive by its lock alone may die unseen; so often it is looked for. */
 #define LOCK_LOOK 50000000 /* ns */
+
+/* A marker may be emptied, or the directory that is watched be another by now, and of that nobody tells. */
+#define HELD_LOOK 1000000000 /* ns */
 
 /* What could not be opened may be later, and of that nobody tells. */
 #define UNREAD_LOOK 500000000 /* ns */
@@ -51,24 +55,31 @@ static void path_done(const struct target *target, const char *path)
         free((char *) path);
 }
 
-/* Where the marker is to be, wherever the process goes; to be given to path_done().  NULL: errno tells. */
+/* Where the marker is to be; to be given to path_done().  NULL: errno tells. */
 static const char *path_of(const struct target *target)
 {
-    bool follows = (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0;
-    const char *path = follows ? flk_file_resolve(target->path) : target->path;
-    char *absolute = path != NULL ? flk_file_absolute(path) : NULL;
-
-    if (absolute == NULL)
-        return path;
-    path_done(target, path);
-    return absolute;
+    return (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0 ? flk_file_resolve(target->path) : target->path;
 }
 
 /* The lock is ours: the path may lead elsewhere by the time of its release. */
 static void path_kept(const struct target *target, struct soft_lock *soft, const char *path)
 {
-    if (path != target->path)
+    soft->resolved = flk_file_absolute(path);
+    if (soft->resolved != NULL)
+        path_done(target, path);
+    else if (path != target->path)
         soft->resolved = (char *) path;
+}
+
+/* Whether it is the path still: a link may have been made anew while somebody waited where it had led to. */
+static bool leads_there(const struct target *target, const char *path)
+{
+    const char *now = path != target->path ? path_of(target) : NULL;
+    bool there = now == NULL || strcmp(now, path) == 0;
+
+    if (now != NULL)
+        path_done(target, now);
+    return there;
 }
 
 static const char *path_held(const struct target *target, const struct soft_lock *soft)
@@ -148,7 +159,7 @@ static int face(const struct target *target, struct soft_lock *soft, struct atte
 
     if (attempt->glance)
         return is_there(attempt->path) ? FLK_CONTENDED : 0;
-    attempt->left = FLK_NEVER;
+    attempt->left = HELD_LOOK;
     verdict = look(soft, attempt, &marker);
     if (verdict == VERDICT_GONE)
         rc = 0;
@@ -261,22 +272,6 @@ static int wait_at(const struct target *target, struct soft_lock *soft, const ch
     return rc == FLK_CONTENDED ? waited : rc;
 }
 
-static int soft_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
-{
-    const char *path = path_of(target);
-    int rc;
-
-    (void) mode;
-    if (path == NULL)
-        return -errno;
-    rc = wait_at(target, state, path, limits);
-    if (rc == 0)
-        path_kept(target, state, path);
-    else
-        path_done(target, path);
-    return rc;
-}
-
 /* ---- Releasing ------------------------------------------------------------------------------ */
 
 static void close_marker(struct soft_lock *soft)
@@ -308,6 +303,8 @@ static void remove_if_last(const char *path, const struct soft_lock *soft)
     if (marker.fd >= 0 && flk_file_same(&marker.version.id, &soft->id) && flk_marker_lock(marker.fd) == 0 &&
         flk_file_remove_same(path, false, &soft->id) == 0)
         flk_marker_tidy(path); /* it may have named the dead meanwhile, and a breaker have been killed */
+    if (marker.fd >= 0)
+        flk_marker_unlock(marker.fd);
     flk_marker_leave(&marker);
 }
 
@@ -322,16 +319,23 @@ static int release_shared(const char *path, struct soft_lock *soft)
     return 0;
 }
 
-/* Only a marker that is still ours is removed; one that was broken is somebody else's by now. */
-static int release_at(const char *path, struct soft_lock *soft)
+/*
+ * Only a marker that is still ours is removed; one that was broken is somebody else's by now.  One that is somewhere
+ * else, for a directory on the way was renamed, is emptied, and so nobody's.
+ */
+static int release_at(const struct target *target, const char *path, struct soft_lock *soft)
 {
     int rc;
 
     if (soft->sharer != 0)
         return release_shared(path, soft);
     rc = flk_file_remove_same(path, false, &soft->id);
+    if (rc != 0 && path != target->path && flk_file_remove_same(target->path, false, &soft->id) == 0)
+        rc = 0;
     if (rc != 0 && rc != -ENOENT)
         return rc;
+    if (rc == -ENOENT)
+        (void) flk_file_write(soft->fd, "", 0);
     forget(soft);
     return 0;
 }
@@ -339,7 +343,7 @@ static int release_at(const char *path, struct soft_lock *soft)
 static int soft_release(const struct target *target, void *state, enum filelock_mode mode)
 {
     (void) mode;
-    return release_at(path_held(target, state), state);
+    return release_at(target, path_held(target, state), state);
 }
 
 /*
@@ -350,9 +354,32 @@ static void soft_close(const struct target *target, void *state)
 {
     struct soft_lock *soft = state;
 
-    if (soft->fd >= 0 && release_at(path_held(target, soft), soft) != 0)
+    if (soft->fd >= 0 && release_at(target, path_held(target, soft), soft) != 0)
         (void) flk_file_write(soft->fd, "", 0);
     forget(soft);
+}
+
+/* ---- Waiting where a link leads ------------------------------------------------------------- */
+
+static int soft_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
+{
+    const char *path = path_of(target);
+    int rc;
+
+    (void) mode;
+    if (path == NULL)
+        return -errno;
+    rc = wait_at(target, state, path, limits);
+    while (rc == 0 && !leads_there(target, path) && (rc = release_at(target, path, state)) == 0) {
+        path_done(target, path);
+        path = path_of(target);
+        rc = path != NULL ? wait_at(target, state, path, limits) : -errno;
+    }
+    if (rc == 0)
+        path_kept(target, state, path);
+    else if (path != NULL)
+        path_done(target, path);
+    return rc;
 }
 
 /* ---- Fork ----------------------------------------------------------------------------------- */

@@ -21,7 +21,10 @@ const char *marker_host(void)
     struct stat status;
     ck_assert_int_eq(gethostname(name, sizeof name - 1), 0);
     marker_escape(name, host);
-    if (stat("/proc/self/ns/pid", &status) == 0 && status.st_ino != INITIAL_PID_NAMESPACE)
+    status.st_ino = 0; /* where that cannot be told, nobody is to judge by the pid */
+    if (path_exists("/proc/version") && stat("/proc/self/ns/pid", &status) != 0)
+        strcat(host, "?pidns-0");
+    else if (status.st_ino != 0 && status.st_ino != INITIAL_PID_NAMESPACE)
         sprintf(host + strlen(host), "?pidns-%llx", (unsigned long long)status.st_ino);
     return host;
 }

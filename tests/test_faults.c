@@ -72,6 +72,10 @@ static const struct scenario {
     {"owner by record", 0, 0, OURS, FILELOCK_RECORD_OWNER, NO_ACQUIRE(OWNER), 0},
     {"free", 0, 0, OURS, 0, NO_ACQUIRE(FREE), 0},
     {"break", WANTS_SOFT, 0, HELD, 0, NO_ACQUIRE(BREAK), 0},
+    {"break, stale", WANTS_SOFT, 0, STALE, 0, NO_ACQUIRE(BREAK), 0},
+    {"break, stale, no unnamed files", WANTS_SOFT, NO_UNNAMED, STALE, 0, NO_ACQUIRE(BREAK), 0},
+    {"break, stale, no swapping", WANTS_SOFT, NO_SWAP, STALE, 0, NO_ACQUIRE(BREAK), 0},
+    {"break, stale, no locks", WANTS_SOFT, NO_LOCKS, STALE, 0, NO_ACQUIRE(BREAK), 0},
     {"take over", WANTS_SOFT, 0, STALE, 0, ACQUIRE(EXCLUSIVE, 0), 0},
     {"first acquire, no unnamed files", WANTS_SOFT, NO_UNNAMED, NOTHING, 0, ACQUIRE(EXCLUSIVE, 0), 0},
     {"first acquire, no links", WANTS_SOFT, NO_UNNAMED | NO_LINKS, NOTHING, 0, ACQUIRE(EXCLUSIVE, 0), 0},
@@ -289,6 +293,11 @@ static void judge(long refuse)
         JUDGE(held == (result != 0), "answers %s, but held is %d", result_name(result), held);
     if (scenario->order == ORDER_CHECK)
         JUDGE(held, "not held any more");
+    int leaves = scenario->order == ORDER_ACQUIRE || scenario->order == ORDER_RELEASE || scenario->order == ORDER_FREE;
+    if (leaves && !held && !trial.holder.held && trial.kind->can & CAN_KEEP_FILE && path_exists(lock_file()))
+        JUDGE(!raw_is_locked(trial.kind, lock_file()), "answers %s, not held, but locked", result_name(result));
+    if (scenario->order == ORDER_BREAK)
+        JUDGE(result != 0 || !path_exists(lock_file()), "answers 0, and the marker is there");
     if (trial.holder.held && scenario->order != ORDER_BREAK)
         JUDGE(raw_is_held(&trial.holder), "somebody else has lost his lock");
     if (held)

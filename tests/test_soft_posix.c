@@ -8,6 +8,7 @@
 #include "witness.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct peer *holding(const char *path, unsigned flags)
 {
@@ -701,6 +703,66 @@ START_TEST(test_directory_left)
 }
 END_TEST
 
+/* A directory on the way is another's by the time of the release: nobody takes what is left there for held. */
+START_TEST(test_directory_renamed)
+{
+    NEEDS_SOFT();
+    ck_assert_int_eq(make_directory(scratch("folder")), 0);
+    struct filelock *lock = new_soft(scratch("folder/lock"), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    ck_assert_int_eq(rename_over(scratch("folder"), scratch("moved")), 0);
+    EXPECT(filelock_release(lock), 0);
+    EXPECT(try_soft(scratch("moved/lock"), PATIENCE_MS), 0);
+    expect_nothing_at(scratch("moved/lock"));
+    filelock_free(lock);
+}
+END_TEST
+
+/* Of that the directory says nothing. */
+START_TEST(test_emptied_while_waited_for)
+{
+    NEEDS_SOFT();
+    static struct caller caller;
+    struct filelock *lock = new_soft(scratch("lock"), 0);
+    put_marker(scratch("lock"), marker_record(own_pid()));
+    caller_start(&caller);
+    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+    wait_for_sleep(&caller);
+    int fd = open(scratch("lock"), O_WRONLY | O_TRUNC);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    EXPECT(end_call(&caller), 0);
+    EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
+    caller_end(&caller);
+    filelock_free(lock);
+    expect_nothing_at(scratch("lock"));
+}
+END_TEST
+
+/* A link that is made anew while somebody waits where it had led to. */
+START_TEST(test_link_moves)
+{
+    NEEDS_SOFT();
+    static struct caller caller;
+    struct filelock *lock = new_soft(scratch("link"), FILELOCK_FOLLOW_SYMLINK);
+    put_marker(scratch("first"), marker_record(own_pid()));
+    ck_assert_int_eq(symlink("first", scratch("link")), 0);
+    caller_start(&caller);
+    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+    wait_for_sleep(&caller);
+    ck_assert_int_eq(symlink("second", scratch("other")), 0);
+    ck_assert_int_eq(rename_over(scratch("other"), scratch("link")), 0);
+    ck_assert_int_eq(remove_file(scratch("first")), 0);
+    EXPECT(end_call(&caller), 0);
+    expect_contents(scratch("second"), marker_record(own_pid()));
+    expect_nothing_at(scratch("first"));
+    EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
+    expect_nothing_at(scratch("second"));
+    caller_end(&caller);
+    filelock_free(lock);
+}
+END_TEST
+
 /* ---- What the dead leave ------------------------------------------------------------------------- */
 
 static const struct {
@@ -815,6 +877,9 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_no_descriptors);
     tcase = add_case(suite, "left");
     tcase_add_test(tcase, test_directory_left);
+    tcase_add_test(tcase, test_directory_renamed);
+    tcase_add_test(tcase, test_emptied_while_waited_for);
+    tcase_add_test(tcase, test_link_moves);
     tcase_add_test(tcase, test_swept);
     return suite;
 }

@@ -185,6 +185,11 @@ int flk_marker_lock(int fd)
     return 0;
 }
 
+void flk_marker_unlock(int fd)
+{
+    (void) flock(fd, LOCK_UN);
+}
+
 /* Nobody can have it locked yet; a file system that cannot lock is none that this needs. */
 int flk_marker_fill(int fd, const char *bytes, size_t size)
 {

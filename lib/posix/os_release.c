@@ -33,7 +33,7 @@ static bool remove_if_sole(const struct target *target, const struct os_lock *os
  * What the last release entails, by whoever finds that nobody holds the lock any more: our copy of
  * the open file, which relatives share, could not tell.
  */
-static void clean_if_unheld(const struct target *target, const struct identity *id)
+static void clean_if_unheld(const struct target *target, const struct os_lock *was)
 {
     unsigned wishes = FILE_EXISTING | (follows(target) ? FILE_FOLLOW : 0);
     struct os_lock fresh;
@@ -41,9 +41,9 @@ static void clean_if_unheld(const struct target *target, const struct identity *
     flk_os_lock_init(target, &fresh);
     if (flk_file_open(target->path, wishes, 0, &fresh.fd, &fresh.writable) != 0)
         return;
-    if (flk_file_identity(fresh.fd, &fresh.id) == 0 && flk_file_same(&fresh.id, id) &&
+    if (flk_file_identity(fresh.fd, &fresh.id) == 0 && flk_file_same(&fresh.id, &was->id) &&
         target->kind->backend->try(fresh.fd, &whole, FILELOCK_EXCLUSIVE) == 0) {
-        if ((target->flags & FILELOCK_RECORD_OWNER) != 0)
+        if (was->recorded)
             (void) flk_file_write(fresh.fd, "", 0);
         if ((target->flags & FILELOCK_UNLINK) != 0)
             (void) remove_if_sole(target, &fresh);
@@ -54,13 +54,13 @@ static void clean_if_unheld(const struct target *target, const struct identity *
 
 int flk_os_lock_release_shared(const struct target *target, struct os_lock *os)
 {
-    struct identity id = os->id;
+    struct os_lock was = *os;
 
-    if (os->recorded)
+    if (was.recorded)
         flk_owner_leaves(os->fd, os->sharer);
     flk_os_lock_forget(os);
-    if ((target->flags & (FILELOCK_UNLINK | FILELOCK_RECORD_OWNER)) != 0)
-        clean_if_unheld(target, &id);
+    if (was.recorded || (target->flags & FILELOCK_UNLINK) != 0)
+        clean_if_unheld(target, &was);
     return 0;
 }
 

@@ -102,7 +102,7 @@ static void write_token(const uint8_t boot[16], const struct process_stat *stat,
 
 /* ---- This process --------------------------------------------------------------------------- */
 
-/* The namespace that pids of this process are of; 0 where that cannot be told. */
+/* The namespace that pids of this process are of; 0 where that cannot be told: it may be any. */
 static unsigned long long pid_namespace(void)
 {
     struct stat st;
@@ -118,13 +118,13 @@ static void write_host(unsigned long long namespace, char *host, size_t size)
     name[0] = name[RECORD_NAME_MOST] = '\0';
     (void) gethostname(name, RECORD_NAME_MOST);
     flk_record_host(name, host);
-    if (namespace == 0 || namespace == INITIAL_PID_NAMESPACE)
+    if (namespace == INITIAL_PID_NAMESPACE)
         return;
     length = strlen(host);
     (void) snprintf(host + length, size - length, "?pidns-%llx", namespace);
 }
 
-/* What never changes in a process is found out once; a forked child finds out anew. */
+/* What never changes in a process is found out once, all of it; a forked child finds out anew. */
 struct self {
     pid_t pid;
     unsigned long long namespace;
@@ -149,6 +149,8 @@ static struct self know_self(void)
     self.knows_boot = read_boot_id(self.boot);
     if (read_stat(self.pid, &stat))
         write_token(self.boot, &stat, self.token);
+    if (self.namespace == 0 || !self.knows_boot || self.token[0] == '\0')
+        return self;
     flk_guard_lock();
     known = self;
     flk_guard_unlock();
@@ -199,10 +201,11 @@ bool flk_process_record(int64_t pid, struct record *record)
 
 bool flk_process_local(const struct record *record)
 {
+    unsigned long long namespace = know_self().namespace;
     char host[sizeof(record->host)];
 
-    write_host(know_self().namespace, host, sizeof(host));
-    return strcmp(record->host, host) == 0;
+    write_host(namespace, host, sizeof(host));
+    return namespace != 0 && strcmp(record->host, host) == 0;
 }
 
 /* Proof that this is not the process of a token; who could not read the boot id wrote 0 for it. */

@@ -20,6 +20,17 @@ static bool is_at(const struct marker *marker, const char *path)
     return flk_file_path_identity(path, false, &id) == 0 && flk_file_same(&id, &marker->version.id);
 }
 
+/* As far as that can be made out. */
+static bool may_be_at(const struct marker *marker, const char *path)
+{
+    struct identity id;
+    int rc = flk_file_path_identity(path, false, &id);
+
+    if (rc == 0 && marker->version.regular)
+        return flk_file_same(&id, &marker->version.id);
+    return !flk_file_names_nothing(rc);
+}
+
 /* With the marker locked: nobody has written to it or replaced it since it was looked at. */
 static bool unchanged(const char *path, const struct marker *marker)
 {
@@ -41,6 +52,17 @@ struct place {
     char *aside;                 /* where the draft is to go */
 };
 
+/* Somebody has found this one stale, who has put his own under the name that is made of it. */
+static bool was_passed(const struct place *place, const struct marker *other)
+{
+    char *next = flk_marker_aside(place->path, other);
+    struct identity id;
+    bool passed = next != NULL && flk_file_path_identity(next, false, &id) == 0;
+
+    free(next);
+    return passed;
+}
+
 /* What another breaker has put where the draft was to go. */
 static int look_at_other(const struct place *place, struct suspicion *suspicion, struct marker *other)
 {
@@ -48,7 +70,7 @@ static int look_at_other(const struct place *place, struct suspicion *suspicion,
     int verdict = flk_marker_look(place->aside, other);
 
     if (verdict == VERDICT_UNCLEAR)
-        verdict = flk_marker_suspect(suspicion, other, &wait);
+        verdict = was_passed(place, other) ? VERDICT_STALE : flk_marker_suspect(suspicion, other, &wait);
     if (other->fd >= 0 && flk_marker_lock(other->fd) == -EWOULDBLOCK)
         verdict = VERDICT_HELD;
     return verdict;
@@ -77,6 +99,8 @@ static int pass(struct place *place, struct suspicion *suspicion)
         place->aside = flk_marker_aside(place->path, &other);
         rc = place->aside != NULL ? -EEXIST : -ENOMEM;
     }
+    if (other.fd >= 0)
+        flk_marker_unlock(other.fd);
     flk_marker_leave(&other);
     return rc;
 }
@@ -103,15 +127,6 @@ static int take_place(struct place *place, const struct draft *draft, struct sus
 }
 
 /* ---- Taking over ---------------------------------------------------------------------------- */
-
-/* Whether a name is that of one's own marker, as far as that can be made out. */
-static bool may_be_at(const struct marker *marker, const char *path)
-{
-    struct identity id;
-
-    return !marker->version.regular || flk_file_path_identity(path, false, &id) != 0 ||
-           flk_file_same(&id, &marker->version.id);
-}
 
 /*
  * What has a name still is emptied: it could not be removed, or a breaker of other rules moves it about.  It would be
@@ -195,12 +210,11 @@ int flk_marker_take_over(const char *path, const struct marker *stale, const str
 
     if (flk_marker_lock(stale->fd) == -EWOULDBLOCK)
         return FLK_CONTENDED;
-    if (!unchanged(path, stale))
-        return 0;
-    rc = take_place(&place, draft, suspicion, fd);
+    rc = unchanged(path, stale) ? take_place(&place, draft, suspicion, fd) : 0;
     if (rc == FLK_TAKEN)
         rc = supplant(&place, fd);
     free(place.aside);
+    flk_marker_unlock(stale->fd);
     return rc < 0 && flk_marker_vanished(rc) ? 0 : rc;
 }
 
@@ -223,27 +237,34 @@ static int try_breaking(void *arg)
 
     free(breaking->place.aside);
     rc = take_place(&breaking->place, breaking->draft, &breaking->suspicion, &breaking->fd);
-    return rc == FLK_TAKEN ? supplant(&breaking->place, &breaking->fd) : rc;
+    if (rc == FLK_TAKEN)
+        rc = supplant(&breaking->place, &breaking->fd);
+    return rc == 0 && may_be_at(breaking->place.marker, breaking->place.path) ? FLK_CONTENDED : rc;
 }
 
 /*
- * By the rules for taking over, so that nobody else is at work on the marker; what is put in its place is removed.
- * -errno: it may be there still.
+ * By the rules for taking over, so that nobody else is at work on the marker.  FLK_TAKEN: one's own is there instead.
+ * 0: somebody else's, or none.
  */
-static int break_as_breaker(const char *path, const struct marker *marker, const struct draft *draft)
+static int break_as_breaker(const char *path, const struct marker *marker, const struct draft *draft, int *fd)
 {
     struct limits limits = { .timeout_ms = PATIENCE_MS, .cancel = FILELOCK_NO_WAITABLE };
     struct breaking breaking = { .place = { .path = path, .marker = marker }, .draft = draft };
-    struct marker own = { .fd = -1 };
     int rc;
 
     flk_limits_start(&limits);
     rc = flk_retry(try_breaking, &breaking, &limits);
     free(breaking.place.aside);
-    if (rc != FLK_TAKEN)
-        return rc;
-    own.fd = breaking.fd;
-    (void) flk_file_version(own.fd, &own.version);
+    *fd = breaking.fd;
+    return rc;
+}
+
+static int remove_own(const char *path, int fd)
+{
+    struct marker own = { .fd = fd };
+    int rc;
+
+    (void) flk_file_version(fd, &own.version);
     rc = may_be_at(&own, path) ? flk_file_remove(path, false) : 0;
     drop(&own);
     return rc;
@@ -260,18 +281,31 @@ static int look_twice(const char *path, struct marker *marker)
     return flk_marker_look(path, marker);
 }
 
+/* What was looked at, and whatever could not be. */
+static int remove_seen(const char *path, const struct marker *marker)
+{
+    int rc;
+
+    if (marker->verdict < 0 || marker->fd < 0)
+        return flk_file_remove(path, false);
+    rc = flk_file_remove_same(path, false, &marker->version.id);
+    return rc == -ENOENT ? 0 : rc;
+}
+
 int flk_marker_break(const char *path, const struct draft *draft)
 {
     struct marker marker;
-    int verdict = look_twice(path, &marker), rc = FLK_CONTENDED;
+    int verdict = look_twice(path, &marker), rc = FLK_CONTENDED, fd;
 
     if (verdict == VERDICT_GONE)
         rc = -ENOENT;
     else if (verdict == VERDICT_STALE || verdict == VERDICT_UNCLEAR)
-        rc = break_as_breaker(path, &marker, draft);
+        rc = break_as_breaker(path, &marker, draft, &fd);
     /* Nobody is at work on a living one's marker; or who is does not go on, or there is no room to do it. */
-    if (rc != 0 && rc != -ENOENT)
-        rc = flk_file_remove(path, false);
+    if (rc == FLK_TAKEN)
+        rc = remove_own(path, fd);
+    else if (rc != 0 && rc != -ENOENT)
+        rc = remove_seen(path, &marker);
     flk_marker_leave(&marker);
     flk_marker_sweep(path, NULL);
     return rc;

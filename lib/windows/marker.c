@@ -103,6 +103,11 @@ int flk_marker_lock(int fd)
     return -ENOTSUP;
 }
 
+void flk_marker_unlock(int fd)
+{
+    (void) fd;
+}
+
 /* By its handle, for which no other file can be mistaken. */
 static int remove_version(const wchar_t *wide, const struct file_version *version)
 {

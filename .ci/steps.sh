@@ -110,9 +110,7 @@ step_distcheck() {
 
 # gcc, warnings are errors
 step_gcc() {
-    configure_in gcc CC=gcc --enable-werror CFLAGS='-g -O2 -D_FORTIFY_SOURCE=2'
-    make -s -j2
-    check
+    briefly build_and_check gcc CC=gcc --enable-werror CFLAGS='-g -O2 -D_FORTIFY_SOURCE=2'
 }
 
 # clang, warnings are errors

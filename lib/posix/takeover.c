@@ -295,7 +295,7 @@ static int remove_seen(const char *path, const struct marker *marker)
 int flk_marker_break(const char *path, const struct draft *draft)
 {
     struct marker marker;
-    int verdict = look_twice(path, &marker), rc = FLK_CONTENDED, fd;
+    int verdict = look_twice(path, &marker), rc = FLK_CONTENDED, fd = -1;
 
     if (verdict == VERDICT_GONE)
         rc = -ENOENT;

@@ -142,24 +142,17 @@ static int explain(const struct os_lock *os, enum filelock_mode mode, int rc)
     return rc == -EBADF && mode == FILELOCK_EXCLUSIVE && os->ours && !os->writable ? -EACCES : rc;
 }
 
-static int write_record(const struct os_lock *os)
-{
-    size_t lead = sizeof(OWNER_RECORD_LEAD) - 1;
-    char text[sizeof(OWNER_RECORD_LEAD) + RECORD_SIZE] = OWNER_RECORD_LEAD;
-    struct record record;
-
-    flk_process_self(&record);
-    return flk_file_write(os->fd, text, lead + flk_record_format(&record, text + lead));
-}
-
 /* What being held entails beside the lock itself. */
 static int on_locked(const struct target *target, struct os_lock *os, enum filelock_mode mode)
 {
+    struct record self;
     int rc = 0;
 
     os->recorded = records(target, mode);
-    if (os->recorded)
-        rc = write_record(os);
+    if (os->recorded) {
+        flk_process_self(&self);
+        rc = flk_owner_write(os->fd, &self);
+    }
     if (rc == 0 && (target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
         rc = flk_file_inherit(os->fd, true);
     return rc;

@@ -508,6 +508,22 @@ START_TEST(test_share_record)
 }
 END_TEST
 
+/* A shared lock writes no record, and its release takes none away. */
+START_TEST(test_share_without_record)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_SHARE | CAN_KEEP_FILE);
+    put_marker(scratch("lock"), "contents");
+    struct peer *parent = peer_with(kind, scratch("lock"), FILELOCK_FORK_SHARE | FILELOCK_RECORD_OWNER);
+    PEER_SAYS(parent, "0", "acquire a shared 0");
+    struct peer *child = peer_fork(parent, NULL);
+    PEER_SAYS(child, "0", "release a");
+    PEER_SAYS(parent, "0", "release a");
+    expect_contents(scratch("lock"), "contents");
+    expect_free(kind, scratch("lock"));
+}
+END_TEST
+
 /* The thread that forks is the only one in the child: what another one holds it could never release. */
 START_TEST(test_share_from_other_thread)
 {
@@ -651,6 +667,7 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_daemon);
     ADD_FOR_KINDS(tcase, test_share_unlink);
     ADD_FOR_KINDS(tcase, test_share_record);
+    ADD_FOR_KINDS(tcase, test_share_without_record);
     ADD_FOR_KINDS(tcase, test_share_from_other_thread);
     ADD_FOR_KINDS(tcase, test_share_forking_thread_ends);
     return suite;

@@ -123,7 +123,7 @@ enum filelock_mode { FILELOCK_EXCLUSIVE = 0, FILELOCK_SHARED = 1 };
 #define FILELOCK_INTERRUPTIBLE 0x040u
 /* Exclusive operating-system locks replace the lock file's contents by the holder's record while
  * they are held: for people to read, and for filelock_owner().  Of several that share the lock
- * by FILELOCK_FORK_SHARE it names the one that was forked last. */
+ * by FILELOCK_FORK_SHARE it names the one that was forked last, and, when that releases, another. */
 #define FILELOCK_RECORD_OWNER 0x080u
 /* A soft lock is never taken from a dead holder without filelock_break(). */
 #define FILELOCK_NEVER_BREAK 0x100u
@@ -240,6 +240,8 @@ FILELOCK_API int filelock_acquire(struct filelock *lock, enum filelock_mode mode
  *   -EINVAL   lock is NULL
  *   -EIO, -EBADF, -ENOLCK, -EAGAIN, ...  the operating system refused the unlock: the handle still holds the
  *             lock, at the depth it had, and can be released again
+ *   -EMFILE, -ENFILE, -ENOMEM  of a lock whose file names its holder, shared by FILELOCK_FORK_SHARE: which process
+ *             goes on holding it could not be seen; the same
  */
 FILELOCK_API int filelock_release(struct filelock *lock);
 

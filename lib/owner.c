@@ -43,15 +43,3 @@ void flk_owner_forked(int fd)
     if (flk_process_record(flk_process_pid(), &self))
         (void) flk_owner_write(fd, &self);
 }
-
-void flk_owner_leaves(int fd, int64_t sharer)
-{
-    struct record named, parent;
-    char bytes[RECORD_SIZE + 1];
-    int64_t self = flk_process_pid();
-    ssize_t size = sharer != self ? flk_file_read(fd, bytes, sizeof(bytes)) : 0;
-
-    if (size > 0 && flk_record_parse(bytes, (size_t) size, &named) == 0 && named.pid == self &&
-        flk_process_record(sharer, &parent) && flk_process_life(&parent) == LIFE_ALIVE)
-        (void) flk_owner_write(fd, &parent);
-}

@@ -20,10 +20,4 @@ int flk_owner_write(int fd, const struct record *record);
 /* In a forked child that holds the lock as well: the record, in an open file, is to name it. */
 void flk_owner_forked(int fd);
 
-/*
- * A process leaves a lock that others hold: if the record names it, it is to name the one that it shares the lock
- * with, if that is alive.
- */
-void flk_owner_leaves(int fd, int64_t sharer);
-
 #endif

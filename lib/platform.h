@@ -104,6 +104,9 @@ int flk_file_open_to_read(const char *path, bool follow);
 void flk_file_close(int fd);
 int flk_file_identity(int fd, struct identity *id);
 
+/* Whether that is what is said for want of descriptors or memory, and nothing of the file: -EMFILE, -ENFILE, -ENOMEM. */
+bool flk_file_lacks_means(int rc);
+
 /* Whether that is what the lookup of a path says when it names no file. */
 bool flk_file_names_nothing(int rc);
 
@@ -147,8 +150,10 @@ char *flk_file_resolve(const char *path);
 bool flk_file_is_remote(int fd);
 bool flk_file_path_is_remote(const char *path);
 
-/* Some process is seen to have the file open for writing; an unseen one may. */
-bool flk_file_is_written(const struct identity *id);
+/*
+ * Some process is seen to have the file open for writing: 1; 0: an unseen one may; or -EMFILE, -ENFILE, -ENOMEM.
+ */
+int flk_file_is_written(const struct identity *id);
 
 /* ---- Markers: files whose existence is a lock ---------------------------------------------- */
 
@@ -163,6 +168,14 @@ int flk_marker_lock(int fd);
 
 /* Ends that, also for copies of the descriptor that a forked child has got; it need not be locked. */
 void flk_marker_unlock(int fd);
+
+/*
+ * A marker that was shared by fork is left by this process: *fd is closed, and -1.  One of those who go on holding is
+ * named by it; if there is none, it is removed.  0; or -EMFILE, -ENFILE, -ENOMEM, and it is held as before, but not
+ * if it is left for good.  sharer: the process that last forked while it held the lock, which is this one or the one
+ * that this was forked from.
+ */
+int flk_marker_part(const char *path, const struct identity *id, int64_t sharer, bool for_good, int *fd);
 
 /* ---- Wake-ups ------------------------------------------------------------------------------ */
 

@@ -294,42 +294,14 @@ static void forget(struct soft_lock *soft)
     free(resolved);
 }
 
-/* Whoever is last, which the lock on the marker tells once our copy of it is closed. */
-static void remove_if_last(const char *path, const struct soft_lock *soft)
-{
-    struct marker marker;
-
-    (void) flk_marker_look(path, &marker);
-    if (marker.fd >= 0 && flk_file_same(&marker.version.id, &soft->id) && flk_marker_lock(marker.fd) == 0 &&
-        flk_file_remove_same(path, false, &soft->id) == 0)
-        flk_marker_tidy(path); /* it may have named the dead meanwhile, and a breaker have been killed */
-    if (marker.fd >= 0)
-        flk_marker_unlock(marker.fd);
-    flk_marker_leave(&marker);
-}
-
-static int release_shared(const char *path, struct soft_lock *soft)
-{
-    struct soft_lock was = *soft;
-
-    flk_owner_leaves(soft->fd, soft->sharer);
-    close_marker(soft);
-    remove_if_last(path, &was);
-    forget(soft);
-    return 0;
-}
-
 /*
  * Only a marker that is still ours is removed; one that was broken is somebody else's by now.  One that is somewhere
  * else, for a directory on the way was renamed, is emptied, and so nobody's.
  */
-static int release_at(const struct target *target, const char *path, struct soft_lock *soft)
+static int release_own(const struct target *target, const char *path, struct soft_lock *soft)
 {
-    int rc;
+    int rc = flk_file_remove_same(path, false, &soft->id);
 
-    if (soft->sharer != 0)
-        return release_shared(path, soft);
-    rc = flk_file_remove_same(path, false, &soft->id);
     if (rc != 0 && path != target->path && flk_file_remove_same(target->path, false, &soft->id) == 0)
         rc = 0;
     if (rc != 0 && rc != -ENOENT)
@@ -340,6 +312,21 @@ static int release_at(const struct target *target, const char *path, struct soft
     return 0;
 }
 
+/* for_good: nobody will come back to it. */
+static int release_shared(const char *path, struct soft_lock *soft, bool for_good)
+{
+    int rc = flk_marker_part(path, &soft->id, soft->sharer, for_good, &soft->fd);
+
+    if (rc == 0)
+        forget(soft);
+    return rc;
+}
+
+static int release_at(const struct target *target, const char *path, struct soft_lock *soft)
+{
+    return soft->sharer != 0 ? release_shared(path, soft, false) : release_own(target, path, soft);
+}
+
 static int soft_release(const struct target *target, void *state, enum filelock_mode mode)
 {
     (void) mode;
@@ -348,13 +335,15 @@ static int soft_release(const struct target *target, void *state, enum filelock_
 
 /*
  * Of a lock whose release has failed: once more, for nobody will come back to it.  A marker that cannot be
- * removed is emptied, or it would be taken for held as long as this process lives.
+ * removed is emptied, or it would be taken for held as long as this process lives; not one that others hold.
  */
 static void soft_close(const struct target *target, void *state)
 {
     struct soft_lock *soft = state;
 
-    if (soft->fd >= 0 && release_at(target, path_held(target, soft), soft) != 0)
+    if (soft->fd >= 0 && soft->sharer != 0)
+        (void) release_shared(path_held(target, soft), soft, true);
+    else if (soft->fd >= 0 && release_own(target, path_held(target, soft), soft) != 0)
         (void) flk_file_write(soft->fd, "", 0);
     forget(soft);
 }

@@ -98,6 +98,7 @@ void flk_marker_leave(struct marker *marker)
 int flk_marker_suspect(struct suspicion *suspicion, const struct marker *marker, int64_t *left)
 {
     int64_t now = flk_now();
+    int written;
 
     if (suspicion->since == 0 || !flk_file_same_version(&suspicion->version, &marker->version)) {
         suspicion->version = marker->version;
@@ -106,11 +107,11 @@ int flk_marker_suspect(struct suspicion *suspicion, const struct marker *marker,
     *left = suspicion->since + marker->grace - now;
     if (*left > 0)
         return VERDICT_UNCLEAR;
+    written = flk_file_is_written(&marker->version.id);
+    if (written <= 0)
+        return written < 0 ? written : VERDICT_STALE;
     /* A holder that writes no record still has the file open; it gets as long again. */
-    if (flk_file_is_written(&marker->version.id)) {
-        suspicion->since = now;
-        *left = marker->grace;
-        return VERDICT_UNCLEAR;
-    }
-    return VERDICT_STALE;
+    suspicion->since = now;
+    *left = marker->grace;
+    return VERDICT_UNCLEAR;
 }

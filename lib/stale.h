@@ -52,7 +52,7 @@ int flk_marker_look_inside(struct marker *marker);
 
 /*
  * Of an UNCLEAR marker: STALE after the grace, if it has looked the same since the suspicion began;
- * else UNCLEAR, and left is set to the ns until the next look is due.
+ * else UNCLEAR, and left is set to the ns until the next look is due.  -EMFILE, -ENFILE, -ENOMEM: that cannot be seen.
  */
 int flk_marker_suspect(struct suspicion *suspicion, const struct marker *marker, int64_t *left);
 

@@ -21,6 +21,7 @@ reason_of() { # SUITE
     test_soft_storm) echo "a storm of forked processes; test_contention kills spawned ones" ;;
     test_soft_foreign) echo "Python's filelock under POSIX" ;;
     test_soft_linux) echo "system calls of Linux, stopped and failed one by one" ;;
+    test_soft_sharing) echo "Windows has no fork" ;;
     test_limits_linux) echo "what Linux alone says of a waiter that wants much" ;;
     test_faults) echo "system calls of Linux that fail" ;;
     test_crash) echo "processes of Linux that are killed at a system call" ;;

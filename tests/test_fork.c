@@ -508,6 +508,24 @@ START_TEST(test_share_record)
 }
 END_TEST
 
+/* Of several children one that leaves hands it to another who holds. */
+START_TEST(test_share_record_of_siblings)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE | CAN_TELL_HOLDER);
+    struct peer *parent = holding(kind, FILELOCK_FORK_SHARE | FILELOCK_RECORD_OWNER, 1);
+    struct peer *first = peer_fork(parent, NULL), *second = peer_fork(parent, NULL);
+    PEER_SAYS(parent, "0", "release a");
+    expect_contents(scratch("lock"), marker_record(peer_pid(second)));
+    PEER_SAYS(second, "0", "release a");
+    expect_contents(scratch("lock"), marker_record(peer_pid(first)));
+    expect_owner(kind, peer_pid(first));
+    PEER_SAYS(first, "0", "release a");
+    expect_contents(scratch("lock"), "");
+    expect_free(kind, scratch("lock"));
+}
+END_TEST
+
 /* A shared lock writes no record, and its release takes none away. */
 START_TEST(test_share_without_record)
 {
@@ -667,6 +685,7 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_daemon);
     ADD_FOR_KINDS(tcase, test_share_unlink);
     ADD_FOR_KINDS(tcase, test_share_record);
+    ADD_FOR_KINDS(tcase, test_share_record_of_siblings);
     ADD_FOR_KINDS(tcase, test_share_without_record);
     ADD_FOR_KINDS(tcase, test_share_from_other_thread);
     ADD_FOR_KINDS(tcase, test_share_forking_thread_ends);

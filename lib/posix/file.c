@@ -366,6 +366,11 @@ int flk_file_path_identity(const char *path, bool follow, struct identity *id)
     return 0;
 }
 
+bool flk_file_lacks_means(int rc)
+{
+    return rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM;
+}
+
 bool flk_file_names_nothing(int rc)
 {
     return rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP || rc == -ESTALE;

@@ -9,7 +9,7 @@
 
 #include "backend.h"
 #include "os_lock.h"
-#include "owner.h"
+#include "posix/heirs.h"
 
 static bool follows(const struct target *target)
 {
@@ -29,11 +29,17 @@ static bool remove_if_sole(const struct target *target, const struct os_lock *os
            flk_file_remove_same(target->path, follows(target), &os->id) == 0;
 }
 
-/*
- * What the last release entails, by whoever finds that nobody holds the lock any more: our copy of
- * the open file, which relatives share, could not tell.
- */
-static void clean_if_unheld(const struct target *target, const struct os_lock *was)
+/* What the last release entails.  The file is locked by way of a descriptor that nobody shares. */
+static void clean(const struct target *target, const struct os_lock *fresh, bool recorded)
+{
+    if (recorded)
+        (void) flk_file_write(fresh->fd, "", 0);
+    if ((target->flags & FILELOCK_UNLINK) != 0)
+        (void) remove_if_sole(target, fresh);
+}
+
+/* Our copy of the open file, which relatives share, could not tell whether any of them still holds the lock. */
+static void settle(const struct target *target, const struct os_lock *was, const struct shared_lock *lock)
 {
     unsigned wishes = FILE_EXISTING | (follows(target) ? FILE_FOLLOW : 0);
     struct os_lock fresh;
@@ -41,12 +47,11 @@ static void clean_if_unheld(const struct target *target, const struct os_lock *w
     flk_os_lock_init(target, &fresh);
     if (flk_file_open(target->path, wishes, 0, &fresh.fd, &fresh.writable) != 0)
         return;
-    if (flk_file_identity(fresh.fd, &fresh.id) == 0 && flk_file_same(&fresh.id, &was->id) &&
-        target->kind->backend->try(fresh.fd, &whole, FILELOCK_EXCLUSIVE) == 0) {
-        if (was->recorded)
-            (void) flk_file_write(fresh.fd, "", 0);
-        if ((target->flags & FILELOCK_UNLINK) != 0)
-            (void) remove_if_sole(target, &fresh);
+    if (flk_file_identity(fresh.fd, &fresh.id) == 0 && flk_file_same(&fresh.id, &was->id)) {
+        if (target->kind->backend->try(fresh.fd, &whole, FILELOCK_EXCLUSIVE) == 0)
+            clean(target, &fresh, was->recorded);
+        else if (was->recorded)
+            (void) flk_heirs_name(fresh.fd, fresh.writable, lock, was->sharer);
     }
     (void) target->kind->backend->unlock(fresh.fd, &whole);
     flk_file_close(fresh.fd);
@@ -55,12 +60,16 @@ static void clean_if_unheld(const struct target *target, const struct os_lock *w
 int flk_os_lock_release_shared(const struct target *target, struct os_lock *os)
 {
     struct os_lock was = *os;
+    struct shared_lock lock = { .listed = false };
+    int rc = was.recorded ? flk_shared_lock_of(os->fd, &os->id, &lock) : 0;
 
-    if (was.recorded)
-        flk_owner_leaves(os->fd, os->sharer);
+    if (rc == 0 && was.recorded)
+        rc = flk_heirs_name(os->fd, os->writable, &lock, os->sharer);
+    if (rc < 0)
+        return rc;
     flk_os_lock_forget(os);
     if (was.recorded || (target->flags & FILELOCK_UNLINK) != 0)
-        clean_if_unheld(target, &was);
+        settle(target, &was, &lock);
     return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "backend.h"
 #include "owner.h"
 #include "posix/file.h"
+#include "posix/openers.h"
 #include "posix/proc.h"
 #include "posix/proc_text.h"
 #include "process_id.h"
@@ -93,7 +94,8 @@ static int find_listed(int fd, struct listed *listed)
 struct sighting {
     bool held;
     bool certain; /* a holder would be seen if there were one */
-    int64_t pid;  /* 0: not told */
+    int64_t pid;  /* who has taken it; 0: not told */
+    struct shared_lock lock;
 };
 
 static bool is_word_of(const char *word, const char *words)
@@ -150,17 +152,13 @@ static char *read_locks(int *pieces)
     return text;
 }
 
-static bool search(char *text, const struct target *target, const struct listed *listed, int64_t *pid)
+static bool search(char *text, const struct target *target, const struct listed *listed, struct proc_lock *lock)
 {
     char *rest = text, *line;
-    struct proc_lock lock;
 
-    while ((line = strtok_r(rest, "\n", &rest)) != NULL) {
-        if (!flk_proc_lock(line, &lock) || !is_of(&lock, target, listed))
-            continue;
-        *pid = lock.pid;
-        return true;
-    }
+    while ((line = strtok_r(rest, "\n", &rest)) != NULL)
+        if (flk_proc_lock(line, lock) && is_of(lock, target, listed))
+            return true;
     return false;
 }
 
@@ -170,8 +168,8 @@ static bool search(char *text, const struct target *target, const struct listed 
  */
 static void look_up(const struct target *target, const struct listed *listed, struct sighting *seen)
 {
+    struct proc_lock *lock = &seen->lock.lock;
     int pieces = 2;
-    int64_t pid;
 
     for (int reads = 0; !seen->held && pieces > 1 && reads < READS_MOST; reads++) {
         char *text = read_locks(&pieces);
@@ -180,9 +178,9 @@ static void look_up(const struct target *target, const struct listed *listed, st
             seen->certain = false;
             return;
         }
-        seen->held = search(text, target, listed, &pid);
+        seen->held = search(text, target, listed, lock);
         if (seen->held)
-            seen->pid = pid > 0 && flk_proc_is_ours() ? pid : 0;
+            seen->pid = lock->pid > 0 && flk_proc_is_ours() ? lock->pid : 0;
         free(text);
     }
 }
@@ -204,9 +202,16 @@ static bool read_record(const struct target *target, struct record *record)
     return size > 0 && flk_record_parse(bytes, (size_t) size, record) == 0 && record->claim == CLAIM_OWNER;
 }
 
+/* As far as can be seen. */
+static bool may_hold(const struct record *process, const struct sighting *seen)
+{
+    return flk_process_life(process) != LIFE_DEAD &&
+           (!seen->held || !flk_process_local(process) || flk_shared_lock_held_by(&seen->lock, process->pid) != HOLDS_NOT);
+}
+
 /*
  * The kernel's word counts more than a record, which an earlier holder may have left behind.  But it names who has
- * taken the lock, be he dead, and others hold it that he has forked.
+ * taken the lock, be he dead or have released it, and others hold it that he has forked.
  */
 static int identify_holder(const struct target *target, const struct sighting *seen, struct filelock_owner *owner)
 {
@@ -215,9 +220,9 @@ static int identify_holder(const struct target *target, const struct sighting *s
     flk_process_self(&taker);
     taker.pid = seen->pid;
     taker.token[0] = '\0';
-    if (seen->pid > 0 && flk_process_life(&taker) != LIFE_DEAD) {
+    if (seen->pid > 0 && may_hold(&taker, seen)) {
         flk_owner_from_record(&taker, owner);
-    } else if (read_record(target, &named) && flk_process_life(&named) != LIFE_DEAD) {
+    } else if (read_record(target, &named) && may_hold(&named, seen)) {
         flk_owner_from_record(&named, owner);
     } else if (seen->pid > 0) {
         flk_owner_from_record(&taker, owner);
@@ -246,7 +251,7 @@ static int open_target(const struct target *target)
 
 int flk_owner_of_file(const struct target *target, struct filelock_owner *owner)
 {
-    struct sighting seen = { .certain = flk_process_sees_all() };
+    struct sighting seen = { .certain = flk_process_sees_all(), .lock = { .listed = true } };
     struct listed listed = { 0 };
     int fd = open_target(target), rc;
 
@@ -255,6 +260,7 @@ int flk_owner_of_file(const struct target *target, struct filelock_owner *owner)
     rc = find_listed(fd, &listed);
     if (rc == 0) {
         seen.certain = seen.certain && !flk_file_is_remote(fd);
+        rc = flk_file_identity(fd, &seen.lock.id);
         look_up(target, &listed, &seen);
     }
     if (target->path != NULL)

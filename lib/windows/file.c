@@ -259,10 +259,10 @@ bool flk_file_same_version(const struct file_version *a, const struct file_versi
 }
 
 /* Who has a marker open without a record in it does not let it be deleted; that is proof enough. */
-bool flk_file_is_written(const struct identity *id)
+int flk_file_is_written(const struct identity *id)
 {
     (void) id;
-    return false;
+    return 0;
 }
 
 /* ---- Contents ------------------------------------------------------------------------------- */

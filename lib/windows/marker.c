@@ -108,6 +108,17 @@ void flk_marker_unlock(int fd)
     (void) fd;
 }
 
+/* Nothing forks here. */
+int flk_marker_part(const char *path, const struct identity *id, int64_t sharer, bool for_good, int *fd)
+{
+    (void) path;
+    (void) id;
+    (void) sharer;
+    (void) for_good;
+    (void) fd;
+    return -ENOTSUP;
+}
+
 /* By its handle, for which no other file can be mistaken. */
 static int remove_version(const wchar_t *wide, const struct file_version *version)
 {

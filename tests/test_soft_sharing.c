@@ -9,11 +9,15 @@
 #include "storm.h"
 #include "syscalls_linux.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 static struct peer *holding(unsigned flags)
 {
@@ -227,6 +231,290 @@ START_TEST(test_all_but_one_leave)
 }
 END_TEST
 
+/* A child of the test that shares the lock until `end` is closed. */
+static pid_t fork_sharer(struct filelock *lock, int *end)
+{
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        close(ends[1]);
+        await_end(ends[0]);
+        _exit(filelock_release(lock) != 0);
+    }
+    close(ends[0]);
+    *end = ends[1];
+    return pid;
+}
+
+/* ---- While somebody looks ------------------------------------------------------------------------- */
+
+/* Called before the library's next flock(2), once. */
+static void (*before_flock)(void);
+
+int flock(int fd, int operation)
+{
+    void (*call)(void) = before_flock;
+    before_flock = NULL;
+    if (call)
+        call();
+    return (int)syscall(SYS_flock, fd, operation);
+}
+
+/* A process that has the marker locked by an open file of its own, as a breaker has for a moment. */
+static struct {
+    int order[2], done[2];
+    pid_t pid;
+} looker;
+
+static void have_it_locked(void)
+{
+    char byte = 'x';
+    ck_assert(write(looker.order[1], &byte, 1) == 1 && read(looker.done[0], &byte, 1) == 1);
+}
+
+/* Before the lock is acquired, or it would share it. */
+static void start_looker(void)
+{
+    char byte;
+    int fd;
+    ck_assert(pipe(looker.order) == 0 && pipe(looker.done) == 0);
+    looker.pid = fork();
+    ck_assert_int_ge(looker.pid, 0);
+    close(looker.pid ? looker.order[0] : looker.order[1]);
+    close(looker.pid ? looker.done[1] : looker.done[0]);
+    if (looker.pid)
+        return;
+    if (read(looker.order[0], &byte, 1) != 1 || (fd = open(scratch("lock"), O_RDONLY)) < 0 ||
+        syscall(SYS_flock, fd, LOCK_EX) != 0 || write(looker.done[1], "x", 1) != 1)
+        _exit(1);
+    await_end(looker.order[0]);
+    _exit(0);
+}
+
+/* Who has the marker locked for a moment, when the last one leaves, does not hold the lock, and is not named. */
+START_TEST(test_looker_is_no_heir)
+{
+    NEEDS_SOFT();
+    int end;
+    struct filelock *plain = new_soft(scratch("lock"), 0), *lock = new_soft(scratch("lock"), FILELOCK_FORK_SHARE);
+    start_looker();
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    pid_t child = fork_sharer(lock, &end);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    char named[MARKER_SIZE];
+    ck_assert_int_gt(read_file(scratch("lock"), named, sizeof named), 0);
+    ck_assert_int_eq(atoll(named), child);
+    before_flock = have_it_locked;
+    EXPECT(filelock_release(lock), 0);
+    ck_assert(!before_flock);
+    expect_contents(scratch("lock"), named);
+    close(looker.order[1]);
+    close(looker.done[0]);
+    expect_status(looker.pid, 0);
+    EXPECT(filelock_acquire(plain, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    filelock_free(plain);
+    filelock_free(lock);
+    close(end);
+    expect_nothing_at(scratch("lock"));
+}
+END_TEST
+
+/* ---- A storm of families --------------------------------------------------------------------------- */
+
+#define FIGHTERS 4
+#define MEMBERS 64 /* who may hold at one time, children that have lost their parent among them */
+#define WEDGED_MS 60000
+
+/*
+ * In shared memory, a cell for each process: its pid, times TICKETS, and the ticket of the family by which it holds
+ * the lock, 0 while it does not.
+ */
+#define TICKETS 1000000
+static struct storm_scene {
+    int64_t members[MEMBERS];
+    int64_t tickets, overlaps, errors;
+    int stop, error;
+} *storm;
+
+static int64_t load(const int64_t *from)
+{
+    return __atomic_load_n(from, __ATOMIC_SEQ_CST);
+}
+
+static void store(int64_t *to, int64_t value)
+{
+    __atomic_store_n(to, value, __ATOMIC_SEQ_CST);
+}
+
+static uint32_t chance(uint32_t *state, uint32_t below)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 17;
+    *state ^= *state << 5;
+    return *state % below;
+}
+
+static void nap_us(uint32_t us)
+{
+    struct timespec nap = {0, (long)us * 1000};
+    nanosleep(&nap, NULL);
+}
+
+/* A cell of the dead is free; what they held is nobody's. */
+static int64_t *join(int64_t ticket)
+{
+    for (int64_t *member = storm->members; member < storm->members + MEMBERS; member++) {
+        int64_t was = load(member);
+        if ((was == 0 || !process_runs(was / TICKETS)) &&
+            __atomic_compare_exchange_n(member, &was, own_pid() * TICKETS + ticket, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            return member;
+    }
+    _exit(71);
+}
+
+/* Of a member of another family.  Who was killed gives up its files a moment before it is seen to be dead. */
+static int is_overlap(const int64_t *member, int64_t ticket)
+{
+    int64_t was = load(member), end = now_ns() + (int64_t)2000 * 1000000;
+    if (was % TICKETS == 0 || was % TICKETS == ticket)
+        return 0;
+    while (process_runs(was / TICKETS)) {
+        if (load(member) != was || now_ns() > end)
+            return 1;
+        nap_us(100);
+    }
+    return 0;
+}
+
+static void enter(int64_t *self, int64_t ticket)
+{
+    store(self, own_pid() * TICKETS + ticket);
+    for (const int64_t *member = storm->members; member < storm->members + MEMBERS; member++)
+        if (member != self && is_overlap(member, ticket))
+            __atomic_fetch_add(&storm->overlaps, 1, __ATOMIC_SEQ_CST);
+}
+
+static void give_up(struct filelock *lock, int64_t *self)
+{
+    store(self, own_pid() * TICKETS);
+    int result = filelock_release(lock);
+    if (result == 0)
+        return;
+    storm->error = result;
+    __atomic_fetch_add(&storm->errors, 1, __ATOMIC_SEQ_CST);
+}
+
+/* A child that shares the lock: it releases, ends without doing so, or is killed, and may have a child of its own. */
+static void be_child(struct filelock *lock, int64_t ticket)
+{
+    int64_t *self;
+    uint32_t random;
+    int generation = 0;
+    do {
+        self = join(ticket);
+        random = (uint32_t)own_pid() * 2654435761u | 1;
+    } while (++generation < 3 && !chance(&random, 3) && fork() == 0);
+    nap_us(chance(&random, 400));
+    switch (chance(&random, 6)) {
+    case 0:
+        kill(getpid(), SIGKILL);
+        break;
+    case 1:
+        _exit(0);
+    }
+    give_up(lock, self);
+    nap_us(chance(&random, 200)); /* it lives on, and holds nothing */
+    store(self, 0);
+    _exit(0);
+}
+
+static void fight(void)
+{
+    int64_t *self = join(0);
+    struct filelock_options options = FILELOCK_OPTIONS_INIT;
+    struct filelock *lock;
+    uint32_t random = (uint32_t)now_ns() ^ (uint32_t)own_pid() * 2654435761u;
+    options.kind = FILELOCK_KIND_SOFT;
+    options.flags = FILELOCK_FORK_SHARE;
+    random |= 1;
+    if (filelock_new(&lock, scratch("lock"), &options) != 0)
+        _exit(70);
+    while (!__atomic_load_n(&storm->stop, __ATOMIC_SEQ_CST)) {
+        if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, chance(&random, 2) ? 100 : FILELOCK_FOREVER) != 0)
+            continue;
+        int64_t ticket = __atomic_add_fetch(&storm->tickets, 1, __ATOMIC_SEQ_CST);
+        enter(self, ticket);
+        for (uint32_t children = chance(&random, 3); children > 0; children--)
+            if (fork() == 0)
+                be_child(lock, ticket);
+        nap_us(chance(&random, 300));
+        give_up(lock, self);
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+    }
+    filelock_free(lock);
+    _exit(0);
+}
+
+static pid_t start_fighter(void)
+{
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0)
+        fight();
+    return pid;
+}
+
+static void end_fighter(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+
+static void expect_order(const pid_t *fighters)
+{
+    if (load(&storm->overlaps) || load(&storm->errors))
+        for (int i = 0; i < FIGHTERS; i++)
+            kill(fighters[i], SIGKILL);
+    ck_assert_msg(load(&storm->overlaps) == 0, "two families held it at once, %d times in %d",
+                  (int)load(&storm->overlaps), (int)load(&storm->tickets));
+    ck_assert_msg(load(&storm->errors) == 0, "a release fails: %s", result_name(storm->error));
+}
+
+/* Families of holders, of whom anybody may be killed at any time: never two families at once, and never wedged. */
+START_TEST(test_storm_of_families)
+{
+    NEEDS_SOFT();
+    pid_t fighters[FIGHTERS];
+    uint32_t random = (uint32_t)now_ns() | 1;
+    int64_t acquired = 0, since = now_ns(), wanted = scaled(500, 40);
+    storm = shared_memory(sizeof *storm);
+    for (int i = 0; i < FIGHTERS; i++)
+        fighters[i] = start_fighter();
+    while (load(&storm->tickets) < wanted) {
+        int one = (int)chance(&random, FIGHTERS);
+        nap_us(chance(&random, 20000));
+        if (load(&storm->tickets) > acquired) {
+            acquired = load(&storm->tickets);
+            since = now_ns();
+            end_fighter(fighters[one]);
+            fighters[one] = start_fighter();
+        }
+        expect_order(fighters);
+        ck_assert_msg(now_ns() - since < (int64_t)WEDGED_MS * 1000000, "nobody got it for %d s, after %d", WEDGED_MS / 1000,
+                      (int)acquired);
+    }
+    __atomic_store_n(&storm->stop, 1, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < FIGHTERS; i++)
+        expect_status(fighters[i], i);
+    expect_order(fighters);
+    expect_usable(scratch("lock"));
+}
+END_TEST
+
 /* ---- Where less is to be had ------------------------------------------------------------------- */
 
 #define ON_SYSTEM(lacks)                                                                           \
@@ -260,23 +548,6 @@ START_TEST(test_without_locks_at_once)
     leave_in_turns(scaled(50, 10));
 }
 END_TEST
-
-/* A child of the test that shares the lock until `end` is closed. */
-static pid_t fork_sharer(struct filelock *lock, int *end)
-{
-    int ends[2];
-    ck_assert_int_eq(pipe(ends), 0);
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        close(ends[1]);
-        await_end(ends[0]);
-        _exit(filelock_release(lock) != 0);
-    }
-    close(ends[0]);
-    *end = ends[1];
-    return pid;
-}
 
 /*
  * Whether others hold it cannot be seen without a descriptor.  A release says so, and can be repeated; what is freed
@@ -355,6 +626,10 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_unremovable);
     tcase = add_case(suite, "at once");
     tcase_add_test(tcase, test_all_but_one_leave);
+    tcase = add_case(suite, "while somebody looks");
+    tcase_add_test(tcase, test_looker_is_no_heir);
+    tcase = add_case(suite, "storm");
+    tcase_add_test(tcase, test_storm_of_families);
     tcase = add_case(suite, "where less is to be had");
     tcase_add_test(tcase, test_without_locks);
     tcase_add_test(tcase, test_without_locks_at_once);

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "owner.h"
@@ -60,7 +61,7 @@ static bool read_record(int fd, struct record *record)
  * Who is named may leave at this moment, and have found that the record named somebody else.  So it is seen to hold
  * the lock still after it was named: one who leaves later will find its name there.
  */
-int flk_heirs_name(int fd, bool writable, const struct shared_lock *lock, int64_t sharer)
+int flk_heirs_name(int fd, int writable, const struct shared_lock *lock, int64_t sharer)
 {
     struct record record;
     int64_t heir;
@@ -73,9 +74,9 @@ int flk_heirs_name(int fd, bool writable, const struct shared_lock *lock, int64_
         if (rc != 0)
             return rc;
         rc = find_heir(lock, sharer, &heir);
-        if (rc != 1 || !recorded || !writable)
+        if (rc != 1 || !recorded || writable < 0)
             return rc;
-        if (flk_process_record(heir, &record) && flk_owner_write(fd, &record) != 0)
+        if (flk_process_record(heir, &record) && flk_owner_write(writable, &record) != 0)
             return 1; /* it is held, whoever is named */
     }
     return rc;
@@ -89,30 +90,43 @@ struct parting {
     struct shared_lock lock;
     int64_t sharer;
     int known; /* 1: some other process holds it */
-    int fd;    /* the marker, opened once more; -1: the path names another file, or it cannot be opened */
-    bool writable;
+
+    /* The marker, opened once more; -1: the path names another file, or it cannot be opened. */
+    int fd, writable;
 };
 
+static void close_again(struct parting *parting)
+{
+    if (parting->fd >= 0)
+        flk_file_close(parting->fd);
+    if (parting->writable >= 0)
+        flk_file_close(parting->writable);
+    parting->fd = parting->writable = -1;
+}
+
+static bool is_marker(int fd, const struct parting *parting)
+{
+    struct identity id;
+
+    return flk_file_identity(fd, &id) == 0 && flk_file_same(&id, &parting->lock.id);
+}
+
 /*
- * Where locks are not listed, who has the file open for writing is taken for a holder: then it is opened for
- * reading.  0, or -errno for want of what it takes.
+ * Twice: where locks are not listed, who has the file open for reading and writing at once is taken for a holder.
+ * 0, or -errno for want of what it takes.
  */
 static int open_again(struct parting *parting)
 {
-    struct identity id;
-    int rc;
+    int reads = flk_file_open_to_read(parting->path, false), writes = flk_file_open_flags(parting->path, O_WRONLY, 0);
 
-    parting->fd = -1;
-    if (parting->lock.listed)
-        rc = flk_file_open(parting->path, FILE_EXISTING | FILE_READ_ONLY_OK, 0, &parting->fd, &parting->writable);
-    else
-        rc = parting->fd = flk_file_open_to_read(parting->path, false);
-    if (rc < 0)
-        return flk_file_lacks_means(rc) ? rc : 0;
-    if (flk_file_identity(parting->fd, &id) == 0 && flk_file_same(&id, &parting->lock.id))
-        return 0;
-    flk_file_close(parting->fd);
-    parting->fd = -1;
+    parting->fd = reads >= 0 ? reads : -1;
+    parting->writable = writes >= 0 ? writes : -1;
+    if (flk_file_lacks_means(reads) || flk_file_lacks_means(writes)) {
+        close_again(parting);
+        return flk_file_lacks_means(reads) ? reads : writes;
+    }
+    if ((reads >= 0 && !is_marker(reads, parting)) || (writes >= 0 && !is_marker(writes, parting)))
+        close_again(parting);
     return 0;
 }
 
@@ -121,14 +135,14 @@ static int prepare(struct parting *parting, const struct identity *id, int fd)
     int rc = flk_shared_lock_of(fd, id, &parting->lock);
 
     if (rc == 0)
-        rc = parting->known = flk_heirs_name(fd, true, &parting->lock, parting->sharer);
+        rc = parting->known = flk_heirs_name(fd, fd, &parting->lock, parting->sharer);
     return rc < 0 ? rc : open_again(parting);
 }
 
-/* The lock on the marker tells, once one's own copy of the open file is closed. */
+/* The lock on the marker tells, once one's own copy of the open file is closed.  NFS wants a file that can be written. */
 static bool is_last(const struct parting *parting, int *locked)
 {
-    *locked = flk_marker_lock(parting->fd);
+    *locked = flk_marker_lock(parting->writable >= 0 ? parting->writable : parting->fd);
     return *locked == 0;
 }
 
@@ -139,8 +153,8 @@ static void remove_last(const struct parting *parting)
 
     if (rc == 0)
         flk_marker_tidy(parting->path); /* it may have named the dead meanwhile, and a breaker have been killed */
-    else if (rc != -ENOENT && parting->writable)
-        (void) flk_file_write(parting->fd, "", 0);
+    else if (rc != -ENOENT && parting->writable >= 0)
+        (void) flk_file_write(parting->writable, "", 0);
 }
 
 /*
@@ -159,12 +173,12 @@ static void settle(const struct parting *parting)
     if (last)
         remove_last(parting);
     if (locked == 0)
-        flk_marker_unlock(parting->fd);
+        flk_marker_unlock(parting->writable >= 0 ? parting->writable : parting->fd);
 }
 
 int flk_marker_part(const char *path, const struct identity *id, int64_t sharer, bool for_good, int *fd)
 {
-    struct parting parting = { .path = path, .lock = { .id = *id }, .sharer = sharer, .fd = -1 };
+    struct parting parting = { .path = path, .lock = { .id = *id }, .sharer = sharer, .fd = -1, .writable = -1 };
     int rc = prepare(&parting, id, *fd);
 
     if (rc != 0 && !for_good)
@@ -177,9 +191,8 @@ int flk_marker_part(const char *path, const struct identity *id, int64_t sharer,
     flk_guard_unlock();
     if (rc != 0)
         (void) open_again(&parting); /* there is room for one now */
-    if (parting.fd >= 0) {
+    if (parting.fd >= 0)
         settle(&parting);
-        flk_file_close(parting.fd);
-    }
+    close_again(&parting);
     return 0;
 }

@@ -28,10 +28,14 @@ struct sought {
     const struct proc_lock *lock; /* NULL: any or none */
 };
 
+/*
+ * It is told by who has taken it from one that somebody else has for a moment, to see whether it is free.  In a pid
+ * namespace that is 0 once he has ended.
+ */
 static bool same_lock(const struct proc_lock *a, const struct proc_lock *b)
 {
     return strcmp(a->name, b->name) == 0 && a->major == b->major && a->minor == b->minor && a->inode == b->inode &&
-           a->first == b->first && a->last == b->last;
+           a->first == b->first && a->last == b->last && (a->pid == b->pid || a->pid <= 0 || b->pid <= 0);
 }
 
 /*

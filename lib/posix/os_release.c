@@ -51,7 +51,7 @@ static void settle(const struct target *target, const struct os_lock *was, const
         if (target->kind->backend->try(fresh.fd, &whole, FILELOCK_EXCLUSIVE) == 0)
             clean(target, &fresh, was->recorded);
         else if (was->recorded)
-            (void) flk_heirs_name(fresh.fd, fresh.writable, lock, was->sharer);
+            (void) flk_heirs_name(fresh.fd, fresh.writable ? fresh.fd : -1, lock, was->sharer);
     }
     (void) target->kind->backend->unlock(fresh.fd, &whole);
     flk_file_close(fresh.fd);
@@ -64,7 +64,7 @@ int flk_os_lock_release_shared(const struct target *target, struct os_lock *os)
     int rc = was.recorded ? flk_shared_lock_of(os->fd, &os->id, &lock) : 0;
 
     if (rc == 0 && was.recorded)
-        rc = flk_heirs_name(os->fd, os->writable, &lock, os->sharer);
+        rc = flk_heirs_name(os->fd, os->writable ? os->fd : -1, &lock, os->sharer);
     if (rc < 0)
         return rc;
     flk_os_lock_forget(os);

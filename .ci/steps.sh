@@ -144,10 +144,11 @@ step_fallbacks() {
     # These suites demand of Linux what is replaced here.
     export FILELOCK_TEST_SKIP='test_soft_posix test_soft_linux test_limits_linux'
     FILELOCK_TEST_SCALE=0.3 build_and_check fallbacks --enable-werror LDFLAGS='-Wl,--no-as-needed -lgcc_s' \
-        ac_cv_func_eventfd=no ac_cv_func_pipe2=no ac_cv_func_ppoll=no ac_cv_func_sem_clockwait=no filelock_cv_backtrace=no \
+        ac_cv_func_eventfd=no ac_cv_func_pipe2=no ac_cv_func_ppoll=no ac_cv_func_sem_clockwait=no \
+        ac_cv_func_pthread_condattr_setclock=no filelock_cv_backtrace=no \
         filelock_cv_inotify=no filelock_cv_o_tmpfile=no filelock_cv_renameat2=no
     local feature
-    for feature in EVENTFD PIPE2 PPOLL SEM_CLOCKWAIT BACKTRACE INOTIFY O_TMPFILE RENAMEAT2; do
+    for feature in EVENTFD PIPE2 PPOLL SEM_CLOCKWAIT CONDATTR_SETCLOCK BACKTRACE INOTIFY O_TMPFILE RENAMEAT2; do
         grep -q "^S\[\"HAVE_${feature}_TRUE\"\]=\"#\"" config.status ||
             { echo "the fallback for $feature was not built" && return 1; }
     done

@@ -8,7 +8,12 @@
 
 #include "syscalls_linux.h"
 
+#include <sys/syscall.h>
 #include <sys/types.h>
+
+#ifndef SYS_newfstatat
+#define SYS_newfstatat SYS_fstatat64
+#endif
 
 /* What happens to one call. */
 #define KILL (-1)
@@ -21,6 +26,9 @@ extern const struct fault no_fault;
 
 /* The number that stands for fcntl(2) where it locks. */
 #define FCNTL_LOCK 100000
+
+/* And for close(2) of no descriptor: a close that fails, of one that is gone all the same (test_faults.c). */
+#define FAILING_CLOSE 100001
 
 #define CALLS_MOST 512
 
@@ -54,6 +62,9 @@ void subject_kill(struct subject *subject);
 /* How many there are: seen from outside. */
 int subject_descriptors(const struct subject *subject);
 int subject_threads(const struct subject *subject);
+
+/* 1: a program that it executes gets the file that it has open there; 0: no; -1: it has no such file open. */
+int subject_keeps(const struct subject *subject, const char *path);
 
 /* How many errors a system call may fail with, and which: documented ones that matter. */
 int errors_count(int number);

@@ -13,8 +13,11 @@
 #include "storm.h"
 #include "subject.h"
 
+#include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,7 +75,7 @@ static const struct scenario {
     {"release, every option", 0, 0, OURS, EVERY_OPTION, NO_ACQUIRE(RELEASE), 0},
     {"check", 0, 0, OURS, 0, NO_ACQUIRE(CHECK), 0},
     {"release, record", 0, 0, OURS, FILELOCK_RECORD_OWNER, NO_ACQUIRE(RELEASE), 0},
-    {"owner", CAN_NAME_PID, 0, HELD, 0, NO_ACQUIRE(OWNER), 0},
+    {"owner", 0, 0, HELD, 0, NO_ACQUIRE(OWNER), 0},
     {"owner, nobody", WANTS_FILE, 0, LOCK_FILE, 0, NO_ACQUIRE(OWNER), -ENOENT},
     {"owner by record", 0, 0, OURS, FILELOCK_RECORD_OWNER, NO_ACQUIRE(OWNER), 0},
     {"free", 0, 0, OURS, 0, NO_ACQUIRE(FREE), 0},
@@ -170,6 +173,7 @@ static struct trial {
     struct subject subject;
     struct raw_lock holder;
     struct signal_pair cancel;
+    int overlaid;    /* the lock file is on an overlay file system */
     int descriptors; /* of the subject, beforehand */
     long blocks;     /* that it may have afterwards; -1: not known yet */
     char what[320];
@@ -232,6 +236,8 @@ static void cancel(void)
 static const char *lock_file(void)
 {
     const struct scenario *scenario = trial.scenario;
+    if (trial.overlaid)
+        return scratch("overlaid/lock");
     return scenario->flags & FILELOCK_MAKE_PARENTS ? scratch("folder/inner/lock") : scratch("lock");
 }
 
@@ -337,8 +343,10 @@ static int is_documented(int result)
         return 1;
     if (number == FCNTL_LOCK && error == EACCES && result == -EAGAIN)
         return 1; /* the two are one (fcntl(2)) */
-    if (scenario->order == ORDER_OWNER && (result == -ENOTSUP || (result == -ENOENT && error == ESTALE)))
-        return 1; /* it is gone, or cannot be known */
+    if (scenario->order == ORDER_OWNER && result == -ENOTSUP)
+        return 1; /* it cannot be known */
+    if (scenario->order == ORDER_OWNER && result == -ENOENT)
+        return error == ESTALE && !(trial.kind->can & CAN_KEEP_FILE); /* a marker that is gone */
     /* "Somebody has it" is what these say: of a lock, or of a marker that cannot be read. */
     if (scenario->order == ORDER_ACQUIRE && scenario->timeout_ms != FILELOCK_FOREVER && result == -ETIMEDOUT)
         return (locks(number) && (error == EAGAIN || error == EACCES)) ||
@@ -384,7 +392,8 @@ static void judge_owner(void)
 {
     int64_t right = trial.scenario->scene == OURS ? trial.subject.pid : own_pid();
     const struct filelock_owner *owner = &orders->owner;
-    int unknown = trial.subject.error && owner->pid == 0;
+    int nameless = !(trial.kind->can & CAN_NAME_PID) && trial.scenario->scene != OURS;
+    int unknown = owner->pid == 0 && (trial.subject.error || nameless);
     JUDGE(unknown || owner->pid == right, "pid %lld", (long long)owner->pid);
     JUDGE(owner->alive == (unknown ? -1 : 1), "alive %d", owner->alive);
     JUDGE(unknown || owner->local == 1, "local %d", owner->local);
@@ -590,6 +599,21 @@ static int applies(const struct scenario *scenario, const struct kind *kind)
     return (kind->can & scenario->wants) == scenario->wants;
 }
 
+/* 0, or -1 where calls cannot be traced. */
+static int fail_everything(const struct scenario *scenario, const struct kind *kind, int overlaid)
+{
+    orders = shared_memory(sizeof *orders);
+    trial = (struct trial){.scenario = scenario, .kind = kind, .blocks = -1, .overlaid = overlaid};
+    waitable_open(&trial.cancel);
+    int trials = fail_calls();
+    if (trials >= 0)
+        fail_allocations();
+    drop_subject();
+    waitable_close(&trial.cancel);
+    printf("%s: %s: %d trials\n", kind->name, scenario->name, trials);
+    return trials < 0 ? -1 : 0;
+}
+
 START_TEST(test_faults)
 {
     const struct kind *kind = kind_at(_i / SCENARIOS);
@@ -598,18 +622,41 @@ START_TEST(test_faults)
         return;
     if (UNDER_TSAN || under_valgrind())
         SKIP("its run-time makes system calls of its own");
-    orders = shared_memory(sizeof *orders);
-    trial = (struct trial){.scenario = scenario, .kind = kind, .blocks = -1};
-    waitable_open(&trial.cancel);
-    int trials = fail_calls();
-    if (trials < 0) {
-        waitable_close(&trial.cancel);
+    if (fail_everything(scenario, kind, 0) < 0)
         SKIP("system calls cannot be traced here");
-    }
-    fail_allocations();
-    drop_subject();
-    waitable_close(&trial.cancel);
-    printf("%s: %s: %d trials\n", kind->name, scenario->name, trials);
+}
+END_TEST
+
+/* Where stat(2) tells another device of a file than /proc/locks does: 0, or -1 where that cannot be had. */
+static int mount_overlay(void)
+{
+    char options[4096];
+    int length = snprintf(options, sizeof options, "xino=off,lowerdir=%s", scratch("below"));
+    ck_assert_int_eq(make_directory(scratch("below")) || make_directory(scratch("above")) ||
+                         make_directory(scratch("overlaid")), 0);
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", scratch("above"), "tmpfs", 0, NULL) != 0)
+        return -1;
+    length += snprintf(options + length, sizeof options - (size_t)length, ",upperdir=%s", scratch("above/upper"));
+    snprintf(options + length, sizeof options - (size_t)length, ",workdir=%s", scratch("above/work"));
+    ck_assert_int_eq(make_directory(scratch("above/upper")) || make_directory(scratch("above/work")), 0);
+    return mount("none", scratch("overlaid"), "overlay", 0, options);
+}
+
+/* Whatever of /proc cannot be read: the right one, or nobody knows. */
+START_TEST(test_owner_on_overlay)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    if (UNDER_TSAN || under_valgrind())
+        SKIP("its run-time makes system calls of its own");
+    if (mount_overlay() != 0)
+        SKIP("wants to be allowed a file system of its own");
+    for (int i = 0; i < SCENARIOS; i++)
+        if (scenarios[i].order == ORDER_OWNER && fail_everything(&scenarios[i], kind, 1) < 0)
+            SKIP("system calls cannot be traced here");
+    umount(scratch("overlaid"));
+    umount(scratch("above"));
 }
 END_TEST
 
@@ -618,5 +665,7 @@ Suite *make_suite(void)
     Suite *suite = suite_create("faults");
     TCase *tcase = add_case(suite, "faults");
     tcase_add_loop_test(tcase, test_faults, 0, kinds_count() * SCENARIOS);
+    tcase = add_case(suite, "overlay");
+    ADD_FOR_KINDS(tcase, test_owner_on_overlay);
     return suite;
 }

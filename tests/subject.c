@@ -219,9 +219,11 @@ int subject_start(struct subject *subject, void (*body)(void *arg), void *arg)
     close(ends[1]);
     subject->tracer = tracer_open(ends[0]);
     close(ends[0]);
-    if (subject->tracer < 0)
-        waitpid(subject->pid, NULL, 0);
-    return subject->tracer >= 0 ? 0 : -1;
+    if (subject->tracer >= 0)
+        return 0;
+    waitpid(subject->pid, NULL, 0);
+    subject->pid = 0;
+    return -1;
 }
 
 
@@ -229,10 +231,12 @@ static void hit(struct subject *subject, const struct fault *fault, int number)
 {
     size_t row = row_of(number);
     subject->hit = number;
-    subject->error = fault->choice == KILL ? 0 : error_of(number, fault->choice);
+    subject->error = fault->choice < 0 ? 0 : error_of(number, fault->choice);
     snprintf(subject->what, sizeof subject->what, "call %d, %s (%d): %s", fault->at,
              row < CALLS ? calls[row].name : "another", number,
-             fault->choice == KILL ? "killed" : result_name(-subject->error));
+             fault->choice == KILL    ? "killed"
+             : fault->choice == PAUSE ? "paused"
+                                      : result_name(-subject->error));
 }
 
 static void on_call(struct subject *subject, const struct fault *fault, const struct trace_call *call)
@@ -241,7 +245,7 @@ static void on_call(struct subject *subject, const struct fault *fault, const st
     if (at == fault->at)
         hit(subject, fault, number_of(call));
     int killed = at == fault->at && fault->choice == KILL;
-    if (killed && subject->doom)
+    if (at == fault->at && fault->choice < 0 && subject->doom)
         subject->doom();
     if (killed)
         kill(subject->pid, SIGKILL);

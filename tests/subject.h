@@ -17,9 +17,10 @@
 
 /* What happens to one call. */
 #define KILL (-1)
+#define PAUSE (-2)
 struct fault {
     int at;     /* which call since subject_go(); -1: none */
-    int choice; /* it fails with that one of errors_of(); or KILL */
+    int choice; /* it fails with that one of errors_of(); or KILL; or PAUSE: it is done, later */
 };
 
 extern const struct fault no_fault;
@@ -35,7 +36,7 @@ extern const struct fault no_fault;
 struct subject {
     pid_t pid;
     int tracer;
-    void (*doom)(void); /* called before it is killed at a call; NULL: nothing */
+    void (*doom)(void); /* called before it is killed, or goes on, at a call; NULL: nothing */
     int talking; /* it has said its word and waits for the answer */
     struct trace_call word;
     int calls;      /* since subject_go() */

@@ -95,9 +95,12 @@ static struct filelock *open_lock(void)
 
 /* ---- Who contends ------------------------------------------------------------------------------------ */
 
+/* In FILELOCK_TORTURE_APART each has a lock of his own, which is to be found out. */
 static void contend(int index)
 {
     static const int64_t timeouts[] = {FILELOCK_FOREVER, 50, FILELOCK_TRY, 60000};
+    if (index > 0 && getenv("FILELOCK_TORTURE_APART"))
+        plan.path = scratch("apart");
     struct filelock *lock = open_lock();
     for (unsigned i = (unsigned)index; !__atomic_load_n(&scene->stop, __ATOMIC_SEQ_CST); i++) {
         enum filelock_mode mode = can_share() && i % 3 ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE;

@@ -89,6 +89,8 @@ step_dev() {
     ./dev check
     ./dev demo
     refuses "unknown command 'bogus'" ./dev bogus
+    ./dev torture 1 | sed 's/^== nothing was found/note: torture: nothing was found/'
+    FILELOCK_TORTURE_APART=yes refuses 'two are inside who may not be' ./dev torture 1 # and it finds something
     ./dev dist
 }
 
@@ -144,10 +146,11 @@ step_fallbacks() {
     # These suites demand of Linux what is replaced here.
     export FILELOCK_TEST_SKIP='test_soft_posix test_soft_linux test_limits_linux'
     FILELOCK_TEST_SCALE=0.3 build_and_check fallbacks --enable-werror LDFLAGS='-Wl,--no-as-needed -lgcc_s' \
-        ac_cv_func_eventfd=no ac_cv_func_pipe2=no ac_cv_func_ppoll=no ac_cv_func_sem_clockwait=no filelock_cv_backtrace=no \
+        ac_cv_func_eventfd=no ac_cv_func_pipe2=no ac_cv_func_ppoll=no ac_cv_func_sem_clockwait=no \
+        ac_cv_func_pthread_condattr_setclock=no filelock_cv_backtrace=no \
         filelock_cv_inotify=no filelock_cv_o_tmpfile=no filelock_cv_renameat2=no
     local feature
-    for feature in EVENTFD PIPE2 PPOLL SEM_CLOCKWAIT BACKTRACE INOTIFY O_TMPFILE RENAMEAT2; do
+    for feature in EVENTFD PIPE2 PPOLL SEM_CLOCKWAIT CONDATTR_SETCLOCK BACKTRACE INOTIFY O_TMPFILE RENAMEAT2; do
         grep -q "^S\[\"HAVE_${feature}_TRUE\"\]=\"#\"" config.status ||
             { echo "the fallback for $feature was not built" && return 1; }
     done
@@ -482,6 +485,32 @@ step_fuzz() {
     RECORD=$work/fuzz/record.c refuses 'broken promise' "$top/tests/fuzz/run" 300000 "$work/fuzz" record
 }
 
+# What this kernel lets us mount, by what it says itself.
+can_mount() { # NAME, as tests/filesystems has it
+    local type=$1 device=''
+    [ "$(id -u)" -eq 0 ] && unshare --mount true 2>/dev/null || return 1
+    case $1 in
+    tmpfs) ;;
+    overlayfs) type=overlay ;;
+    read-only) type=ext4 device=loop ;;
+    exfat-fuse) type=fuseblk device=loop ;;
+    bindfs | without-locks) type=fuse ;;
+    *) device=loop ;;
+    esac
+    [[ $type != fuse* ]] || [ -w /dev/fuse ] || return 1
+    [ -z "$device" ] || losetup --find >/dev/null 2>&1 || return 1
+    grep -qw "$type" /proc/filesystems
+}
+
+# none_missing FILE: in this output of tests/filesystems nothing is skipped that can be mounted.
+none_missing() {
+    local name
+    for name in ext4 xfs btrfs tmpfs overlayfs exfat-fuse bindfs without-locks read-only; do
+        grep -Eq "^$name: [0-9]+ (tests|checks) passed" "$1" || ! can_mount "$name" ||
+            { echo "$name can be mounted here, and was not tested" && return 1; }
+    done
+}
+
 # the suites of what matters most on each file system that can be mounted here
 step_filesystems() {
     local status=0
@@ -491,4 +520,7 @@ step_filesystems() {
     FILELOCK_TEST_SCALE=0.05 "$top/tests/filesystems" "$work/filesystems" >lines || status=$?
     sed '/^SKIP/!s/^/note: /' lines
     [ "$status" -eq 0 ] || [ "$status" -eq 77 ]
+    none_missing lines
+    sed '/^tmpfs:/d' lines >fewer # and it can fail
+    ! can_mount tmpfs || refuses 'tmpfs can be mounted' none_missing fewer
 }

@@ -37,13 +37,17 @@ void *shared_memory(size_t size)
     return memory;
 }
 
+/* Of one whose first thread has ended others may run: a sanitizer's too. */
 int process_runs(int64_t pid)
 {
-    char path[64], text[512];
+    char path[64], text[512], state = 'X';
+    long threads = 0;
     snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
-    if (read_file(path, text, sizeof text) > 0)
-        return !strchr("ZX", strrchr(text, ')')[2]);
-    return kill((pid_t)pid, 0) == 0;
+    if (read_file(path, text, sizeof text) <= 0)
+        return kill((pid_t)pid, 0) == 0;
+    sscanf(strrchr(text, ')') + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld", &state,
+           &threads);
+    return !strchr("ZX", state) || threads > 1;
 }
 
 /* ---- Who fights ---------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,10 +28,6 @@
 
 /* ---- Which calls may fail, and how ------------------------------------------------------------------ */
 
-#ifndef SYS_newfstatat
-#define SYS_newfstatat SYS_fstatat64
-#endif
-
 #define ERRORS(...) (const int[]){__VA_ARGS__, 0}
 #define ON_FILES EINTR, EIO, EACCES, ENOMEM, ESTALE
 
@@ -41,7 +38,7 @@ static const struct {
 } calls[] = {
     {SYS_openat, "openat", ERRORS(ON_FILES, ENOSPC, EMFILE)},
     {SYS_flock, "flock", ERRORS(EINTR, EIO, ENOLCK, ENOSYS, ENOMEM, EBADF, ESTALE, EAGAIN)},
-    {SYS_fcntl, "fcntl", ERRORS(EINVAL, EBADF, EMFILE)},
+    {SYS_fcntl, "fcntl", ERRORS(EBADF, EMFILE)},
     {FCNTL_LOCK, "fcntl, locking", ERRORS(EINTR, EIO, ENOLCK, EINVAL, EBADF, ESTALE, EACCES, EAGAIN)},
     {SYS_fstat, "fstat", ERRORS(EIO, ENOMEM, ESTALE)},
     {SYS_newfstatat, "newfstatat", ERRORS(ON_FILES)},
@@ -82,6 +79,9 @@ static const struct {
     {SYS_readlink, "readlink", ERRORS(EIO, EACCES)},
 #endif
     {SYS_fstatfs, "fstatfs", ERRORS(EIO, ENOSYS)},
+    {SYS_statfs, "statfs", ERRORS(EIO, ENOSYS)},
+    {FAILING_CLOSE, "close", ERRORS(EIO, EINTR)},
+    {SYS_write, "write", ERRORS(EINTR)},
     {SYS_kill, "kill", ERRORS(EPERM)},
     {SYS_ppoll, "ppoll", ERRORS(EINTR, ENOMEM)},
 #ifdef SYS_poll
@@ -115,7 +115,7 @@ static const struct {
     {SYS_fstatat64, SYS_newfstatat},
 #endif
 #ifdef SYS_ftruncate64
-    {SYS_ftruncate64, SYS_ftruncate}, {SYS_fstatfs64, SYS_fstatfs},
+    {SYS_ftruncate64, SYS_ftruncate}, {SYS_fstatfs64, SYS_fstatfs}, {SYS_statfs64, SYS_statfs},
 #endif
 #ifdef SYS_ppoll_time64
     {SYS_ppoll_time64, SYS_ppoll},
@@ -155,6 +155,8 @@ static int number_of(const struct trace_call *call)
             number = wide[i].same_as;
     int locking = number == SYS_fcntl &&
                   (call->arguments[1] == F_OFD_SETLK || call->arguments[1] == F_OFD_SETLKW);
+    if (number == SYS_close && (int)call->arguments[0] < 0)
+        return FAILING_CLOSE;
     return locking ? FCNTL_LOCK : number;
 }
 
@@ -217,9 +219,11 @@ int subject_start(struct subject *subject, void (*body)(void *arg), void *arg)
     close(ends[1]);
     subject->tracer = tracer_open(ends[0]);
     close(ends[0]);
-    if (subject->tracer < 0)
-        waitpid(subject->pid, NULL, 0);
-    return subject->tracer >= 0 ? 0 : -1;
+    if (subject->tracer >= 0)
+        return 0;
+    waitpid(subject->pid, NULL, 0);
+    subject->pid = 0;
+    return -1;
 }
 
 
@@ -227,10 +231,12 @@ static void hit(struct subject *subject, const struct fault *fault, int number)
 {
     size_t row = row_of(number);
     subject->hit = number;
-    subject->error = fault->choice == KILL ? 0 : error_of(number, fault->choice);
+    subject->error = fault->choice < 0 ? 0 : error_of(number, fault->choice);
     snprintf(subject->what, sizeof subject->what, "call %d, %s (%d): %s", fault->at,
              row < CALLS ? calls[row].name : "another", number,
-             fault->choice == KILL ? "killed" : result_name(-subject->error));
+             fault->choice == KILL    ? "killed"
+             : fault->choice == PAUSE ? "paused"
+                                      : result_name(-subject->error));
 }
 
 static void on_call(struct subject *subject, const struct fault *fault, const struct trace_call *call)
@@ -239,7 +245,7 @@ static void on_call(struct subject *subject, const struct fault *fault, const st
     if (at == fault->at)
         hit(subject, fault, number_of(call));
     int killed = at == fault->at && fault->choice == KILL;
-    if (killed && subject->doom)
+    if (at == fault->at && fault->choice < 0 && subject->doom)
         subject->doom();
     if (killed)
         kill(subject->pid, SIGKILL);
@@ -311,4 +317,36 @@ int subject_descriptors(const struct subject *subject)
 int subject_threads(const struct subject *subject)
 {
     return entries_of(subject, "task");
+}
+
+/* Of one descriptor: is it close-on-exec? */
+static int is_kept(const struct subject *subject, const char *number)
+{
+    char path[300], line[128];
+    unsigned flags = 0;
+    snprintf(path, sizeof path, "/proc/%lld/fdinfo/%s", (long long)subject->pid, number);
+    FILE *info = fopen(path, "re");
+    ck_assert_ptr_nonnull(info);
+    while (fgets(line, sizeof line, info) && sscanf(line, "flags: %o", &flags) != 1)
+        ;
+    fclose(info);
+    return !(flags & O_CLOEXEC);
+}
+
+int subject_keeps(const struct subject *subject, const char *path)
+{
+    char name[300];
+    struct stat wanted, there;
+    const struct dirent *entry;
+    int kept = -1;
+    ck_assert_int_eq(stat(path, &wanted), 0);
+    snprintf(name, sizeof name, "/proc/%lld/fd", (long long)subject->pid);
+    DIR *directory = opendir(name);
+    ck_assert_ptr_nonnull(directory);
+    while ((entry = readdir(directory)) != NULL)
+        if (fstatat(dirfd(directory), entry->d_name, &there, 0) == 0 && there.st_ino == wanted.st_ino &&
+            there.st_dev == wanted.st_dev && entry->d_name[0] != '.')
+            kept = is_kept(subject, entry->d_name);
+    closedir(directory);
+    return kept;
 }

@@ -8,13 +8,19 @@
 
 #include "syscalls_linux.h"
 
+#include <sys/syscall.h>
 #include <sys/types.h>
+
+#ifndef SYS_newfstatat
+#define SYS_newfstatat SYS_fstatat64
+#endif
 
 /* What happens to one call. */
 #define KILL (-1)
+#define PAUSE (-2)
 struct fault {
     int at;     /* which call since subject_go(); -1: none */
-    int choice; /* it fails with that one of errors_of(); or KILL */
+    int choice; /* it fails with that one of errors_of(); or KILL; or PAUSE: it is done, later */
 };
 
 extern const struct fault no_fault;
@@ -22,12 +28,15 @@ extern const struct fault no_fault;
 /* The number that stands for fcntl(2) where it locks. */
 #define FCNTL_LOCK 100000
 
+/* And for close(2) of no descriptor: a close that fails, of one that is gone all the same (test_faults.c). */
+#define FAILING_CLOSE 100001
+
 #define CALLS_MOST 512
 
 struct subject {
     pid_t pid;
     int tracer;
-    void (*doom)(void); /* called before it is killed at a call; NULL: nothing */
+    void (*doom)(void); /* called before it is killed, or goes on, at a call; NULL: nothing */
     int talking; /* it has said its word and waits for the answer */
     struct trace_call word;
     int calls;      /* since subject_go() */
@@ -54,6 +63,9 @@ void subject_kill(struct subject *subject);
 /* How many there are: seen from outside. */
 int subject_descriptors(const struct subject *subject);
 int subject_threads(const struct subject *subject);
+
+/* 1: a program that it executes gets the file that it has open there; 0: no; -1: it has no such file open. */
+int subject_keeps(const struct subject *subject, const char *path);
 
 /* How many errors a system call may fail with, and which: documented ones that matter. */
 int errors_count(int number);

@@ -27,6 +27,7 @@ static struct scene {
     int stop;
     int64_t got[CONTENDERS]; /* how often each has had the lock */
     int wrong;               /* an error that somebody met with */
+    int held, let_go;        /* by a holder who is to lose the lock */
     struct history history;
 } *scene;
 
@@ -36,6 +37,9 @@ static struct plan {
     const char *path;
     unsigned flags;
     int tolerant;     /* victims may meet with errors */
+    int yields;       /* of the processor, by who is inside */
+    int stopped;      /* those who contend, until something has happened */
+    void (*at)(void); /* happens when a victim is about to be killed; NULL: it is noted */
     unsigned victims; /* so far: each has a number of its own */
     char what[160];   /* happened to the last one */
 } plan;
@@ -67,7 +71,7 @@ static int visit(struct filelock *lock, uint32_t who, enum filelock_mode mode, i
 {
     int result = filelock_acquire(lock, mode, timeout_ms);
     if (result == 0) {
-        stay(who, mode, 2);
+        stay(who, mode, plan.yields);
         result = filelock_release(lock);
         if (result != 0)
             went_wrong(result);
@@ -91,9 +95,12 @@ static struct filelock *open_lock(void)
 
 /* ---- Who contends ------------------------------------------------------------------------------------ */
 
+/* In FILELOCK_TORTURE_APART each has a lock of his own, which is to be found out. */
 static void contend(int index)
 {
     static const int64_t timeouts[] = {FILELOCK_FOREVER, 50, FILELOCK_TRY, 60000};
+    if (index > 0 && getenv("FILELOCK_TORTURE_APART"))
+        plan.path = scratch("apart");
     struct filelock *lock = open_lock();
     for (unsigned i = (unsigned)index; !__atomic_load_n(&scene->stop, __ATOMIC_SEQ_CST); i++) {
         enum filelock_mode mode = can_share() && i % 3 ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE;
@@ -119,6 +126,22 @@ static void start_contenders(void)
 static int64_t got_by(int index)
 {
     return __atomic_load_n(&scene->got[index], __ATOMIC_SEQ_CST);
+}
+
+static void stop_contenders(void)
+{
+    for (int i = 0; i < CONTENDERS; i++)
+        kill(contenders[i], SIGSTOP);
+    for (int i = 0; i < CONTENDERS; i++)
+        ck_assert_int_eq(waitpid(contenders[i], NULL, WUNTRACED), contenders[i]);
+    plan.stopped = 1;
+}
+
+static void continue_contenders(void)
+{
+    for (int i = 0; i < CONTENDERS && plan.stopped; i++)
+        kill(contenders[i], SIGCONT);
+    plan.stopped = 0;
 }
 
 /* Both of them, once more. */
@@ -160,7 +183,7 @@ static void be_a_victim(void *arg)
     visit(lock, who, can_share() ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE, 60000);
     visit(lock, who, FILELOCK_EXCLUSIVE, 1);
     if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, 60000) == 0)
-        stay(who, FILELOCK_EXCLUSIVE, 2);
+        stay(who, FILELOCK_EXCLUSIVE, plan.yields);
     filelock_free(lock);
     subject_ready();
 }
@@ -170,19 +193,19 @@ static void doom(void)
     history_add(&scene->history, CONTENDERS + plan.victims, EVENT_DOOMED);
 }
 
-/* What happens to a new subject; 1: it was killed, 0: it has come to its end, -1: it cannot be. */
+/* What happens to a new subject; 1: it was killed, or paused, 0: it has come to its end, -1: it cannot be. */
 static int happen(const struct fault *fault, void (*body)(void *), void *arg)
 {
     struct subject subject;
     if (subject_start(&subject, body, arg) != 0)
         return -1;
-    subject.doom = doom;
+    subject.doom = plan.at ? plan.at : doom;
     ck_assert_int_eq(subject_go(&subject, &no_fault, NULL), 1);
     int alive = subject_go(&subject, fault, NULL);
     snprintf(plan.what, sizeof plan.what, "%s", subject.what);
     subject_kill(&subject);
     plan.victims++;
-    return !alive;
+    return !alive || (fault->choice == PAUSE && subject.hit >= 0);
 }
 
 static int kill_at(int call, void (*body)(void *), void *arg)
@@ -193,7 +216,7 @@ static int kill_at(int call, void (*body)(void *), void *arg)
 static void plan_for(const struct kind *kind, unsigned flags)
 {
     scene = shared_memory(sizeof *scene);
-    plan = (struct plan){.kind = kind, .path = scratch("lock"), .flags = flags};
+    plan = (struct plan){.kind = kind, .path = scratch("lock"), .flags = flags, .yields = 2};
 }
 
 #define NEEDS_TRACES()                                                                             \
@@ -333,6 +356,119 @@ START_TEST(test_breaker_killed)
 }
 END_TEST
 
+/* ---- Breaking in a crowd ----------------------------------------------------------------------------- */
+
+/* What is broken, by whom, while two contend for it: nobody but who is broken is ever inside with another. */
+enum breaking {
+    STALE_FOR_GOOD, /* the dead one's marker goes by filelock_break() alone */
+    STALE,          /* when the breaker is killed, the others take over */
+    STALE_SLOWLY,   /* the breaker goes on when the others have long taken over */
+    LIVING,         /* the marker of somebody who goes on believing that he holds the lock */
+    BREAKINGS
+};
+
+static void be_a_holder(uint32_t who)
+{
+    struct filelock *lock = open_lock();
+    if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER) != 0)
+        _exit(71);
+    history_add(&scene->history, who, EVENT_ENTERS_WRITING);
+    history_add(&scene->history, who, EVENT_DOOMED); /* he is to be broken */
+    __atomic_store_n(&scene->held, 1, __ATOMIC_SEQ_CST);
+    while (!__atomic_load_n(&scene->let_go, __ATOMIC_SEQ_CST))
+        nap_ms(1);
+    _exit(filelock_release(lock) == 0 ? 0 : 72);
+}
+
+/* He has it when this returns. */
+static pid_t start_holder(void)
+{
+    scene->held = scene->let_go = 0;
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0)
+        be_a_holder(CONTENDERS + plan.victims);
+    plan.victims++;
+    EVENTUALLY(__atomic_load_n(&scene->held, __ATOMIC_SEQ_CST));
+    return pid;
+}
+
+static void let_others_go_on(void)
+{
+    doom();
+    continue_contenders();
+}
+
+/* Where the breaker is not in their way, they take over and go on. */
+static void let_others_pass(void)
+{
+    let_others_go_on();
+    nap_ms(5);
+}
+
+/* Whose marker is there; 0: nobody's. */
+static int64_t marker_pid(void)
+{
+    char text[MARKER_SIZE] = "";
+    return read_file(plan.path, text, sizeof text) > 0 ? strtoll(text, NULL, 10) : 0;
+}
+
+/* What the dead breaker has not broken, or has put there, is broken now: nobody else takes it away. */
+static void break_what_is_left(enum breaking breaking, pid_t holder)
+{
+    struct filelock *lock = open_lock();
+    int64_t pid = marker_pid();
+    if ((breaking == LIVING && pid == holder) || (breaking == STALE_FOR_GOOD && pid && !process_runs(pid)))
+        EXPECT(filelock_break(lock), 0);
+    filelock_free(lock);
+}
+
+/* 1: the breaker was killed, or paused; 0: it has come to its end; -1: it cannot be. */
+static int break_in_a_crowd(enum breaking breaking, const struct fault *fault)
+{
+    pid_t holder = start_holder();
+    struct process process = {holder, -1, -1};
+    if (breaking == STALE || breaking == STALE_SLOWLY)
+        stop_contenders();
+    if (breaking != LIVING) {
+        kill(holder, SIGKILL);
+        process_wait(&process, PATIENCE_MS);
+    }
+    plan.at = breaking == STALE_SLOWLY ? let_others_pass : let_others_go_on;
+    int result = happen(fault, break_once, NULL);
+    continue_contenders();
+    break_what_is_left(breaking, holder);
+    __atomic_store_n(&scene->let_go, 1, __ATOMIC_SEQ_CST);
+    if (breaking == LIVING)
+        ck_assert_int_eq(process_wait(&process, PATIENCE_MS), 0);
+    return result;
+}
+
+/* Paused before it has looked at the marker, it would break another one. */
+START_TEST(test_breaker_killed_in_a_crowd)
+{
+    enum breaking breaking = (enum breaking)_i;
+    NEEDS_SOFT();
+    NEEDS_TRACES();
+    plan_for(soft_kind(), breaking == STALE_FOR_GOOD ? FILELOCK_NEVER_BREAK : 0);
+    plan.yields = 300; /* or what goes wrong for somebody inside would not be seen */
+    start_contenders();
+    expect_progress("at the beginning");
+    int happened = 1, looked = 0;
+    for (int call = 0; happened > 0; call++) {
+        happened = break_in_a_crowd(breaking, &(struct fault){call, looked ? PAUSE : KILL});
+        looked |= breaking == STALE_SLOWLY && strstr(plan.what, "pread64");
+        expect_progress(plan.what);
+    }
+    end_contenders();
+    if (happened < 0)
+        SKIP("system calls cannot be traced here");
+    ck_assert_uint_gt(plan.victims, 12);
+    ck_assert(looked || breaking != STALE_SLOWLY);
+    expect_nothing_left(0);
+}
+END_TEST
+
 /* ---- At random --------------------------------------------------------------------------------------- */
 
 static long number_in(const char *variable, long otherwise)
@@ -466,6 +602,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(tcase, test_killed_in_a_crowd, 0, kinds_count() * COUNT(flags));
     tcase_add_loop_test(tcase, test_killed_alone, 0, 2 * COUNT(situations));
     tcase_add_loop_test(tcase, test_breaker_killed, 0, 2);
+    tcase_add_loop_test(tcase, test_breaker_killed_in_a_crowd, 0, BREAKINGS);
     tcase = add_case(suite, "torture");
     tcase_add_loop_test(tcase, test_torture, 0, kinds_count() * COUNT(flags));
     return suite;

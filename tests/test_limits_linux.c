@@ -6,9 +6,12 @@
 #include "markers.h"
 #include "posix.h"
 
+#include <errno.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -148,16 +151,35 @@ END_TEST
 static int64_t clock_offset; /* s */
 static int clock_asked;
 
+/* What is opened there takes as long as nothing is sent to `hanging`; -1: nothing hangs. */
+static char hang_at[2048];
+static int hanging = -1, hung;
+
 #if defined __LP64__ && !UNDER_TSAN
 /* In this program the wall clock is set, for the library too. */
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     int result = (int)syscall(SYS_clock_gettime, clock, now);
-    if (clock == CLOCK_REALTIME) {
-        __atomic_fetch_add(&clock_asked, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&clock_asked, 1, __ATOMIC_SEQ_CST);
+    if (clock == CLOCK_REALTIME)
         now->tv_sec += __atomic_load_n(&clock_offset, __ATOMIC_SEQ_CST);
-    }
     return result;
+}
+
+/* And a file hangs, as on a server that does not answer. */
+int open(const char *path, int flags, ...)
+{
+    va_list more;
+    va_start(more, flags);
+    int mode = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(more, int) : 0;
+    va_end(more);
+    if (hanging >= 0 && strcmp(path, hang_at) == 0) {
+        char byte;
+        __atomic_store_n(&hung, 1, __ATOMIC_SEQ_CST);
+        while (read(hanging, &byte, 1) < 0 && errno == EINTR)
+            ;
+    }
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 #endif
 
@@ -166,14 +188,17 @@ static void set_clock(int64_t offset)
     __atomic_store_n(&clock_offset, offset, __ATOMIC_SEQ_CST);
 }
 
-/* The library reads it when the process forks. */
+/* The library asks one for a deadline. */
 static int clock_can_be_set(const struct kind *kind)
 {
-    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0), *other = new_lock(kind, scratch("lock"), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     clock_asked = 0;
-    dead_pid();
+    EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, 1), -ETIMEDOUT);
+    int asked = clock_asked;
+    filelock_free(other);
     filelock_free(lock);
-    return clock_asked > 0;
+    return asked > 0;
 }
 
 /* A year back, and a year ahead, between and during waits. */
@@ -205,6 +230,70 @@ START_TEST(test_clock_set)
         EXPECT(end_call(&caller), 0);
         EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
     }
+    caller_end(&caller);
+    filelock_free(lock);
+}
+END_TEST
+
+/* A fork waits for what is being opened, but not for long, whatever the wall clock says. */
+START_TEST(test_clock_set_at_fork)
+{
+    const struct kind *kind = kind_at(_i / 2);
+    int ends[2];
+    if (!clock_can_be_set(kind))
+        SKIP("the clock cannot be set for a program here");
+    ck_assert_int_eq(pipe(ends), 0);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    struct caller caller;
+    caller_start(&caller);
+    snprintf(hang_at, sizeof hang_at, "%s", scratch("lock"));
+    if (!(kind->can & CAN_KEEP_FILE))
+        *strrchr(hang_at, '/') = '\0'; /* where a file without a name is made */
+    hung = 0;
+    hanging = ends[0];
+    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    EVENTUALLY(__atomic_load_n(&hung, __ATOMIC_SEQ_CST));
+    set_clock(_i % 2 ? YEAR : -YEAR); /* as the library reads it: then it is set back, or was */
+    int64_t start = now_ns();
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    EXPECT_TOOK(start, 100);
+    ck_assert_int_eq(process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS), 0);
+    ck_assert(still_calling(&caller));
+    close(ends[1]); /* now it opens */
+    EXPECT(end_call(&caller), 0);
+    EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
+    caller_end(&caller);
+    filelock_free(lock);
+    hanging = -1;
+    close(ends[0]);
+}
+END_TEST
+
+/* A helper thread that has nothing to do goes after two seconds, whatever the wall clock says. */
+START_TEST(test_clock_set_while_idle)
+{
+    const struct kind *kind = kind_at(_i / 2);
+    int threads = thread_count() + 1; /* and the caller */
+    if (!clock_can_be_set(kind))
+        SKIP("the clock cannot be set for a program here");
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    struct caller caller;
+    caller_start(&caller);
+    EVENTUALLY(thread_count() == threads);
+    PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
+    wait_for_queued(kind, scratch("lock"), &caller);
+    set_clock(_i % 2 ? YEAR : -YEAR);
+    PEER_SAYS(peer, "0", "release a");
+    EXPECT(end_call(&caller), 0);
+    int64_t start = now_ns();
+    ck_assert_int_eq(thread_count(), threads + 1);
+    EVENTUALLY(thread_count() == threads);
+    EXPECT_TOOK(start, 1900);
+    EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
     caller_end(&caller);
     filelock_free(lock);
 }
@@ -249,6 +338,8 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_no_instances);
     tcase = add_case(suite, "clock");
     ADD_FOR_KINDS(tcase, test_clock_set);
+    tcase_add_loop_test(tcase, test_clock_set_at_fork, 0, 2 * kinds_count());
+    tcase_add_loop_test(tcase, test_clock_set_while_idle, 0, 2 * kinds_count());
     tcase_add_loop_test(tcase, test_marker_dated, 0, 3);
     return suite;
 }

@@ -8,16 +8,16 @@
 #include "config.h"
 
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "platform.h"
+#include "posix/cond.h"
 #include "posix/fork.h"
 #include "posix/helper.h"
 #include "posix/pipe.h"
 #include "process_id.h"
 
-#define OPENING_MS 100 /* for which a fork waits */
+#define OPENING_NS 100000000 /* for which a fork waits */
 
 static struct mutex guard = MUTEX_INIT;
 
@@ -25,8 +25,8 @@ static struct mutex guard = MUTEX_INIT;
 static unsigned epoch;   /* the number of forks */
 static unsigned opening; /* the number of threads that are */
 static unsigned forking; /* the number of threads that wait for those: no other begins meanwhile */
-static pthread_cond_t none_opening = PTHREAD_COND_INITIALIZER;
-static pthread_cond_t none_forking = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t none_opening;
+static pthread_cond_t none_forking;
 
 static int ready[2];    /* a pipe that the child closes when it is ready; -1: nobody waits for that */
 
@@ -63,19 +63,18 @@ bool flk_opened(unsigned before)
     return epoch == before;
 }
 
-/* The wall clock may jump: then this is shorter or longer, and the epoch tells. */
+/* Not for ever: an open(2) may hang.  Then the epoch tells. */
 static void await_openers(void)
 {
-    struct timespec until;
+    int64_t deadline;
     int rc = 0;
 
-    (void) clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += OPENING_MS * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    if (opening == 0)
+        return;
+    deadline = flk_now() + OPENING_NS;
     forking++;
     while (opening > 0 && rc == 0)
-        rc = pthread_cond_timedwait(&none_opening, &guard.native, &until);
+        rc = flk_cond_wait_until(&none_opening, &guard, deadline);
     if (--forking == 0)
         (void) pthread_cond_broadcast(&none_forking);
 }
@@ -113,6 +112,12 @@ static void in_parent(void)
     flk_guard_unlock();
 }
 
+static void init_conditions(void)
+{
+    flk_cond_init(&none_opening);
+    flk_cond_init(&none_forking);
+}
+
 static void in_child(void)
 {
     flk_process_forked();
@@ -121,8 +126,7 @@ static void in_child(void)
     flk_watches_forked();
     flk_helpers_forked();
     opening = forking = 0;
-    (void) pthread_cond_init(&none_opening, NULL);
-    (void) pthread_cond_init(&none_forking, NULL);
+    init_conditions();
     if (ready[0] >= 0) {
         (void) close(ready[0]);
         (void) close(ready[1]);
@@ -133,5 +137,6 @@ static void in_child(void)
 int flk_fork_handlers(const struct platform_events *events)
 {
     tell = events;
+    init_conditions();
     return pthread_atfork(before, in_parent, in_child);
 }

@@ -12,14 +12,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "platform.h"
 #include "posix/cancelling.h"
+#include "posix/cond.h"
 #include "posix/helper.h"
 
 #define SEATS 4
-#define IDLE_SECONDS 2
+#define IDLE_NS 2000000000
 #define STACK_SIZE (256 * 1024)
 
 /* On the stack of who waits. */
@@ -45,14 +45,17 @@ struct seat {
 
 /* All that is shared, jobs that are not done included, is under the mutex. */
 static struct mutex mutex = MUTEX_INIT;
-static struct seat seats[SEATS] = {
-    { .called = PTHREAD_COND_INITIALIZER },
-    { .called = PTHREAD_COND_INITIALIZER },
-    { .called = PTHREAD_COND_INITIALIZER },
-    { .called = PTHREAD_COND_INITIALIZER },
-};
+static struct seat seats[SEATS];
 
 /* ---- The helper ----------------------------------------------------------------------------- */
+
+static void init_seats(void)
+{
+    for (size_t i = 0; i < SEATS; i++) {
+        seats[i] = (struct seat) { .taken = false };
+        flk_cond_init(&seats[i].called);
+    }
+}
 
 /* A seat that is taken by an idle helper, or by nobody. */
 static struct seat *find_seat(bool taken)
@@ -63,16 +66,13 @@ static struct seat *find_seat(bool taken)
     return NULL;
 }
 
-/* The wall clock is what every system can wait on; that it may jump matters little here. */
 static void idle_wait(struct seat *seat)
 {
-    struct timespec until;
+    int64_t deadline = flk_now() + IDLE_NS;
     int rc = 0;
 
-    (void) clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += IDLE_SECONDS;
     while (rc == 0 && seat->job == NULL && !seat->dismissed)
-        rc = pthread_cond_timedwait(&seat->called, &mutex.native, &until);
+        rc = flk_cond_wait_until(&seat->called, &mutex, deadline);
 }
 
 /* Sits until there is a job, which is returned, or no more need to wait: NULL. */
@@ -179,10 +179,7 @@ static void dismiss_all(void)
 void flk_helpers_forked(void)
 {
     flk_mutex_init(&mutex);
-    for (size_t i = 0; i < SEATS; i++) {
-        seats[i] = (struct seat) { .taken = false };
-        (void) pthread_cond_init(&seats[i].called, NULL);
-    }
+    init_seats();
 }
 
 /* ---- Who waits ------------------------------------------------------------------------------ */
@@ -194,8 +191,10 @@ static bool can_help(void)
     bool can;
 
     flk_mutex_lock(&mutex);
-    if (answer == UNKNOWN)
+    if (answer == UNKNOWN) {
+        init_seats();
         answer = flk_cancelling_works() && atexit(dismiss_all) == 0 ? YES : NO;
+    }
     can = answer == YES;
     flk_mutex_unlock(&mutex);
     return can;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "backend.h"
@@ -24,7 +25,12 @@
 
 /* ---- The file as the kernel lists it -------------------------------------------------------- */
 
+/* Numbers of file systems (statfs(2)). */
+#define BTRFS 0x9123683E
+#define OVERLAYFS 0x794C7630
+
 struct listed {
+    bool known; /* the device may be another otherwise */
     unsigned major, minor;
     uint64_t inode;
 };
@@ -51,25 +57,35 @@ static int mount_id(int fd)
  * Locks are listed by the device of the file system, which stat(2) does not tell on all of them
  * (btrfs and overlayfs answer with a device of the subvolume or layer); the table of mounts does.
  */
-static void find_device(int fd, struct listed *listed)
+static bool find_device(int fd, struct listed *listed)
 {
     int wanted = mount_id(fd), id;
+    FILE *mounts = wanted >= 0 ? fopen("/proc/self/mountinfo", "re") : NULL;
     unsigned major, minor;
+    bool found = false;
     char *line = NULL;
     size_t size = 0;
-    FILE *mounts = wanted >= 0 ? fopen("/proc/self/mountinfo", "re") : NULL;
 
     if (mounts == NULL)
-        return;
-    while (getline(&line, &size, mounts) > 0) {
-        if (sscanf(line, "%d %*d %u:%u", &id, &major, &minor) == 3 && id == wanted) {
+        return false;
+    while (!found && getline(&line, &size, mounts) > 0) {
+        found = sscanf(line, "%d %*d %u:%u", &id, &major, &minor) == 3 && id == wanted;
+        if (found) {
             listed->major = major;
             listed->minor = minor;
-            break;
         }
     }
     free(line);
     (void) fclose(mounts);
+    return found;
+}
+
+/* The table lacks what is not below the root of a process in a jail (chroot(2)). */
+static bool stat_tells_device(int fd)
+{
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) == 0 && (uint32_t) fs.f_type != BTRFS && (uint32_t) fs.f_type != OVERLAYFS;
 }
 
 static int find_listed(int fd, struct listed *listed)
@@ -84,7 +100,7 @@ static int find_listed(int fd, struct listed *listed)
     listed->major = major(st.st_dev);
     listed->minor = minor(st.st_dev);
     listed->inode = st.st_ino;
-    find_device(fd, listed);
+    listed->known = find_device(fd, listed) || stat_tells_device(fd);
     return 0;
 }
 
@@ -259,9 +275,10 @@ int flk_owner_of_file(const struct target *target, struct filelock_owner *owner)
         return fd;
     rc = find_listed(fd, &listed);
     if (rc == 0) {
-        seen.certain = seen.certain && !flk_file_is_remote(fd);
+        seen.certain = seen.certain && listed.known && !flk_file_is_remote(fd);
         rc = flk_file_identity(fd, &seen.lock.id);
-        look_up(target, &listed, &seen);
+        if (listed.known)
+            look_up(target, &listed, &seen);
     }
     if (target->path != NULL)
         (void) close(fd);

@@ -18,7 +18,8 @@ int flk_wakeup_fd_open(int fd[2])
 
 void flk_wakeup_fd_send(const int fd[2])
 {
-    (void) eventfd_write(fd[1], 1);
+    while (eventfd_write(fd[1], 1) != 0 && errno == EINTR)
+        ;
 }
 
 void flk_wakeup_fd_drain(const int fd[2])

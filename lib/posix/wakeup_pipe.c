@@ -38,9 +38,8 @@ int flk_wakeup_fd_open(int fd[2])
 /* A full pipe is a signal as well. */
 void flk_wakeup_fd_send(const int fd[2])
 {
-    ssize_t n = write(fd[1], "", 1);
-
-    (void) n;
+    while (write(fd[1], "", 1) < 0 && errno == EINTR)
+        ;
 }
 
 void flk_wakeup_fd_drain(const int fd[2])

@@ -6,7 +6,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <io.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,13 +163,6 @@ int flk_file_reopen(int fd, int *copy, bool *writable)
 void flk_file_close(int fd)
 {
     (void) CloseHandle(flk_handle(fd));
-}
-
-int flk_file_of_descriptor(int fd)
-{
-    HANDLE handle = fd >= 0 ? (HANDLE) _get_osfhandle(fd) : INVALID_HANDLE_VALUE;
-
-    return handle != INVALID_HANDLE_VALUE && number_of(handle) >= 0 ? number_of(handle) : -EBADF;
 }
 
 /* The C library knows nothing of our handles. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_answers.c - what Windows answers and Wine does not: calls of the library go to functions of the test's own,
- * which answer as Windows would and leave the rest to the system.
+ * test_answers.c - what Windows answers and Wine does not: calls of the library go to functions of the test's
+ * own, which answer as Windows would and leave the rest to the system.
  */
 #include "imports.h"
+#include "markers.h"
 #include "testing.h"
 #include "win32.h"
 
 #include <io.h>
+#include <stdio.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +37,13 @@ static function real_beside(uintptr_t other, const char *name)
     ck_assert(GetModuleHandleExW(flags, (const WCHAR *)other, &module));
     return real_address(module, name);
 }
+
+static function real_kernel(const char *name)
+{
+    return real_address(GetModuleHandleW(L"kernel32.dll"), name);
+}
+
+#define REAL(name) ((__typeof__(&name))real_kernel(#name))
 
 /* ---- A C library that does not bear bad descriptors ------------------------------------------ */
 
@@ -70,8 +79,8 @@ static void invalid_parameter(void)
 
 static intptr_t __cdecl handle_of(int fd)
 {
-    intptr_t(__cdecl * real)(int) = (intptr_t(__cdecl *)(int))real_beside((uintptr_t)&_close, "_get_osfhandle");
-    intptr_t handle = real(fd);
+    function real = real_beside((uintptr_t)&_close, "_get_osfhandle");
+    intptr_t handle = ((intptr_t(__cdecl *)(int))real)(fd);
     if (handle == -1)
         invalid_parameter();
     return handle;
@@ -131,10 +140,140 @@ START_TEST(test_bad_descriptor)
 }
 END_TEST
 
+/* ---- Paths ---------------------------------------------------------------------------------- */
+
+static DWORD refusal; /* what opening a file on a share ends with */
+
+/* Whether Windows finds a path too long. */
+static int too_long(const WCHAR *path, size_t most)
+{
+    if (wcslen(path) < most || !wcsncmp(path, L"\\\\?\\", 4))
+        return 0;
+    SetLastError(ERROR_PATH_NOT_FOUND);
+    return 1;
+}
+
+static DWORD pid; /* 0: the process's own */
+
+static DWORD WINAPI process_id(void)
+{
+    return pid ? pid : REAL(GetCurrentProcessId)();
+}
+
+static HANDLE WINAPI create_file(const WCHAR *path, DWORD access, DWORD share, SECURITY_ATTRIBUTES *security,
+                                 DWORD disposition, DWORD flags, HANDLE template)
+{
+    if (too_long(path, MAX_PATH))
+        return INVALID_HANDLE_VALUE;
+    if (refusal && !wcsncmp(path, L"\\\\host\\", 7)) {
+        SetLastError(refusal);
+        return INVALID_HANDLE_VALUE;
+    }
+    return REAL(CreateFileW)(path, access, share, security, disposition, flags, template);
+}
+
+static WINBOOL WINAPI create_directory(const WCHAR *path, SECURITY_ATTRIBUTES *security)
+{
+    return !too_long(path, MAX_PATH - 12) && REAL(CreateDirectoryW)(path, security);
+}
+
+static HANDLE WINAPI find_first(const WCHAR *path, WIN32_FIND_DATAW *found)
+{
+    return too_long(path, MAX_PATH) ? INVALID_HANDLE_VALUE : REAL(FindFirstFileW)(path, found);
+}
+
+static WINBOOL WINAPI set_information(HANDLE file, FILE_INFO_BY_HANDLE_CLASS class, void *info, DWORD size)
+{
+    if (class == FileRenameInfo && too_long(((FILE_RENAME_INFO *)info)->FileName, MAX_PATH))
+        return FALSE;
+    return REAL(SetFileInformationByHandle)(file, class, info, size);
+}
+
+REPLACE(GetCurrentProcessId, 0, process_id);
+REPLACE(CreateFileW, 28, create_file);
+REPLACE(CreateDirectoryW, 8, create_directory);
+REPLACE(FindFirstFileW, 8, find_first);
+REPLACE(SetFileInformationByHandle, 16, set_information);
+
+/* What is put after a name, to move a file aside, counts as well. */
+START_TEST(test_too_long_for_windows)
+{
+    char path[MAX_PATH + 64];
+    size_t length = strlen(scratch(""));
+    ck_assert_uint_lt(length, 200);
+    pid = 2147483644; /* as long as they get */
+    for (size_t all = 200; all < MAX_PATH + 8; all += 3) {
+        snprintf(path, sizeof path, "%s%0*d", scratch(""), (int)(all - length), 0);
+        struct filelock *lock = new_soft(path, FILELOCK_ANY_THREAD), *other = new_soft(path, FILELOCK_ANY_THREAD);
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        EXPECT(filelock_break(other), 0);
+        EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        filelock_free(other);
+        filelock_free(lock);
+        expect_nothing_at(path);
+    }
+    pid = 0;
+}
+END_TEST
+
+START_TEST(test_made_too_long_for_windows)
+{
+    const char *const before[] = {"", "//./", "//?/"};
+    char name[512] = "", path[1024];
+    for (int depth = 0; depth < 30; depth++)
+        snprintf(name + strlen(name), sizeof name - strlen(name), "%010d/", depth);
+    strcat(name, "lock");
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s%s", before[i], scratch(name));
+        struct filelock *lock = new_lock(kind_at(_i), path, FILELOCK_MAKE_PARENTS);
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        filelock_free(lock);
+    }
+}
+END_TEST
+
+static const struct {
+    DWORD error;
+    int result;
+} refusals[] = {
+    {ERROR_BAD_NETPATH, -EHOSTUNREACH},
+    {ERROR_REM_NOT_LIST, -EHOSTUNREACH},
+    {ERROR_NETWORK_UNREACHABLE, -EHOSTUNREACH},
+    {ERROR_HOST_UNREACHABLE, -EHOSTUNREACH},
+    {ERROR_BAD_NET_NAME, -ENOENT},
+    {ERROR_LOGON_FAILURE, -EACCES},
+    {ERROR_SESSION_CREDENTIAL_CONFLICT, -EACCES},
+    {ERROR_ACCESS_DENIED, -EACCES},
+    {ERROR_UNEXP_NET_ERR, -EIO},
+};
+
+/* What is told of a share that cannot be had, in words that say so. */
+START_TEST(test_share_refused)
+{
+    const char path[] = "//host/share/lock";
+    char text[256], wanted[256];
+    struct filelock *lock = new_lock(kind_at(_i), path, FILELOCK_MAKE_PARENTS);
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        refusal = refusals[i].error;
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), refusals[i].result);
+        filelock_describe(lock, refusals[i].result, text, sizeof text);
+        snprintf(wanted, sizeof wanted, "cannot acquire %s at once: ", path);
+        ck_assert_msg(!strncmp(text, wanted, strlen(wanted)), "%s", text);
+        ck_assert_msg(!strstr(text, "nknown"), "%s", text);
+    }
+    refusal = 0;
+    filelock_free(lock);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("answers");
     TCase *tcase = add_case(suite, "descriptors");
     tcase_add_loop_test(tcase, test_bad_descriptor, 0, 3);
+    tcase = add_case(suite, "paths");
+    tcase_add_test(tcase, test_too_long_for_windows);
+    ADD_FOR_KINDS(tcase, test_made_too_long_for_windows);
+    ADD_FOR_KINDS(tcase, test_share_refused);
     return suite;
 }

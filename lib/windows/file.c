@@ -66,10 +66,13 @@ int flk_file_open_way(const wchar_t *wide, const struct opening_way *way)
             return other;
         return error == -EINVAL && ends_in_slash(wide) ? -ENOENT : error;
     }
-    if (way->follow || !is_reparse_point(handle))
+    error = GetFileType(handle) != FILE_TYPE_DISK ? -ENOTSUP : 0; /* a pipe */
+    if (error == 0 && !way->follow && is_reparse_point(handle))
+        error = -ELOOP;
+    if (error == 0)
         return number_of(handle);
     (void) CloseHandle(handle);
-    return -ELOOP;
+    return error;
 }
 
 bool flk_file_patience(int64_t *until)

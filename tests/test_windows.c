@@ -436,6 +436,28 @@ START_TEST(test_unlink)
 }
 END_TEST
 
+/* A lock of somebody who lets the file be deleted counts: nobody else gets one on a new file. */
+START_TEST(test_unlink_locked_by_another)
+{
+    const struct kind *kind = os_kind();
+    const char *path = scratch("lock");
+    OVERLAPPED first = {.Offset = 0};
+    struct filelock *lock = new_lock(kind, path, FILELOCK_UNLINK);
+    EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), 0);
+    HANDLE other = must_open(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, 0);
+    ck_assert(LockFileEx(other, LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &first));
+    EXPECT(filelock_release(lock), 0);
+    ck_assert_int_eq(path_exists(path), 1);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    ck_assert(UnlockFileEx(other, 0, 1, 0, &first));
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_release(lock), 0);
+    CloseHandle(other);
+    ck_assert_int_eq(path_exists(path), 0);
+    filelock_free(lock);
+}
+END_TEST
+
 /* What the path names at the release is another file: it stays. */
 START_TEST(test_unlink_of_another)
 {
@@ -809,6 +831,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_denied_for_a_moment);
     tcase_add_test(tcase, test_held_file_stays);
     tcase_add_test(tcase, test_unlink);
+    tcase_add_test(tcase, test_unlink_locked_by_another);
     ADD_FOR_KINDS(tcase, test_unlink_of_another);
     tcase_add_test(tcase, test_unlink_read_only);
     tcase_add_test(tcase, test_fiber_deleted);

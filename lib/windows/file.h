@@ -54,11 +54,7 @@ int flk_file_dispose(int fd, const wchar_t *wide);
 /* Removes what processes that were ended in the middle of that have left. */
 void flk_file_tidy(const wchar_t *wide);
 
-/*
- * Removes the file of a full path, if it is that one (id; NULL: whichever), else -ENOENT; waits for nobody who is in
- * the way, or for a while.
- */
-int flk_file_remove_now(const wchar_t *wide, bool follow, const struct identity *id);
+/* Removes the file of a full path, if it is that one (id; NULL: whichever), else -ENOENT; patient for a while. */
 int flk_file_remove_patiently(const wchar_t *wide, bool follow, const struct identity *id);
 
 #endif

@@ -151,7 +151,7 @@ static int on_locked(const struct target *target, struct os_lock *os, enum filel
     os->recorded = records(target, mode);
     if (os->recorded) {
         flk_process_self(&self);
-        rc = flk_owner_write(os->fd, &self);
+        rc = flk_owner_write(os->fd, &target->range, &self);
     }
     if (rc == 0 && (target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
         rc = flk_file_inherit(os->fd, true);

@@ -25,23 +25,29 @@ void flk_owner_from_record(const struct record *record, struct filelock_owner *o
         flk_process_command(owner->pid, owner->command, sizeof(owner->command));
 }
 
-int flk_owner_write(int fd, const struct record *record)
+int flk_owner_write(int fd, const struct range *range, const struct record *record)
 {
-    size_t lead = sizeof(OWNER_RECORD_LEAD) - 1;
-    char text[sizeof(OWNER_RECORD_LEAD) + RECORD_SIZE] = OWNER_RECORD_LEAD;
+    char text[RECORD_SIZE];
 
-    return flk_file_write(fd, text, lead + flk_record_format(record, text + lead));
+    return flk_file_write_record(fd, range, text, flk_record_format(record, text));
 }
 
 /* ---- Fork ----------------------------------------------------------------------------------- */
 
-/* Where there is a fork nothing stands before a record, be it a marker's or a lock file's. */
+/* Where there is a fork a record is all that is in a file, be it a marker's or a lock file's. */
+static int write_plainly(int fd, const struct record *record)
+{
+    char text[RECORD_SIZE];
+
+    return flk_file_write(fd, text, flk_record_format(record, text));
+}
+
 void flk_owner_forked(int fd)
 {
     struct record self;
 
     if (flk_process_record(flk_process_pid(), &self))
-        (void) flk_owner_write(fd, &self);
+        (void) write_plainly(fd, &self);
 }
 
 void flk_owner_leaves(int fd, int64_t sharer)
@@ -53,5 +59,5 @@ void flk_owner_leaves(int fd, int64_t sharer)
 
     if (size > 0 && flk_record_parse(bytes, (size_t) size, &named) == 0 && named.pid == self &&
         flk_process_record(sharer, &parent) && flk_process_life(&parent) == LIFE_ALIVE)
-        (void) flk_owner_write(fd, &parent);
+        (void) write_plainly(fd, &parent);
 }

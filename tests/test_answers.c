@@ -88,9 +88,13 @@ static intptr_t __cdecl handle_of(int fd)
 
 REPLACE_C(_get_osfhandle, handle_of);
 
+static int hides_wine; /* so that the library believes what it sees of locks */
+
 static FARPROC WINAPI address_of(HMODULE module, const char *name)
 {
     int of_thread = !strcmp(name, "_set_thread_local_invalid_parameter_handler");
+    if (hides_wine && !strcmp(name, "wine_get_version"))
+        return NULL;
     if (!of_thread && strcmp(name, "_set_invalid_parameter_handler") != 0)
         return (FARPROC)real_address(module, name);
     ck_assert(module == GetModuleHandleW(NULL)); /* which has _get_osfhandle() */
@@ -266,6 +270,184 @@ START_TEST(test_share_refused)
 }
 END_TEST
 
+/* ---- Locks that are mandatory --------------------------------------------------------------- */
+
+#define MOST_LOCKS 16
+
+static struct {
+    HANDLE file; /* NULL: none */
+    uint64_t start, length;
+    int exclusive;
+} held[MOST_LOCKS];
+
+static uint64_t start_of(const OVERLAPPED *at)
+{
+    return (uint64_t)at->OffsetHigh << 32 | at->Offset;
+}
+
+static BOOL WINAPI lock_file(HANDLE file, DWORD flags, DWORD reserved, DWORD low, DWORD high, OVERLAPPED *at)
+{
+    int slot = 0;
+    if (!REAL(LockFileEx)(file, flags, reserved, low, high, at))
+        return FALSE;
+    while (held[slot].file)
+        ck_assert_int_lt(++slot, MOST_LOCKS);
+    held[slot].file = file;
+    held[slot].start = start_of(at);
+    held[slot].length = (uint64_t)high << 32 | low;
+    held[slot].exclusive = (flags & LOCKFILE_EXCLUSIVE_LOCK) != 0;
+    return TRUE;
+}
+
+static BOOL WINAPI unlock_file(HANDLE file, DWORD reserved, DWORD low, DWORD high, OVERLAPPED *at)
+{
+    for (int i = 0; i < MOST_LOCKS; i++)
+        if (held[i].file == file && held[i].start == start_of(at))
+            held[i].file = NULL;
+    return REAL(UnlockFileEx)(file, reserved, low, high, at);
+}
+
+/* Of the one file that is locked here: others' handles neither read nor write what is locked. */
+static int is_denied(HANDLE file, const OVERLAPPED *at, DWORD size, int writing)
+{
+    for (int i = 0; at && i < MOST_LOCKS; i++)
+        if (held[i].file && held[i].file != file && (writing || held[i].exclusive) &&
+            start_of(at) < held[i].start + held[i].length && held[i].start < start_of(at) + size) {
+            SetLastError(ERROR_LOCK_VIOLATION);
+            return 1;
+        }
+    return 0;
+}
+
+static BOOL WINAPI read_bytes(HANDLE file, void *bytes, DWORD size, DWORD *length, OVERLAPPED *at)
+{
+    return !is_denied(file, at, size, 0) && REAL(ReadFile)(file, bytes, size, length, at);
+}
+
+static BOOL WINAPI write_bytes(HANDLE file, const void *bytes, DWORD size, DWORD *length, OVERLAPPED *at)
+{
+    return !is_denied(file, at, size, 1) && REAL(WriteFile)(file, bytes, size, length, at);
+}
+
+REPLACE(LockFileEx, 24, lock_file);
+REPLACE(UnlockFileEx, 20, unlock_file);
+REPLACE(ReadFile, 20, read_bytes);
+REPLACE(WriteFile, 20, write_bytes);
+
+static const struct kind *os_kind(void)
+{
+    for (int i = 0; i < kinds_count(); i++)
+        if (kind_at(i)->kind == FILELOCK_KIND_WIN32)
+            return kind_at(i);
+    ck_abort_msg("this build has no kind win32");
+    return NULL;
+}
+
+static struct filelock *lock_of_range(int64_t start, int64_t length, unsigned flags)
+{
+    struct filelock_options options = options_of(os_kind());
+    options.range_start = start;
+    options.range_length = length;
+    options.flags = FILELOCK_ANY_THREAD | flags;
+    return new_lock_with(&options, scratch("lock"));
+}
+
+/* 0: the pid is that, and 0 that of somebody. */
+static void expect_owner(const struct filelock *lock, int result, int64_t wanted)
+{
+    struct filelock_owner owner = {.size = sizeof owner};
+    EXPECT(filelock_owner(lock, &owner), result);
+    if (result == 0)
+        ck_assert_int_eq(owner.pid, wanted);
+}
+
+static void hide_wine(void)
+{
+    hides_wine = 1;
+    memset(held, 0, sizeof held);
+}
+
+static void show_wine(void)
+{
+    hides_wine = 0;
+    memset(held, 0, sizeof held);
+}
+
+static const struct {
+    int64_t start, length;
+    int readable; /* behind it is place for a record */
+} ranges[] = {
+    {0, 0, 1},           {0, 100, 1},        {1, 1, 1},    {5, 0, 1},           {10, 5, 1},
+    {1000, 2000, 1},     {0, 60000, 1},      {65535, 1, 1}, {65536, 1, 1},      {70000, 4, 1},
+    {1LL << 40, 100, 1}, {2000, 1 << 20, 1}, {0, 1 << 20, 0}, {40, 1 << 20, 0}, {0, INT64_MAX, 0},
+    {1, INT64_MAX - 1, 0},
+};
+
+/* Whoever asks about a range is told who has it, and nothing of who has other bytes. */
+START_TEST(test_owner_of_range)
+{
+    int64_t start = ranges[_i].start, length = ranges[_i].length, all = length ? length : 1;
+    struct filelock *lock = lock_of_range(start, length, FILELOCK_RECORD_OWNER);
+    struct filelock *same = lock_of_range(start, length, 0), *plain = lock_of_range(start, length, 0);
+    struct filelock *beside = all < INT64_MAX - start ? lock_of_range(start + all, 1, 0) : NULL;
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    expect_owner(same, 0, ranges[_i].readable ? own_pid() : 0);
+    expect_owner(lock, 0, ranges[_i].readable ? own_pid() : 0);
+    if (beside)
+        expect_owner(beside, -ENOTSUP, 0);
+    EXPECT(filelock_release(lock), 0);
+    expect_owner(same, -ENOTSUP, 0);
+    EXPECT(filelock_acquire(plain, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    expect_owner(same, 0, 0); /* somebody who has written nothing */
+    EXPECT(filelock_release(plain), 0);
+    EXPECT(filelock_acquire(plain, FILELOCK_SHARED, FILELOCK_TRY), 0);
+    expect_owner(same, -ENOTSUP, 0);
+    expect_contents(scratch("lock"), "");
+    filelock_free(plain);
+    filelock_free(beside);
+    filelock_free(same);
+    filelock_free(lock);
+}
+END_TEST
+
+/* A lock is had although another, of other bytes, keeps the record of its owner from being written. */
+START_TEST(test_record_in_the_way)
+{
+    struct filelock *other = lock_of_range(10, 100, 0), *lock = lock_of_range(0, 0, FILELOCK_RECORD_OWNER);
+    for (int shared = 0; shared < 2; shared++) {
+        EXPECT(filelock_acquire(other, shared ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        expect_owner(lock, 0, 0);
+        EXPECT(filelock_release(lock), 0);
+        EXPECT(filelock_release(other), 0);
+    }
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    expect_owner(lock, 0, own_pid());
+    EXPECT(filelock_release(lock), 0);
+    filelock_free(lock);
+    filelock_free(other);
+}
+END_TEST
+
+/* A descriptor's own lock does not keep it from reading. */
+START_TEST(test_owner_by_descriptor)
+{
+    int fd = open_fd(scratch("lock"));
+    struct filelock_options options = options_of(os_kind());
+    struct filelock *lock, *other = lock_of_range(0, 0, 0);
+    options.flags = FILELOCK_RECORD_OWNER;
+    EXPECT(filelock_new_from_fd(&lock, fd, &options), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    expect_owner(lock, 0, own_pid());
+    expect_owner(other, 0, own_pid());
+    EXPECT(filelock_release(lock), 0);
+    expect_owner(lock, -ENOTSUP, 0);
+    filelock_free(other);
+    filelock_free(lock);
+    close_fd(fd);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("answers");
@@ -275,5 +457,10 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_too_long_for_windows);
     ADD_FOR_KINDS(tcase, test_made_too_long_for_windows);
     ADD_FOR_KINDS(tcase, test_share_refused);
+    tcase = add_case(suite, "mandatory locks");
+    tcase_add_checked_fixture(tcase, hide_wine, show_wine);
+    tcase_add_loop_test(tcase, test_owner_of_range, 0, (int)(sizeof ranges / sizeof *ranges));
+    tcase_add_test(tcase, test_record_in_the_way);
+    tcase_add_test(tcase, test_owner_by_descriptor);
     return suite;
 }

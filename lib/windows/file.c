@@ -321,12 +321,12 @@ ssize_t flk_file_read_version(int fd, struct file_version *version, char *bytes,
     return version->regular ? flk_file_read(fd, bytes, size) : 0;
 }
 
-int flk_file_write_all(int fd, const char *bytes, size_t size)
+int flk_file_write_all(int fd, const char *bytes, size_t size, uint64_t offset)
 {
     size_t done = 0;
 
     while (done < size) {
-        ssize_t n = transfer(fd, NULL, bytes + done, (DWORD) (size - done), done);
+        ssize_t n = transfer(fd, NULL, bytes + done, (DWORD) (size - done), offset + done);
 
         if (n < 0)
             return (int) n;
@@ -336,14 +336,19 @@ int flk_file_write_all(int fd, const char *bytes, size_t size)
 }
 
 /* The new bytes first, then the length: nobody who reads meanwhile finds nothing at all. */
-int flk_file_write(int fd, const char *bytes, size_t size)
+int flk_file_write_last(int fd, const char *bytes, size_t size, uint64_t offset)
 {
-    FILE_END_OF_FILE_INFO end = { .EndOfFile.QuadPart = (LONGLONG) size };
+    FILE_END_OF_FILE_INFO end = { .EndOfFile.QuadPart = (LONGLONG) (offset + size) };
     int rc = want_regular(fd);
 
     if (rc == 0)
-        rc = flk_file_write_all(fd, bytes, size);
+        rc = flk_file_write_all(fd, bytes, size, offset);
     if (rc == 0 && !SetFileInformationByHandle(flk_handle(fd), FileEndOfFileInfo, &end, sizeof(end)))
         rc = flk_last_error();
     return rc;
+}
+
+int flk_file_write(int fd, const char *bytes, size_t size)
+{
+    return flk_file_write_last(fd, bytes, size, 0);
 }

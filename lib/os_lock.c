@@ -151,7 +151,7 @@ static int on_locked(const struct target *target, struct os_lock *os, enum filel
     os->recorded = records(target, mode);
     if (os->recorded) {
         flk_process_self(&self);
-        rc = flk_owner_write(os->fd, &self);
+        rc = flk_owner_write(os->fd, &target->range, &self);
     }
     if (rc == 0 && (target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
         rc = flk_file_inherit(os->fd, true);
@@ -236,7 +236,7 @@ void flk_os_lock_forked(const struct target *target, void *state, bool holds)
 
     if (holds) {
         if (os->recorded && target->path != NULL) /* who leaves a caller's descriptor could not hand it back */
-            flk_owner_forked(os->fd);
+            (void) flk_owner_name(os->fd, flk_process_pid());
         return;
     }
     if (os->ours && os->fd >= 0)

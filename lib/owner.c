@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "owner.h"
@@ -25,21 +26,19 @@ void flk_owner_from_record(const struct record *record, struct filelock_owner *o
         flk_process_command(owner->pid, owner->command, sizeof(owner->command));
 }
 
-int flk_owner_write(int fd, const struct record *record)
+int flk_owner_write(int fd, const struct range *range, const struct record *record)
 {
-    size_t lead = sizeof(OWNER_RECORD_LEAD) - 1;
-    char text[sizeof(OWNER_RECORD_LEAD) + RECORD_SIZE] = OWNER_RECORD_LEAD;
+    char text[RECORD_SIZE];
 
-    return flk_file_write(fd, text, lead + flk_record_format(record, text + lead));
+    return flk_file_write_record(fd, range, text, flk_record_format(record, text));
 }
 
 /* ---- Fork ----------------------------------------------------------------------------------- */
 
-/* Where there is a fork nothing stands before a record, be it a marker's or a lock file's. */
-void flk_owner_forked(int fd)
+int flk_owner_name(int fd, int64_t pid)
 {
-    struct record self;
+    struct record record;
+    char text[RECORD_SIZE];
 
-    if (flk_process_record(flk_process_pid(), &self))
-        (void) flk_owner_write(fd, &self);
+    return flk_process_record(pid, &record) ? flk_file_write(fd, text, flk_record_format(&record, text)) : -ESRCH;
 }

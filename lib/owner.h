@@ -14,10 +14,13 @@ void flk_owner_from_record(const struct record *record, struct filelock_owner *o
 /* As filelock_owner(), for a target whose kind has a backend; owner is zeroed but for its size. */
 int flk_owner_of_file(const struct target *target, struct filelock_owner *owner);
 
-/* Writes the record into a locked file that is open: 0 or -errno. */
-int flk_owner_write(int fd, const struct record *record);
+/* Writes the record of who has locked the range into the file: 0 or -errno. */
+int flk_owner_write(int fd, const struct range *range, const struct record *record);
 
-/* In a forked child that holds the lock as well: the record, in an open file, is to name it. */
-void flk_owner_forked(int fd);
+/*
+ * Where processes fork, and the record is all that is in a file, be it a marker's or a lock file's: it is to name
+ * another one that holds the lock.  0; -ESRCH: there is no such process; -errno.
+ */
+int flk_owner_name(int fd, int64_t pid);
 
 #endif

@@ -14,6 +14,8 @@
 #include "deadline.h"
 #include "platform_types.h"
 
+struct range;
+
 /* ---- Time ---------------------------------------------------------------------------------- */
 
 /* Nanoseconds on a monotonic clock. */
@@ -124,6 +126,9 @@ ssize_t flk_file_read(int fd, char *bytes, size_t size);
 
 /* Replaces the contents of a regular file. */
 int flk_file_write(int fd, const char *bytes, size_t size);
+
+/* The same by the record of who has locked a range of it, where others can read that. */
+int flk_file_write_record(int fd, const struct range *range, const char *text, size_t size);
 
 /* When a file was written last, and which file it is. */
 struct file_version {

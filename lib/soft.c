@@ -383,7 +383,7 @@ static void soft_forked(const struct target *target, void *state, bool holds)
 
     (void) target;
     if (holds) {
-        flk_owner_forked(soft->fd);
+        (void) flk_owner_name(soft->fd, flk_process_pid());
         return;
     }
     if (soft->fd >= 0)

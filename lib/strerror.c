@@ -28,6 +28,7 @@ static const struct meaning meanings[] = {
     { ELOOP, "the path is a symbolic link" },
     { ENOENT, "no such file or directory" },
     { EISDIR, "a directory cannot be locked this way" },
+    { EHOSTUNREACH, "the host cannot be reached" },
     { EILSEQ, "the path is not UTF-8" },
     { EOVERFLOW, "acquired too many times" },
 };

@@ -6,6 +6,7 @@
  * Wine does not complete such requests, and no system can be made to be that unlucky.  So the calls go to a lock
  * manager of the test's own: the library is linked statically, and what it imports is defined here.
  */
+#include "imports.h"
 #include "testing.h"
 #include "win32.h"
 
@@ -159,17 +160,6 @@ static FARPROC WINAPI address_of(HMODULE module, const char *name)
     ck_assert_str_eq(name, "wine_get_version");
     return NULL;
 }
-
-/* Functions are called through pointers of these names, which the linker looks for in import libraries else. */
-#ifdef _WIN64
-#define IMPORTED(name, bytes) __asm__("__imp_" #name)
-#else
-#define IMPORTED(name, bytes) __asm__("__imp__" #name "@" #bytes)
-#endif
-
-#define REPLACE(name, bytes, by)                                                                   \
-    extern __typeof__(&by) const imported_##name IMPORTED(name, bytes);                            \
-    __typeof__(&by) const imported_##name = by
 
 REPLACE(LockFileEx, 24, lock_file);
 REPLACE(UnlockFileEx, 20, unlock_file);

@@ -52,7 +52,7 @@ static void expect_excludes(const struct kind *kind, const char *path, const cha
     struct filelock *lock = new_lock(kind, path, FILELOCK_MAKE_PARENTS);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     EXPECT(filelock_check(lock), 0);
-    EXPECT(try_once(kind, same, 0), -ETIMEDOUT);
+    ck_assert_msg(try_once(kind, same, 0) == -ETIMEDOUT, "%s does not exclude %s", path, same);
     filelock_free(lock);
     EXPECT(try_once(kind, same, 0), 0);
 }
@@ -105,6 +105,162 @@ START_TEST(test_spellings)
     expect_excludes(kind, path, literal);
     expect_excludes(kind, path, scratch("a//b/../b/./Lock"));
     expect_excludes(kind, path, scratch("A/B/lOCK"));
+}
+END_TEST
+
+/* The path by which a share has what is on a drive, with slashes or as it is. */
+static const char *share_path(const char *path)
+{
+    static char text[MOST_PATH];
+    ck_assert_msg(path[1] == ':', "%s is on no drive", path);
+    snprintf(text, sizeof text, "//localhost/%c$%s", path[0], path + 2);
+    return text;
+}
+
+static const char *with_backslashes(const char *before, const char *path)
+{
+    static char text[MOST_PATH];
+    snprintf(text, sizeof text, "%s%s", before, path);
+    for (char *at = text; *at; at++)
+        if (*at == '/')
+            *at = '\\';
+    return text;
+}
+
+static void expect_share_is_there(void)
+{
+    char path[MOST_PATH];
+    snprintf(path, sizeof path, "%s", share_path(scratch("there")));
+    put_marker(scratch("there"), "");
+    ck_assert_msg(path_exists(path), "there is no share %s", path);
+    ck_assert_int_eq(remove_file(path), 0);
+}
+
+/* By a share, by its literal name, and by the drive it is the same file. */
+START_TEST(test_share)
+{
+    const struct kind *kind = kind_at(_i);
+    expect_share_is_there();
+    expect_excludes(kind, share_path(scratch("a/lock")), scratch("a/lock"));
+    expect_excludes(kind, scratch("a/lock"), share_path(scratch("a/lock")));
+    expect_excludes(kind, with_backslashes("", share_path(scratch("a/lock"))), scratch("a/lock"));
+    expect_excludes(kind, with_backslashes("\\\\?\\UNC", share_path(scratch("a/lock")) + 1), scratch("a/lock"));
+    expect_excludes(kind, with_backslashes("\\\\.\\UNC", share_path(scratch("a/lock")) + 1), scratch("a/lock"));
+    for (int depth = 1; depth <= 5; depth++) {
+        expect_excludes(kind, share_path(deep_path(depth)), deep_path(depth));
+        expect_excludes(kind, deep_path(depth), share_path(deep_path(depth)));
+    }
+    EXPECT(try_once(kind, share_path(deep_path(6)), 0), -ENOENT);
+    EXPECT(try_once(kind, share_path(scratch("a")), 0), -EISDIR);
+}
+END_TEST
+
+/* What is acquired by the share is waited for by the drive, and goes at the release. */
+START_TEST(test_share_wait)
+{
+    const struct kind *kind = kind_at(_i);
+    const char *path = scratch("lock");
+    struct filelock *lock = new_lock(kind, share_path(path), FILELOCK_UNLINK), *other = new_lock(kind, path, 0);
+    struct caller caller;
+    expect_share_is_there();
+    caller_start(&caller);
+    EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
+    nap_ms(20);
+    ck_assert_int_eq(still_calling(&caller), 1);
+    EXPECT(filelock_release(other), 0);
+    EXPECT(end_call(&caller), 0);
+    filelock_free(other);
+    ck_assert_int_eq(path_exists(path), 1);
+    EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
+    ck_assert_int_eq(path_exists(path), 0);
+    caller_end(&caller);
+    filelock_free(lock);
+}
+END_TEST
+
+/* Hosts and shares are not made. */
+START_TEST(test_missing_share)
+{
+    const struct kind *kind = kind_at(_i);
+    const char *const paths[] = {"//localhost/none$/lock", "//localhost/none$/made/lock",
+                                 "//none.invalid/none/lock"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        for (int with = 0; with < 2; with++) {
+            int result = try_once(kind, paths[i], with ? FILELOCK_MAKE_PARENTS : 0);
+            ck_assert_msg(result == -ENOENT || result == -EHOSTUNREACH, "%s: %s", paths[i], result_name(result));
+        }
+    EXPECT(try_once(kind, share_path(scratch("made/of/many/lock")), FILELOCK_MAKE_PARENTS), 0);
+    ck_assert_int_eq(path_exists(scratch("made/of/many")), 1);
+    ck_assert_str_eq(filelock_strerror(-EHOSTUNREACH), "the host cannot be reached");
+}
+END_TEST
+
+/* Of the current directory of a drive, of its root, and of one that a wait changes. */
+START_TEST(test_relative)
+{
+    const struct kind *kind = kind_at(_i);
+    char was[MOST_PATH], path[MOST_PATH];
+    GetCurrentDirectoryA(sizeof was, was);
+    ck_assert_int_eq(make_directory(scratch("folder")), 0);
+    ck_assert(SetCurrentDirectoryA(scratch("folder")));
+    snprintf(path, sizeof path, "%c:lock", scratch("")[0]);
+    expect_excludes(kind, path, scratch("folder/lock"));
+    expect_excludes(kind, scratch("folder/lock"), path);
+    /* From the root of the drive on; what begins with a slash Wine takes for a path of Unix. */
+    expect_excludes(kind, with_backslashes("", scratch("folder/lock") + 2), "lock");
+    expect_excludes(kind, "..\\folder/./lock", scratch("folder/lock"));
+    ck_assert(SetCurrentDirectoryA(was));
+}
+END_TEST
+
+/* Dots and blanks at the end are not part of a name, unless it is said to be literal. */
+START_TEST(test_name_ends)
+{
+    const struct kind *kind = kind_at(_i);
+    expect_excludes(kind, scratch("name."), scratch("name"));
+    expect_excludes(kind, scratch("name . "), scratch("name"));
+    for (int depth = 1; depth <= 3; depth++) {
+        char path[MOST_PATH];
+        snprintf(path, sizeof path, "%s. .", deep_path(depth));
+        expect_excludes(kind, path, deep_path(depth));
+    }
+}
+END_TEST
+
+/* A device is no file, whatever folder it seems to be in; it is not opened, so nothing happens to it. */
+START_TEST(test_devices)
+{
+    const struct kind *kind = kind_at(_i);
+    const char *const paths[] = {"NUL", "nul", "C:/NUL", "CON", "PRN", "AUX", "COM1", "LPT1",
+                                 "\\\\.\\NUL", "//./con", "\\\\?\\NUL", "\\\\.\\C:", "\\\\?\\C:", "\\\\.\\PhysicalDrive0"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct filelock *lock = new_lock(kind, paths[i], FILELOCK_RECORD_OWNER | FILELOCK_UNLINK);
+        int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+        ck_assert_msg(result == -ENOTSUP, "%s: %s", paths[i], result_name(result));
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), -ENOTSUP);
+        if (kind->kind == FILELOCK_KIND_SOFT)
+            EXPECT(filelock_break(lock), -ENOTSUP);
+        filelock_free(lock);
+    }
+    /* What leads from there to a file is a path as any. */
+    expect_excludes(kind, with_backslashes("\\\\.\\", scratch("lock")), scratch("lock"));
+    expect_excludes(kind, with_backslashes("\\\\.\\", deep_path(4)), deep_path(4));
+}
+END_TEST
+
+/* A pipe is not taken for a file, though it can be opened as one. */
+START_TEST(test_pipe)
+{
+    const struct kind *kind = kind_at(_i);
+    char path[128];
+    snprintf(path, sizeof path, "\\\\.\\pipe\\filelock.%lld", (long long)own_pid());
+    HANDLE pipe = CreateNamedPipeA(path, PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE, 1, 64, 64, 0, NULL);
+    ck_assert(pipe != INVALID_HANDLE_VALUE);
+    int result = try_once(kind, path, 0);
+    ck_assert_msg(result == -ENOTSUP || (result == -EACCES && kind->kind == FILELOCK_KIND_SOFT), "%s",
+                  result_name(result));
+    CloseHandle(pipe);
 }
 END_TEST
 
@@ -277,6 +433,28 @@ START_TEST(test_unlink)
     ck_assert_int_eq(path_exists(path), 0);
     filelock_free(lock);
     filelock_free(other);
+}
+END_TEST
+
+/* A lock of somebody who lets the file be deleted counts: nobody else gets one on a new file. */
+START_TEST(test_unlink_locked_by_another)
+{
+    const struct kind *kind = os_kind();
+    const char *path = scratch("lock");
+    OVERLAPPED first = {.Offset = 0};
+    struct filelock *lock = new_lock(kind, path, FILELOCK_UNLINK);
+    EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), 0);
+    HANDLE other = must_open(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, 0);
+    ck_assert(LockFileEx(other, LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &first));
+    EXPECT(filelock_release(lock), 0);
+    ck_assert_int_eq(path_exists(path), 1);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    ck_assert(UnlockFileEx(other, 0, 1, 0, &first));
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_release(lock), 0);
+    CloseHandle(other);
+    ck_assert_int_eq(path_exists(path), 0);
+    filelock_free(lock);
 }
 END_TEST
 
@@ -637,6 +815,13 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_utf8);
     ADD_FOR_KINDS(tcase, test_long_paths);
     ADD_FOR_KINDS(tcase, test_spellings);
+    ADD_FOR_KINDS(tcase, test_share);
+    ADD_FOR_KINDS(tcase, test_share_wait);
+    ADD_FOR_KINDS(tcase, test_missing_share);
+    ADD_FOR_KINDS(tcase, test_relative);
+    ADD_FOR_KINDS(tcase, test_name_ends);
+    ADD_FOR_KINDS(tcase, test_devices);
+    ADD_FOR_KINDS(tcase, test_pipe);
     ADD_FOR_KINDS(tcase, test_missing_parents);
     ADD_FOR_KINDS(tcase, test_directory);
     ADD_FOR_KINDS(tcase, test_reparse_point);
@@ -646,6 +831,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_denied_for_a_moment);
     tcase_add_test(tcase, test_held_file_stays);
     tcase_add_test(tcase, test_unlink);
+    tcase_add_test(tcase, test_unlink_locked_by_another);
     ADD_FOR_KINDS(tcase, test_unlink_of_another);
     tcase_add_test(tcase, test_unlink_read_only);
     tcase_add_test(tcase, test_fiber_deleted);

@@ -6,6 +6,8 @@
 # for the tool and the examples.  Wants of the environment what make check has there: WINE and CC; and
 # abs_builddir where it is not run in the build directory.
 #
+# What is on drive C is also on the share \\localhost\C$, as it is on Windows.
+#
 # Libtool's own way (execute mode) does not work under Wine: the program is found in .libs, the library
 # and the compiler's DLLs by WINEPATH.  WINEPREFIX is set up once, with the first use: wine.sh --prepare.
 set -u
@@ -18,12 +20,17 @@ WINEDLLOVERRIDES=mscoree,mshtml=
 DISPLAY=
 export WINEPREFIX WINEDEBUG WINEDLLOVERRIDES DISPLAY
 
+share() { # Wine has shares in a directory; this one is a link there
+    mkdir -p "$WINEPREFIX/dosdevices/unc/localhost" || exit 99
+    ln -sfn ../../../drive_c "$WINEPREFIX/dosdevices/unc/localhost/c\$" || exit 99
+}
+
 if test "${1-}" = --prepare; then
-    test ! -e "$WINEPREFIX/system.reg" || exit 0
+    test ! -e "$WINEPREFIX/system.reg" || { share && exit 0; }
     mkdir -p "$WINEPREFIX" || exit 99
     timeout 300 $WINE wineboot --init </dev/null >"$WINEPREFIX/log" 2>&1 || { cat "$WINEPREFIX/log"; exit 99; }
     for second in `seq 120`; do # it is written when the last of Wine has ended
-        test ! -e "$WINEPREFIX/system.reg" || exit 0
+        test ! -e "$WINEPREFIX/system.reg" || { share && exit 0; }
         sleep 1
     done
     echo "wine.sh: $WINE has not set up $WINEPREFIX, since $second s"

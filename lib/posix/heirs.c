@@ -76,7 +76,8 @@ int flk_heirs_name(int fd, int writable, const struct shared_lock *lock, int64_t
         rc = find_heir(lock, sharer, &heir);
         if (rc != 1 || !recorded || writable < 0)
             return rc;
-        if (flk_process_record(heir, &record) && flk_owner_write(writable, &record) != 0)
+        rc = flk_owner_name(writable, heir);
+        if (rc != 0 && rc != -ESRCH)
             return 1; /* it is held, whoever is named */
     }
     return rc;

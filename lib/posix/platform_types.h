@@ -22,9 +22,6 @@ struct identity {
     ino_t inode;
 };
 
-/* What stands before the owner record in a locked file. */
-#define OWNER_RECORD_LEAD ""
-
 /*
  * By a semaphore, or by a descriptor where something else has to be polled as well.
  */

@@ -6,7 +6,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <io.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,10 +66,13 @@ int flk_file_open_way(const wchar_t *wide, const struct opening_way *way)
             return other;
         return error == -EINVAL && ends_in_slash(wide) ? -ENOENT : error;
     }
-    if (way->follow || !is_reparse_point(handle))
+    error = GetFileType(handle) != FILE_TYPE_DISK ? -ENOTSUP : 0; /* a pipe */
+    if (error == 0 && !way->follow && is_reparse_point(handle))
+        error = -ELOOP;
+    if (error == 0)
         return number_of(handle);
     (void) CloseHandle(handle);
-    return -ELOOP;
+    return error;
 }
 
 bool flk_file_patience(int64_t *until)
@@ -164,13 +166,6 @@ int flk_file_reopen(int fd, int *copy, bool *writable)
 void flk_file_close(int fd)
 {
     (void) CloseHandle(flk_handle(fd));
-}
-
-int flk_file_of_descriptor(int fd)
-{
-    HANDLE handle = fd >= 0 ? (HANDLE) _get_osfhandle(fd) : INVALID_HANDLE_VALUE;
-
-    return handle != INVALID_HANDLE_VALUE && number_of(handle) >= 0 ? number_of(handle) : -EBADF;
 }
 
 /* The C library knows nothing of our handles. */
@@ -326,12 +321,12 @@ ssize_t flk_file_read_version(int fd, struct file_version *version, char *bytes,
     return version->regular ? flk_file_read(fd, bytes, size) : 0;
 }
 
-int flk_file_write_all(int fd, const char *bytes, size_t size)
+int flk_file_write_all(int fd, const char *bytes, size_t size, uint64_t offset)
 {
     size_t done = 0;
 
     while (done < size) {
-        ssize_t n = transfer(fd, NULL, bytes + done, (DWORD) (size - done), done);
+        ssize_t n = transfer(fd, NULL, bytes + done, (DWORD) (size - done), offset + done);
 
         if (n < 0)
             return (int) n;
@@ -341,14 +336,19 @@ int flk_file_write_all(int fd, const char *bytes, size_t size)
 }
 
 /* The new bytes first, then the length: nobody who reads meanwhile finds nothing at all. */
-int flk_file_write(int fd, const char *bytes, size_t size)
+int flk_file_write_last(int fd, const char *bytes, size_t size, uint64_t offset)
 {
-    FILE_END_OF_FILE_INFO end = { .EndOfFile.QuadPart = (LONGLONG) size };
+    FILE_END_OF_FILE_INFO end = { .EndOfFile.QuadPart = (LONGLONG) (offset + size) };
     int rc = want_regular(fd);
 
     if (rc == 0)
-        rc = flk_file_write_all(fd, bytes, size);
+        rc = flk_file_write_all(fd, bytes, size, offset);
     if (rc == 0 && !SetFileInformationByHandle(flk_handle(fd), FileEndOfFileInfo, &end, sizeof(end)))
         rc = flk_last_error();
     return rc;
+}
+
+int flk_file_write(int fd, const char *bytes, size_t size)
+{
+    return flk_file_write_last(fd, bytes, size, 0);
 }

@@ -39,8 +39,9 @@ bool flk_file_patience(int64_t *until);
 /* Bytes from an offset on, at most size: how many, or -errno. */
 ssize_t flk_file_read_at(int fd, char *bytes, size_t size, uint64_t offset);
 
-/* Writes from the beginning on, all or -errno. */
-int flk_file_write_all(int fd, const char *bytes, size_t size);
+/* Writes from an offset on, all or -errno; and the second also ends the file there. */
+int flk_file_write_all(int fd, const char *bytes, size_t size, uint64_t offset);
+int flk_file_write_last(int fd, const char *bytes, size_t size, uint64_t offset);
 
 /* Opens a full path for removal, which one can do at a time: the number or -errno. */
 int flk_file_open_to_remove(const wchar_t *wide, bool follow);
@@ -54,11 +55,7 @@ int flk_file_dispose(int fd, const wchar_t *wide);
 /* Removes what processes that were ended in the middle of that have left. */
 void flk_file_tidy(const wchar_t *wide);
 
-/*
- * Removes the file of a full path, if it is that one (id; NULL: whichever), else -ENOENT; waits for nobody who is in
- * the way, or for a while.
- */
-int flk_file_remove_now(const wchar_t *wide, bool follow, const struct identity *id);
+/* Removes the file of a full path, if it is that one (id; NULL: whichever), else -ENOENT; patient for a while. */
 int flk_file_remove_patiently(const wchar_t *wide, bool follow, const struct identity *id);
 
 #endif

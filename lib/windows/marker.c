@@ -29,9 +29,9 @@ static int create(const wchar_t *wide, const char *bytes, size_t size, struct id
 
     if (fd < 0)
         return fd == -EAGAIN || fd == -EISDIR ? -EEXIST : fd; /* one that is about to go is still there */
-    rc = GetFileType(flk_handle(fd)) == FILE_TYPE_DISK ? flk_file_identity(fd, id) : -EINVAL; /* NUL and its like */
+    rc = flk_file_identity(fd, id);
     if (rc == 0)
-        rc = flk_file_write_all(fd, bytes, size);
+        rc = flk_file_write_all(fd, bytes, size, 0);
     if (rc != 0)
         (void) flk_file_dispose(fd, wide);
     flk_file_close(fd);

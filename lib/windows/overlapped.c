@@ -27,18 +27,18 @@ static bool is_synchronous(int fd)
            (mode & SYNCHRONOUS) != 0;
 }
 
-/*
- * Wine 8 takes a request that has to wait, answers ERROR_IO_PENDING, and then forgets about it: it is never granted,
- * cannot be cancelled, and GetOverlappedResult() tells at once that it succeeded.
- */
-static bool is_wine(void)
+bool flk_is_wine(void)
 {
     HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
 
     return ntdll != NULL && GetProcAddress(ntdll, "wine_get_version") != NULL;
 }
 
+/*
+ * Wine 8 takes a request that has to wait, answers ERROR_IO_PENDING, and then forgets about it: it is never granted,
+ * cannot be cancelled, and GetOverlappedResult() tells at once that it succeeded.
+ */
 bool flk_overlapped_completes(int fd)
 {
-    return !is_wine() && !is_synchronous(fd);
+    return !flk_is_wine() && !is_synchronous(fd);
 }

@@ -13,8 +13,8 @@
 #include "windows/error.h"
 #include "windows/path.h"
 
-/* A directory's path has to leave room for a name of 8.3 in what every call takes. */
-#define SHORT_MOST (MAX_PATH - 12)
+/* What every call takes has to have room for a name of 8.3 in a directory, and for what is put after a file's. */
+#define SHORT_MOST (MAX_PATH - 40)
 
 static const wchar_t any_length[] = L"\\\\?\\", any_length_share[] = L"\\\\?\\UNC\\";
 
@@ -62,10 +62,36 @@ static wchar_t *full_path(const wchar_t *wide, size_t room, int *rc)
     return NULL;
 }
 
-/* Whether Windows takes it as it is: \\?\ or \\.\ */
-static bool is_literal(const wchar_t *path)
+/* \\?\ or \\.\: what follows are names of devices, of which drives and UNC are some. */
+static bool names_device(const wchar_t *path)
 {
     return path[0] == '\\' && path[1] == '\\' && (path[2] == '?' || path[2] == '.') && path[3] == '\\';
+}
+
+/* Past so many components, and what separates the last of them from the next. */
+static const wchar_t *past(const wchar_t *path, int components)
+{
+    for (; components > 0; components--) {
+        path += wcscspn(path, L"\\");
+        path += wcsspn(path, L"\\");
+    }
+    return path;
+}
+
+/* What of a full path is there or is not, but cannot be made: the drive, the share. */
+static const wchar_t *past_root(const wchar_t *path)
+{
+    if (_wcsnicmp(path, any_length_share, wcslen(any_length_share)) == 0)
+        return past(path + wcslen(any_length_share), 2);
+    if (names_device(path))
+        return past(path + wcslen(any_length), 1);
+    return path[0] == '\\' && path[1] == '\\' ? past(path + 2, 2) : past(path, 1);
+}
+
+/* A device itself, as NUL and COM1 are in any folder: to open it could do anything. */
+static bool is_device(const wchar_t *path)
+{
+    return names_device(path) && wcschr(path + wcslen(any_length), '\\') == NULL;
 }
 
 /* Puts the prefix before the path, which stands after the room for it. */
@@ -80,38 +106,53 @@ static void prefix(wchar_t *buffer, size_t room)
     memmove(buffer + n, path + skipped, (wcslen(path + skipped) + 1) * sizeof(*path));
 }
 
-wchar_t *flk_path_wide(const char *path, int *rc)
+static wchar_t *full_of_any_length(const wchar_t *wide, int *rc)
 {
     size_t room = sizeof(any_length_share) / sizeof(*any_length_share);
-    wchar_t *wide = to_wide(path, rc), *full;
+    wchar_t *full = full_path(wide, room, rc);
 
-    if (wide == NULL || wcsncmp(wide, any_length, wcslen(any_length)) == 0)
-        return wide; /* what is said to be literal is */
-    full = full_path(wide, room, rc);
-    free(wide);
     if (full == NULL)
         return NULL;
-    if (wcslen(full + room) >= SHORT_MOST && !is_literal(full + room))
+    if (wcslen(full + room) >= SHORT_MOST && !names_device(full + room))
         prefix(full, room);
     else
         memmove(full, full + room, (wcslen(full + room) + 1) * sizeof(*full));
+    if (names_device(full))
+        full[2] = '?'; /* which is the same now, and of any length */
     return full;
+}
+
+wchar_t *flk_path_wide(const char *path, int *rc)
+{
+    wchar_t *wide = to_wide(path, rc), *full;
+
+    if (wide == NULL)
+        return NULL;
+    if (wcsncmp(wide, any_length, wcslen(any_length)) == 0) {
+        full = wide; /* what is said to be literal is */
+    } else {
+        full = full_of_any_length(wide, rc);
+        free(wide);
+    }
+    if (full == NULL || !is_device(full))
+        return full;
+    free(full);
+    *rc = -ENOTSUP;
+    return NULL;
 }
 
 bool flk_path_cut(wchar_t *wide)
 {
-    wchar_t *end = wide + wcslen(wide);
+    wchar_t *root = wide + (past_root(wide) - wide), *end = wide + wcslen(wide);
 
-    while (end > wide && end[-1] == '\\')
-        end--;
-    while (end > wide && end[-1] != '\\')
-        end--;
-    while (end > wide && end[-1] == '\\')
-        end--;
-    if (end == wide)
+    if (end == root)
         return false;
-    if (end[-1] == ':')
-        end[0] = '\\', end++;
+    while (end > root && end[-1] == '\\')
+        end--;
+    while (end > root && end[-1] != '\\')
+        end--;
+    while (end > root && end[-1] == '\\')
+        end--;
     *end = '\0';
     return true;
 }
@@ -132,10 +173,10 @@ static int make_directory(const wchar_t *wide)
 /* From the inside out, and back. */
 static int make_directories(wchar_t *wide)
 {
-    int rc = make_directory(wide);
+    int rc = *past_root(wide) != '\0' ? make_directory(wide) : -ENOENT;
     wchar_t *parent = rc == -ENOENT ? wcsdup(wide) : NULL;
 
-    if (parent != NULL && flk_path_cut(parent) && wcslen(parent) < wcslen(wide)) {
+    if (parent != NULL && flk_path_cut(parent)) {
         rc = make_directories(parent);
         if (rc == 0)
             rc = make_directory(wide);

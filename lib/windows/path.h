@@ -8,13 +8,13 @@
 #include <stdbool.h>
 #include <wchar.h>
 
-/* The full path as Windows wants it, however long; to be freed.  NULL: *rc is -errno. */
+/* The full path as Windows wants it, however long; to be freed.  NULL: *rc is -errno; -ENOTSUP: a device's. */
 wchar_t *flk_path_wide(const char *path, int *rc);
 
 /* To be freed.  NULL: no memory. */
 char *flk_path_utf8(const wchar_t *wide);
 
-/* Cuts the last component off a full path; false: there is none to be cut off. */
+/* Cuts the last component off a full path; false: it is a drive or a share, and has none. */
 bool flk_path_cut(wchar_t *wide);
 
 /* Makes the missing directories that a full path lies in: 0 or -errno. */

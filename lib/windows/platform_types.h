@@ -20,12 +20,6 @@ struct identity {
     uint8_t file[16];
 };
 
-/*
- * What stands before the owner record in a locked file.  Nobody else can read bytes that are locked,
- * and the first one usually is.
- */
-#define OWNER_RECORD_LEAD "\n"
-
 struct wakeup {
     HANDLE event; /* NULL: it naps */
     int64_t nap;  /* ns; grows */

@@ -152,7 +152,7 @@ int flk_file_open_to_remove(const wchar_t *wide, bool follow)
     return flk_file_open_way(wide, &way);
 }
 
-int flk_file_remove_now(const wchar_t *wide, bool follow, const struct identity *id)
+static int remove_now(const wchar_t *wide, bool follow, const struct identity *id)
 {
     int fd = flk_file_open_to_remove(wide, follow), rc = 0;
     struct identity found;
@@ -174,7 +174,7 @@ int flk_file_remove_patiently(const wchar_t *wide, bool follow, const struct ide
     int rc;
 
     do
-        rc = flk_file_remove_now(wide, follow, id);
+        rc = remove_now(wide, follow, id);
     while ((rc == -EAGAIN || rc == -EACCES) && flk_file_patience(&until));
     return rc;
 }

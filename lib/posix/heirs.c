@@ -65,7 +65,7 @@ int flk_heirs_name(int fd, int writable, const struct shared_lock *lock, int64_t
 {
     struct record record;
     int64_t heir;
-    int rc = 0;
+    int rc;
 
     for (int round = 0; round < ROUNDS_MOST; round++) {
         bool recorded = read_record(fd, &record);
@@ -80,7 +80,7 @@ int flk_heirs_name(int fd, int writable, const struct shared_lock *lock, int64_t
         if (rc != 0 && rc != -ESRCH)
             return 1; /* it is held, whoever is named */
     }
-    return rc;
+    return 0;
 }
 
 /* ---- Parting -------------------------------------------------------------------------------- */

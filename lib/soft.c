@@ -333,18 +333,27 @@ static int soft_release(const struct target *target, void *state, enum filelock_
     return release_at(target, path_held(target, state), state);
 }
 
-/*
- * Of a lock whose release has failed: once more, for nobody will come back to it.  A marker that cannot be
- * removed is emptied, or it would be taken for held as long as this process lives; not one that others hold.
- */
+/* A marker that cannot be removed is emptied: it would be taken for held as long as this process lives. */
+static int give_up(const struct target *target, const char *path, struct soft_lock *soft)
+{
+    int rc = release_own(target, path, soft);
+
+    if (rc != 0) {
+        (void) flk_file_write(soft->fd, "", 0);
+        forget(soft);
+    }
+    return rc;
+}
+
+/* Of a lock whose release has failed: once more, for nobody will come back to it. */
 static void soft_close(const struct target *target, void *state)
 {
     struct soft_lock *soft = state;
 
     if (soft->fd >= 0 && soft->sharer != 0)
         (void) release_shared(path_held(target, soft), soft, true);
-    else if (soft->fd >= 0 && release_own(target, path_held(target, soft), soft) != 0)
-        (void) flk_file_write(soft->fd, "", 0);
+    else if (soft->fd >= 0)
+        (void) give_up(target, path_held(target, soft), soft);
     forget(soft);
 }
 
@@ -359,7 +368,7 @@ static int soft_wait(const struct target *target, void *state, enum filelock_mod
     if (path == NULL)
         return -errno;
     rc = wait_at(target, state, path, limits);
-    while (rc == 0 && !leads_there(target, path) && (rc = release_at(target, path, state)) == 0) {
+    while (rc == 0 && !leads_there(target, path) && (rc = give_up(target, path, state)) == 0) {
         path_done(target, path);
         path = path_of(target);
         rc = path != NULL ? wait_at(target, state, path, limits) : -errno;

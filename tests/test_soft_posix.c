@@ -763,6 +763,51 @@ START_TEST(test_link_moves)
 }
 END_TEST
 
+/* Whether the library's next unlink(2), in a thread other than the test's own, fails. */
+static int refuses_to_remove;
+static pthread_t tester;
+
+int unlink(const char *path)
+{
+    if (!refuses_to_remove || pthread_equal(pthread_self(), tester))
+        return unlinkat(AT_FDCWD, path, 0);
+    refuses_to_remove = 0;
+    errno = EIO;
+    return -1;
+}
+
+/* What was made where the link had led to cannot be removed: it is emptied, and the handle has nothing of it. */
+START_TEST(test_link_moves_from_what_stays)
+{
+    NEEDS_SOFT();
+    static struct caller caller;
+    struct filelock *lock = new_soft(scratch("link"), FILELOCK_FOLLOW_SYMLINK);
+    put_marker(scratch("first"), marker_record(own_pid()));
+    ck_assert_int_eq(symlink("first", scratch("link")), 0);
+    tester = pthread_self();
+    refuses_to_remove = 1;
+    caller_start(&caller);
+    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+    wait_for_sleep(&caller);
+    ck_assert_int_eq(symlink("second", scratch("other")), 0);
+    ck_assert_int_eq(rename_over(scratch("other"), scratch("link")), 0);
+    ck_assert_int_eq(remove_file(scratch("first")), 0);
+    EXPECT(end_call(&caller), -EIO);
+    ck_assert(!refuses_to_remove);
+    expect_contents(scratch("first"), "");
+    ck_assert_int_eq(descriptors_on(scratch("first")), 0);
+    EXPECT(caller_call(&caller, CALL_RELEASE, lock), -EPERM);
+    EXPECT(caller_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    expect_contents(scratch("second"), marker_record(own_pid()));
+    EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
+    expect_nothing_at(scratch("second"));
+    caller_end(&caller);
+    filelock_free(lock);
+    EXPECT(try_soft(scratch("first"), PATIENCE_MS), 0);
+    expect_nothing_at(scratch("first"));
+}
+END_TEST
+
 /* ---- What the dead leave ------------------------------------------------------------------------- */
 
 static const struct {
@@ -880,6 +925,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_directory_renamed);
     tcase_add_test(tcase, test_emptied_while_waited_for);
     tcase_add_test(tcase, test_link_moves);
+    tcase_add_test(tcase, test_link_moves_from_what_stays);
     tcase_add_test(tcase, test_swept);
     return suite;
 }

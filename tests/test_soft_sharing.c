@@ -121,26 +121,6 @@ START_TEST(test_directory_renamed)
 }
 END_TEST
 
-/* The last one may not remove the marker any more. */
-START_TEST(test_unremovable)
-{
-    NEEDS_SOFT();
-    AS_ORDINARY_USER();
-    ck_assert_int_eq(make_directory(scratch("folder")), 0);
-    struct peer *parent = peer_with(soft_kind(), scratch("folder/lock"), FILELOCK_FORK_SHARE);
-    PEER_SAYS(parent, "0", "acquire a exclusive 0");
-    struct peer *child = peer_fork(parent, NULL);
-    ck_assert_int_eq(chmod(scratch("folder"), 0555), 0);
-    PEER_SAYS(child, "0", "release a");
-    expect_contents(scratch("folder/lock"), marker_record(peer_pid(parent)));
-    PEER_SAYS(parent, "0", "release a");
-    expect_contents(scratch("folder/lock"), "");
-    ck_assert_int_eq(chmod(scratch("folder"), 0755), 0);
-    EXPECT(try_soft(scratch("folder/lock"), PATIENCE_MS), 0);
-    expect_nothing_at(scratch("folder/lock"));
-}
-END_TEST
-
 /* ---- At once ------------------------------------------------------------------------------------- */
 
 #define CHILDREN 3
@@ -247,6 +227,29 @@ static pid_t fork_sharer(struct filelock *lock, int *end)
     *end = ends[1];
     return pid;
 }
+
+/* The last one may not remove the marker any more: it empties it. */
+START_TEST(test_unremovable)
+{
+    NEEDS_SOFT();
+    AS_ORDINARY_USER();
+    ck_assert_int_eq(make_directory(scratch("folder")), 0);
+    struct filelock *lock = new_soft(scratch("folder/lock"), FILELOCK_FORK_SHARE);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    int end;
+    pid_t child = fork_sharer(lock, &end);
+    ck_assert_int_eq(chmod(scratch("folder"), 0555), 0);
+    close(end);
+    expect_status(child, 0);
+    expect_contents(scratch("folder/lock"), marker_record(own_pid()));
+    EXPECT(filelock_release(lock), 0);
+    expect_contents(scratch("folder/lock"), "");
+    ck_assert_int_eq(chmod(scratch("folder"), 0755), 0);
+    filelock_free(lock);
+    EXPECT(try_soft(scratch("folder/lock"), PATIENCE_MS), 0);
+    expect_nothing_at(scratch("folder/lock"));
+}
+END_TEST
 
 /* ---- While somebody looks ------------------------------------------------------------------------- */
 
@@ -623,9 +626,9 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_program);
     tcase_add_test(tcase, test_program_that_keeps);
     tcase_add_test(tcase, test_directory_renamed);
-    tcase_add_test(tcase, test_unremovable);
     tcase = add_case(suite, "at once");
     tcase_add_test(tcase, test_all_but_one_leave);
+    tcase_add_test(tcase, test_unremovable);
     tcase = add_case(suite, "while somebody looks");
     tcase_add_test(tcase, test_looker_is_no_heir);
     tcase = add_case(suite, "storm");

@@ -240,8 +240,8 @@ FILELOCK_API int filelock_acquire(struct filelock *lock, enum filelock_mode mode
  *   -EINVAL   lock is NULL
  *   -EIO, -EBADF, -ENOLCK, -EAGAIN, ...  the operating system refused the unlock: the handle still holds the
  *             lock, at the depth it had, and can be released again
- *   -EMFILE, -ENFILE, -ENOMEM  of a lock whose file names its holder, shared by FILELOCK_FORK_SHARE: which process
- *             goes on holding it could not be seen; the same
+ *   -EMFILE, -ENFILE, -ENOMEM, -EACCES  of a lock whose file names its holder, shared by FILELOCK_FORK_SHARE:
+ *             which process goes on holding it could not be seen; the same
  */
 FILELOCK_API int filelock_release(struct filelock *lock);
 

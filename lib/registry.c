@@ -147,10 +147,11 @@ static bool before_fork(void)
         if (!fork_shares(lock))
             continue;
         flk_mutex_lock(&lock->mutex);
-        if (lock->turns.turn != TURN_HELD)
-            continue;
-        lock->target.kind->sharing(&lock->target, lock->state);
-        outlives = outlives || (lock->target.kind->abilities & OUTLIVES_PROCESS) != 0;
+        if (lock->turns.turn == TURN_HELD)
+            lock->target.kind->sharing(&lock->target, lock->state);
+        /* Who is just releasing it could mistake the child, until it has given up its copies, for one who holds. */
+        if (lock->turns.turn != TURN_FREE)
+            outlives = outlives || (lock->target.kind->abilities & OUTLIVES_PROCESS) != 0;
     }
     return outlives;
 }

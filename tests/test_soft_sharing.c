@@ -10,10 +10,14 @@
 #include "syscalls_linux.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -251,6 +255,82 @@ START_TEST(test_unremovable)
 }
 END_TEST
 
+/* Without the rights to open the marker, one that may remove it does. */
+START_TEST(test_unopenable)
+{
+    NEEDS_SOFT();
+    NEEDS_ROOT();
+    struct filelock_options options = FILELOCK_OPTIONS_INIT;
+    struct filelock *lock;
+    int go[2], told[2];
+    pid_t daemon = 0;
+    options.kind = FILELOCK_KIND_SOFT;
+    options.flags = FILELOCK_FORK_SHARE;
+    options.file_mode = 0600;
+    ck_assert_int_eq(make_directory(scratch("folder")), 0);
+    ck_assert_int_eq(chown(scratch("folder"), NOBODY, NOBODY), 0);
+    open_scratch();
+    ck_assert(pipe(go) == 0 && pipe(told) == 0);
+    EXPECT(filelock_new(&lock, scratch("folder/lock"), &options), 0);
+    pid_t parent = fork();
+    if (parent == 0) {
+        close(go[1]);
+        if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY) != 0 || (daemon = fork()) < 0)
+            _exit(1);
+        if (daemon == 0) {
+            await_end(go[0]);
+            become_nobody();
+            _exit(filelock_release(lock) != 0);
+        }
+        _exit(write(told[1], &daemon, sizeof daemon) != sizeof daemon);
+    }
+    expect_status(parent, 0);
+    ck_assert_int_eq(read(told[0], &daemon, sizeof daemon), sizeof daemon);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    close(go[1]);
+    EVENTUALLY(!process_runs(daemon));
+    expect_nothing_at(scratch("folder/lock"));
+    filelock_free(lock);
+    close(go[0]);
+    close(told[0]);
+    close(told[1]);
+}
+END_TEST
+
+/* One that could do nothing about the marker, if it were the last, does not leave it without saying so. */
+START_TEST(test_no_rights)
+{
+    NEEDS_SOFT();
+    NEEDS_ROOT();
+    ck_assert_int_eq(make_directory(scratch("folder")), 0);
+    struct filelock *lock = new_soft(scratch("folder/lock"), FILELOCK_FORK_SHARE);
+    open_scratch();
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        become_nobody();
+        _exit(filelock_release(lock) == -EACCES && filelock_held(lock) ? 0 : 1);
+    }
+    expect_status(child, 0);
+    EXPECT(filelock_check(lock), 0);
+    EXPECT(filelock_release(lock), 0);
+    expect_nothing_at(scratch("folder/lock"));
+    filelock_free(lock);
+}
+END_TEST
+
+/* What cannot be read as a record is written anew. */
+START_TEST(test_torn_record)
+{
+    NEEDS_SOFT();
+    struct peer *parent = holding(0), *child = peer_fork(parent, NULL);
+    put_marker(scratch("lock"), "12");
+    PEER_SAYS(child, "0", "release a");
+    expect_named(parent);
+}
+END_TEST
+
 /* ---- While somebody looks ------------------------------------------------------------------------- */
 
 /* Called before the library's next flock(2), once. */
@@ -295,6 +375,87 @@ static void start_looker(void)
     await_end(looker.order[0]);
     _exit(0);
 }
+
+/* Called instead of the next nap of this process, once. */
+static void (*instead_of_nap)(void);
+
+int nanosleep(const struct timespec *nap, struct timespec *left)
+{
+    void (*call)(void) = instead_of_nap;
+    instead_of_nap = NULL;
+    if (!call)
+        return clock_nanosleep(CLOCK_MONOTONIC, 0, nap, left) == 0 ? 0 : -1;
+    call();
+    return 0;
+}
+
+/* A program that another thread starts, and that has a copy of the open file until then. */
+static struct {
+    pthread_t thread;
+    pid_t pid;
+    int fifo;
+} spawned;
+
+static void *spawn(void *arg)
+{
+    static char *const argv[] = {"sh", "-c", "read nothing", NULL};
+    extern char **environ;
+    posix_spawn_file_actions_t actions;
+    (void)arg;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, scratch("fifo"), O_RDONLY, 0);
+    if (posix_spawn(&spawned.pid, "/bin/sh", &actions, NULL, argv, environ) != 0)
+        abort();
+    posix_spawn_file_actions_destroy(&actions);
+    return NULL;
+}
+
+static void let_it_begin(void)
+{
+    spawned.fifo = open(scratch("fifo"), O_WRONLY);
+    pthread_join(spawned.thread, NULL);
+}
+
+static void find_child(const char *name, void *arg)
+{
+    char path[64], text[1024], state;
+    int parent;
+    snprintf(path, sizeof path, "/proc/%.20s/stat", name);
+    if (atoi(name) > 0 && read_file(path, text, sizeof text) > 0 &&
+        sscanf(strrchr(text, ')') + 1, " %c %d", &state, &parent) == 2 && parent == (int)own_pid())
+        *(int *)arg = 1;
+}
+
+static int has_child(void)
+{
+    int found = 0;
+    each_entry("/proc", find_child, &found);
+    return found;
+}
+
+/* A program that is just being started has the open file, and does not hold the lock. */
+START_TEST(test_program_is_no_heir)
+{
+    NEEDS_SOFT();
+    int end;
+    struct filelock *lock = new_soft(scratch("lock"), FILELOCK_FORK_SHARE);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    pid_t child = fork_sharer(lock, &end);
+    close(end);
+    expect_status(child, 0);
+    ck_assert(names_self());
+    ck_assert_int_eq(mkfifo(scratch("fifo"), 0600), 0);
+    ck_assert_int_eq(pthread_create(&spawned.thread, NULL, spawn, NULL), 0);
+    EVENTUALLY(has_child());
+    instead_of_nap = let_it_begin;
+    EXPECT(filelock_release(lock), 0);
+    ck_assert(!instead_of_nap);
+    expect_nothing_at(scratch("lock"));
+    close(spawned.fifo);
+    ck_assert_int_eq(waitpid(spawned.pid, NULL, 0), spawned.pid);
+    filelock_free(lock);
+}
+END_TEST
 
 /* Who has the marker locked for a moment, when the last one leaves, does not hold the lock, and is not named. */
 START_TEST(test_looker_is_no_heir)
@@ -617,6 +778,93 @@ START_TEST(test_unseen_parent)
 }
 END_TEST
 
+/* Where a process does not see others in /proc at all. */
+START_TEST(test_hidden_parent)
+{
+    NEEDS_SOFT();
+    NEEDS_ROOT();
+    if (under_valgrind() || unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("proc", "/proc", "proc", 0, "hidepid=2") != 0)
+        SKIP("system calls cannot be denied here");
+    struct filelock *lock = new_soft(scratch("lock"), FILELOCK_FORK_SHARE);
+    open_scratch();
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        become_nobody();
+        _exit(filelock_release(lock) != 0);
+    }
+    expect_status(pid, 0);
+    ck_assert(names_self());
+    EXPECT(filelock_check(lock), 0);
+    EXPECT(filelock_release(lock), 0);
+    expect_nothing_at(scratch("lock"));
+    filelock_free(lock);
+}
+END_TEST
+
+/* ---- Threads --------------------------------------------------------------------------------------- */
+
+static struct {
+    int told[2], go[2], stay[2]; /* pipes */
+} daemon_of_threads;
+
+static void *hold_and_fork(void *arg)
+{
+    struct filelock *lock = arg;
+    pid_t child = 0;
+    if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY) != 0 || (child = fork()) < 0)
+        _exit(1);
+    if (child == 0) {
+        await_end(daemon_of_threads.go[0]);
+        _exit(filelock_release(lock) != 0);
+    }
+    if (write(daemon_of_threads.told[1], &child, sizeof child) != sizeof child)
+        _exit(1);
+    await_end(daemon_of_threads.stay[0]);
+    _exit(filelock_release(lock) != 0);
+}
+
+/* A process whose first thread has ended holds the lock by another. */
+START_TEST(test_first_thread_has_ended)
+{
+    NEEDS_SOFT();
+    char path[64], text[1024], number[24];
+    pid_t child = 0;
+    if (under_valgrind())
+        SKIP("system calls cannot be denied here");
+    struct filelock *lock = new_soft(scratch("lock"), FILELOCK_FORK_SHARE);
+    ck_assert(pipe(daemon_of_threads.told) == 0 && pipe(daemon_of_threads.go) == 0 && pipe(daemon_of_threads.stay) == 0);
+    pid_t parent = fork();
+    ck_assert_int_ge(parent, 0);
+    if (parent == 0) {
+        pthread_t thread;
+        close(daemon_of_threads.go[1]);
+        close(daemon_of_threads.stay[1]);
+        if (pthread_create(&thread, NULL, hold_and_fork, lock) != 0)
+            _exit(1);
+        pthread_exit(NULL);
+    }
+    ck_assert_int_eq(read(daemon_of_threads.told[0], &child, sizeof child), sizeof child);
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)parent);
+    EVENTUALLY(read_file(path, text, sizeof text) > 0 && strrchr(text, ')')[2] == 'Z');
+    close(daemon_of_threads.go[1]);
+    EVENTUALLY(!process_runs(child));
+    snprintf(number, sizeof number, "%d\n", (int)parent);
+    ck_assert(read_file(scratch("lock"), text, sizeof text) > 0 && !strncmp(text, number, strlen(number)));
+    EXPECT(try_soft(scratch("lock"), FILELOCK_TRY), -ETIMEDOUT);
+    close(daemon_of_threads.stay[1]);
+    expect_status(parent, 0);
+    expect_nothing_at(scratch("lock"));
+    filelock_free(lock);
+    close(daemon_of_threads.told[0]);
+    close(daemon_of_threads.told[1]);
+    close(daemon_of_threads.go[0]);
+    close(daemon_of_threads.stay[0]);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("soft, shared by fork");
@@ -629,8 +877,12 @@ Suite *make_suite(void)
     tcase = add_case(suite, "at once");
     tcase_add_test(tcase, test_all_but_one_leave);
     tcase_add_test(tcase, test_unremovable);
+    tcase_add_test(tcase, test_unopenable);
+    tcase_add_test(tcase, test_no_rights);
+    tcase_add_test(tcase, test_torn_record);
     tcase = add_case(suite, "while somebody looks");
     tcase_add_test(tcase, test_looker_is_no_heir);
+    tcase_add_test(tcase, test_program_is_no_heir);
     tcase = add_case(suite, "storm");
     tcase_add_test(tcase, test_storm_of_families);
     tcase = add_case(suite, "where less is to be had");
@@ -638,5 +890,8 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_without_locks_at_once);
     tcase_add_test(tcase, test_no_descriptors);
     tcase_add_test(tcase, test_unseen_parent);
+    tcase_add_test(tcase, test_hidden_parent);
+    tcase = add_case(suite, "threads");
+    tcase_add_test(tcase, test_first_thread_has_ended);
     return suite;
 }

@@ -8,9 +8,9 @@
 #include "posix/openers.h"
 
 /*
- * Sees to it that the record in an open file, if it has one, names another holder than this process, if one is known:
- * 1; 0: none is; or -EMFILE, -ENFILE, -ENOMEM: that cannot be seen.  writable: the same file, open for writing, or -1.
- * sharer: as in the states of locks.
+ * Sees to it that the record in an open file names another holder than this process, if one is known: HOLDS;
+ * HOLDS_UNSEEN: it is trusted to be one; HOLDS_NOT: none is; or -EMFILE, -ENFILE, -ENOMEM: that cannot be seen.
+ * writable: the same file, open for writing, or -1.  sharer: as in the states of locks.
  */
 int flk_heirs_name(int fd, int writable, const struct shared_lock *lock, int64_t sharer);
 

@@ -5,6 +5,7 @@
 #ifndef FLK_POSIX_OPENERS_H
 #define FLK_POSIX_OPENERS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@
 /* A lock on an open file, which is held by every process that has that open file. */
 struct shared_lock {
     struct identity id;    /* of the file */
+    char link[PATH_MAX];   /* what the system shows for each copy of the open file; "": nothing */
     bool listed;           /* the system tells which open files have the lock */
     struct proc_lock lock; /* if it does: what it says of each of them */
 };

@@ -61,15 +61,19 @@ int flk_os_lock_release_shared(const struct target *target, struct os_lock *os)
 {
     struct os_lock was = *os;
     struct shared_lock lock = { .listed = false };
+    unsigned epoch;
     int rc = was.recorded ? flk_shared_lock_of(os->fd, &os->id, &lock) : 0;
 
     if (rc == 0 && was.recorded)
         rc = flk_heirs_name(os->fd, os->writable ? os->fd : -1, &lock, os->sharer);
     if (rc < 0)
         return rc;
+    epoch = flk_opening(); /* a child that is forked now would have a copy of what is open in there */
     flk_os_lock_forget(os);
     if (was.recorded || (target->flags & FILELOCK_UNLINK) != 0)
         settle(target, &was, &lock);
+    (void) flk_opened(epoch);
+    flk_guard_unlock();
     return 0;
 }
 

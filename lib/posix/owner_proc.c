@@ -221,8 +221,10 @@ static bool read_record(const struct target *target, struct record *record)
 /* As far as can be seen. */
 static bool may_hold(const struct record *process, const struct sighting *seen)
 {
-    return flk_process_life(process) != LIFE_DEAD &&
-           (!seen->held || !flk_process_local(process) || flk_shared_lock_held_by(&seen->lock, process->pid) != HOLDS_NOT);
+    if (!seen->held || !flk_process_local(process))
+        return flk_process_life(process) != LIFE_DEAD;
+    return flk_process_life_here(process) != LIFE_DEAD &&
+           flk_shared_lock_held_by(&seen->lock, process->pid) != HOLDS_NOT;
 }
 
 /*

@@ -805,6 +805,29 @@ START_TEST(test_hidden_parent)
 }
 END_TEST
 
+/* From another pid namespace nobody is seen: the marker is left as it is to who holds it. */
+START_TEST(test_from_another_pid_namespace)
+{
+    NEEDS_SOFT();
+    char text[MARKER_SIZE];
+    if (under_valgrind() || geteuid() != 0 || unshare(CLONE_NEWPID) != 0)
+        SKIP("system calls cannot be denied here");
+    struct filelock *lock = new_soft(scratch("lock"), FILELOCK_FORK_SHARE);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0)
+        _exit(filelock_release(lock) != 0);
+    expect_status(pid, 0);
+    ck_assert_int_gt(read_file(scratch("lock"), text, sizeof text), 0);
+    EXPECT(try_soft(scratch("lock"), 20), -ETIMEDOUT);
+    EXPECT(filelock_check(lock), 0);
+    EXPECT(filelock_release(lock), 0);
+    expect_nothing_at(scratch("lock"));
+    filelock_free(lock);
+}
+END_TEST
+
 /* ---- Threads --------------------------------------------------------------------------------------- */
 
 static struct {
@@ -893,6 +916,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_no_descriptors);
     tcase_add_test(tcase, test_unseen_parent);
     tcase_add_test(tcase, test_hidden_parent);
+    tcase_add_test(tcase, test_from_another_pid_namespace);
     tcase = add_case(suite, "threads");
     tcase_add_test(tcase, test_first_thread_has_ended);
     return suite;

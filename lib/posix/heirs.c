@@ -214,7 +214,7 @@ static int try_settling(void *arg)
 
 /*
  * It is locked, but nobody is seen to hold it: somebody looks at it, or is just being forked.  One who goes on like
- * that cannot be named; the lock tells of him.
+ * that cannot be named; the lock tells of him.  Where nobody can be seen one's own name is better than none.
  */
 static void settle(struct parting *parting)
 {
@@ -222,7 +222,7 @@ static void settle(struct parting *parting)
     struct record record;
 
     flk_limits_start(&limits);
-    if (flk_retry(try_settling, parting, &limits) == 0 || parting->writable < 0)
+    if (flk_retry(try_settling, parting, &limits) == 0 || parting->writable < 0 || parting->lock.link[0] == '\0')
         return;
     if (read_record(parting->fd, &record) && record.pid == flk_process_pid())
         (void) flk_file_write(parting->writable, "", 0);

@@ -769,9 +769,8 @@ static pthread_t tester;
 
 int unlink(const char *path)
 {
-    if (!refuses_to_remove || pthread_equal(pthread_self(), tester))
+    if (pthread_equal(pthread_self(), tester) || !__atomic_exchange_n(&refuses_to_remove, 0, __ATOMIC_SEQ_CST))
         return unlinkat(AT_FDCWD, path, 0);
-    refuses_to_remove = 0;
     errno = EIO;
     return -1;
 }
@@ -785,7 +784,7 @@ START_TEST(test_link_moves_from_what_stays)
     put_marker(scratch("first"), marker_record(own_pid()));
     ck_assert_int_eq(symlink("first", scratch("link")), 0);
     tester = pthread_self();
-    refuses_to_remove = 1;
+    __atomic_store_n(&refuses_to_remove, 1, __ATOMIC_SEQ_CST);
     caller_start(&caller);
     begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
     wait_for_sleep(&caller);
@@ -793,7 +792,7 @@ START_TEST(test_link_moves_from_what_stays)
     ck_assert_int_eq(rename_over(scratch("other"), scratch("link")), 0);
     ck_assert_int_eq(remove_file(scratch("first")), 0);
     EXPECT(end_call(&caller), -EIO);
-    ck_assert(!refuses_to_remove);
+    ck_assert(!__atomic_load_n(&refuses_to_remove, __ATOMIC_SEQ_CST));
     expect_contents(scratch("first"), "");
     ck_assert_int_eq(descriptors_on(scratch("first")), 0);
     EXPECT(caller_call(&caller, CALL_RELEASE, lock), -EPERM);

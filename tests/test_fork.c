@@ -303,14 +303,23 @@ static void storm(const struct kind *kind, const char *other)
     peer_kill(parent);
 }
 
+/* A lock of qemu-user's own that another thread has at the fork is taken for ever in the child. */
+#define NEEDS_FORKS_AT_ANY_MOMENT()                                                                \
+    do {                                                                                           \
+        if (getenv("FILELOCK_TEST_EMULATOR"))                                                      \
+            SKIP("the emulator may hang in the child of a process whose threads are busy");        \
+    } while (0)
+
 START_TEST(test_storm_two_handles)
 {
+    NEEDS_FORKS_AT_ANY_MOMENT();
     storm(kind_at(_i), "b");
 }
 END_TEST
 
 START_TEST(test_storm_one_handle)
 {
+    NEEDS_FORKS_AT_ANY_MOMENT();
     storm(kind_at(_i), "a");
 }
 END_TEST

@@ -206,11 +206,41 @@ void expect_taken(const struct kind *kind, const char *path)
 
 /* ---- Sleeping ------------------------------------------------------------------------------- */
 
-int64_t switches_of_sleep(int ms)
+struct effort {
+    int64_t switches, processor_ms;
+};
+
+static struct effort effort_since(const struct effort *start)
 {
-    int64_t before = voluntary_switches();
+    return (struct effort){voluntary_switches() - start->switches, processor_ns() / 1000000 - start->processor_ms};
+}
+
+static struct effort effort_of_wait(struct filelock *lock, int ms)
+{
+    struct effort start = effort_since(&(struct effort){0, 0});
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, ms), -ETIMEDOUT);
+    return effort_since(&start);
+}
+
+static struct effort effort_of_sleep(int ms)
+{
+    struct effort start = effort_since(&(struct effort){0, 0});
     nap_ms(ms);
-    return voluntary_switches() - before;
+    return effort_since(&start);
+}
+
+void expect_waiter_sleeps(struct filelock *lock)
+{
+    struct effort more = {0, 0};
+    for (int tries = 0; tries < 5; tries++) {
+        struct effort begin = effort_of_wait(lock, 10), idle = effort_of_sleep(1000);
+        more = effort_of_wait(lock, 1010);
+        more.switches -= begin.switches + idle.switches;
+        if (more.switches < 12 && more.processor_ms < 100)
+            return;
+    }
+    ck_abort_msg("%lld more switches and %lld ms of processor time in a second more", (long long)more.switches,
+                 (long long)more.processor_ms);
 }
 
 /* ---- Other threads -------------------------------------------------------------------------- */

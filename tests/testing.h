@@ -156,8 +156,11 @@ void expect_taken(const struct kind *kind, const char *path);
 /* `count` times FILELOCK_TEST_SCALE (1 if not set), at least `least`. */
 int scaled(int count, int least);
 
-/* How often this process gives up the processor in a sleep of `ms`: a sanitizer's own thread may run. */
-int64_t switches_of_sleep(int ms);
+/*
+ * That whoever waits for the lock, which somebody else has, does not run: polling as seldom as every 50 ms would show.
+ * A sanitizer or an emulator has threads of its own that run now and then, so that the best of five seconds counts.
+ */
+void expect_waiter_sleeps(struct filelock *lock);
 
 /* ---- Other threads -------------------------------------------------------------------------- */
 

@@ -18,8 +18,8 @@
 #include "record.h"
 #include "retry.h"
 
-/* So many files in a row cannot have been replaced: the file system's identities are no good. */
-#define RESTARTS_MOST 1000
+/* So often the path cannot have named another file than was opened by it: the file system's identities are no good. */
+#define STRANGERS_MOST 1000
 
 static bool follows(const struct target *target)
 {
@@ -158,12 +158,15 @@ static int on_locked(const struct target *target, struct os_lock *os, enum filel
     return rc;
 }
 
-/* limits NULL: without waiting. */
+/*
+ * limits NULL: without waiting.  A file that was removed is proof that others are about, who may be so quick that
+ * this goes on for thousands of files.
+ */
 static int take(const struct target *target, struct os_lock *os, enum filelock_mode mode, const struct limits *limits)
 {
     const struct backend *backend = target->kind->backend;
 
-    for (int restarts = 0; restarts < RESTARTS_MOST; restarts++) {
+    for (int strangers = 0; strangers < STRANGERS_MOST;) {
         int named, rc = have_descriptor_within(target, os, mode, limits);
 
         if (rc == FLK_CONTENDED)
@@ -182,6 +185,8 @@ static int take(const struct target *target, struct os_lock *os, enum filelock_m
             (void) backend->unlock(os->fd, &target->range);
         if (named != 0)
             return named < 0 ? named : rc;
+        if (!flk_file_is_removed(os->fd))
+            strangers++;
         flk_os_lock_forget(os);
     }
     return -ESTALE;

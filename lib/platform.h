@@ -113,6 +113,10 @@ bool flk_file_lacks_means(int rc);
 bool flk_file_names_nothing(int rc);
 
 int flk_file_path_identity(const char *path, bool follow, struct identity *id);
+
+/* Whether the open file is known to have no path any more. */
+bool flk_file_is_removed(int fd);
+
 bool flk_file_same(const struct identity *a, const struct identity *b);
 /* Removes the file that the path names: of a link that is followed, the file it leads to. */
 int flk_file_remove(const char *path, bool follow);

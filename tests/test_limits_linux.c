@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_limits_linux.c - when the disk is full, when there is nothing more to watch with, and when the clock is set.
+ * test_limits_linux.c - when the disk is full, when there is nothing more to watch with, when the clock is set, and
+ * when the path names another file again and again.
  */
 #define _GNU_SOURCE
 #include "markers.h"
@@ -156,6 +157,18 @@ static int clock_asked;
 static char hang_at[2048];
 static int hanging = -1, hung;
 
+/* So often what is opened at the path has lost it a moment later: to another path, or, NULL, for good. */
+static struct {
+    const char *path, *to;
+    int times;
+} losing;
+
+static void lose(void)
+{
+    losing.times--;
+    ck_assert_int_eq(losing.to ? rename(losing.path, losing.to) : unlink(losing.path), 0);
+}
+
 #if defined __LP64__ && !UNDER_TSAN
 /* In this program the wall clock is set, for the library too. */
 int clock_gettime(clockid_t clock, struct timespec *now)
@@ -167,7 +180,7 @@ int clock_gettime(clockid_t clock, struct timespec *now)
     return result;
 }
 
-/* And a file hangs, as on a server that does not answer. */
+/* And a file hangs, as on a server that does not answer, or others are quick. */
 int open(const char *path, int flags, ...)
 {
     va_list more;
@@ -180,7 +193,10 @@ int open(const char *path, int flags, ...)
         while (read(hanging, &byte, 1) < 0 && errno == EINTR)
             ;
     }
-    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+    if (fd >= 0 && losing.times > 0 && strcmp(path, losing.path) == 0)
+        lose();
+    return fd;
 }
 #endif
 
@@ -329,6 +345,48 @@ START_TEST(test_marker_dated)
 }
 END_TEST
 
+/* ---- Another file, again and again ------------------------------------------------------------------- */
+
+static int acquire_losing(struct filelock *lock, const char *to, int times, int64_t timeout_ms)
+{
+    losing.path = filelock_path(lock);
+    losing.to = to;
+    losing.times = times;
+    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, timeout_ms);
+    ck_assert_int_eq(filelock_held(lock), result == 0);
+    return result;
+}
+
+static int files_can_be_lost(struct filelock *lock)
+{
+    EXPECT(acquire_losing(lock, NULL, 1, FILELOCK_TRY), 0);
+    EXPECT(filelock_release(lock), 0);
+    return losing.times == 0;
+}
+
+/* Others who have removed it may be quick; a path that leads elsewhere though nothing was removed is a lie. */
+START_TEST(test_files_lost)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE | CAN_BE_REPLACED);
+    static const int64_t timeouts[] = {FILELOCK_TRY, PATIENCE_MS, FILELOCK_FOREVER};
+    struct filelock *lock = new_lock(kind, scratch("lock"), FILELOCK_UNLINK);
+    if (!files_can_be_lost(lock))
+        SKIP("files cannot be lost by a program here");
+    for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++) {
+        EXPECT(acquire_losing(lock, NULL, 5000, timeouts[i]), 0);
+        ck_assert_int_eq(losing.times, 0);
+        EXPECT(filelock_check(lock), 0);
+        EXPECT(filelock_release(lock), 0);
+        EXPECT(acquire_losing(lock, scratch("away"), 5000, timeouts[i]), -ESTALE);
+        EXPECT(acquire_losing(lock, scratch("away"), 500, timeouts[i]), 0);
+        EXPECT(filelock_check(lock), 0);
+        EXPECT(filelock_release(lock), 0);
+    }
+    filelock_free(lock);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("limits, Linux");
@@ -342,5 +400,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(tcase, test_clock_set_at_fork, 0, 2 * kinds_count());
     tcase_add_loop_test(tcase, test_clock_set_while_idle, 0, 2 * kinds_count());
     tcase_add_loop_test(tcase, test_marker_dated, 0, 3);
+    tcase = add_case(suite, "lost files");
+    ADD_FOR_KINDS(tcase, test_files_lost);
     return suite;
 }

@@ -230,6 +230,14 @@ bool flk_file_names_nothing(int rc)
     return rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP || rc == -EAGAIN;
 }
 
+bool flk_file_is_removed(int fd)
+{
+    FILE_STANDARD_INFO info;
+
+    return GetFileInformationByHandleEx(flk_handle(fd), FileStandardInfo, &info, sizeof(info)) &&
+        (info.DeletePending || info.NumberOfLinks == 0);
+}
+
 bool flk_file_same(const struct identity *a, const struct identity *b)
 {
     return a->volume == b->volume && memcmp(a->file, b->file, sizeof(a->file)) == 0;

@@ -52,7 +52,7 @@ int process_runs(int64_t pid)
 
 /* ---- Who fights ---------------------------------------------------------------------------------- */
 
-static uint32_t chance(uint32_t *state, uint32_t below)
+uint32_t chance(uint32_t *state, uint32_t below)
 {
     *state ^= *state << 13;
     *state ^= *state >> 17;
@@ -60,7 +60,7 @@ static uint32_t chance(uint32_t *state, uint32_t below)
     return *state % below;
 }
 
-static void nap_us(unsigned us)
+void nap_us(unsigned us)
 {
     struct timespec nap = {0, (long)us * 1000};
     nanosleep(&nap, NULL);

@@ -20,6 +20,11 @@ struct storm {
 /* Fails the test for what goes wrong: two holders, an error, no progress. */
 void storm_run(const struct storm *storm);
 
+/* A number below that; the state, never 0, is the storm's own. */
+uint32_t chance(uint32_t *state, uint32_t below);
+
+void nap_us(unsigned us);
+
 /* 1 while a process of that pid runs: one that has ended and waits for its parent does not. */
 int process_runs(int64_t pid);
 

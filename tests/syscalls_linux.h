@@ -26,6 +26,14 @@ enum {
 /* From now on this process lives on such a system: 0, or -1 where calls cannot be denied. */
 int impoverish(unsigned lacks);
 
+/* For tests of soft locks on such a system, with markers.h. */
+#define ON_SYSTEM(lacks)                                                                           \
+    do {                                                                                           \
+        NEEDS_SOFT();                                                                              \
+        if (under_valgrind() || impoverish(lacks) != 0)                                            \
+            SKIP("system calls cannot be denied here");                                            \
+    } while (0)
+
 /*
  * In a child of the tracing process, which is sent on `to` what tracer_open() takes from the other
  * end of that socket: from now on each system call is told to the tracer, but for those of

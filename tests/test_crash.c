@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
@@ -105,7 +104,7 @@ static void contend(int index)
     for (unsigned i = (unsigned)index; !__atomic_load_n(&scene->stop, __ATOMIC_SEQ_CST); i++) {
         enum filelock_mode mode = can_share() && i % 3 ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE;
         scene->got[index] += visit(lock, (uint32_t)index, mode, timeouts[i % 4]);
-        nanosleep(&(struct timespec){0, 20000}, NULL);
+        nap_us(20);
     }
     filelock_free(lock);
     _exit(0);
@@ -475,14 +474,6 @@ static long number_in(const char *variable, long otherwise)
 {
     const char *text = getenv(variable);
     return text && *text ? strtol(text, NULL, 10) : otherwise;
-}
-
-static uint32_t chance(uint32_t *state, uint32_t below)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state % below;
 }
 
 /* One of those who contend stops for a while, wherever he is. */

@@ -37,13 +37,6 @@ static const struct system {
     {"nothing", NO_UNNAMED | NO_LINKS | NO_LOCKS | NO_SWAP | NO_WATCH | NO_PIDFD},
 };
 
-#define ON_SYSTEM(lacks)                                                                           \
-    do {                                                                                           \
-        NEEDS_SOFT();                                                                              \
-        if (under_valgrind() || impoverish(lacks) != 0)                                            \
-            SKIP("system calls cannot be denied here");                                            \
-    } while (0)
-
 START_TEST(test_system)
 {
     ON_SYSTEM(systems[_i].lacks);

@@ -734,21 +734,26 @@ START_TEST(test_emptied_while_waited_for)
 }
 END_TEST
 
-/* A link that is made anew while somebody waits where it had led to. */
+/* What acquiring says when the link is made anew while it waits where that had led to. */
+static int acquire_by_moving_link(struct caller *caller, struct filelock *lock)
+{
+    put_marker(scratch("first"), marker_record(own_pid()));
+    ck_assert_int_eq(symlink("first", scratch("link")), 0);
+    begin_acquire(caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+    wait_for_sleep(caller);
+    ck_assert_int_eq(symlink("second", scratch("other")), 0);
+    ck_assert_int_eq(rename_over(scratch("other"), scratch("link")), 0);
+    ck_assert_int_eq(remove_file(scratch("first")), 0);
+    return end_call(caller);
+}
+
 START_TEST(test_link_moves)
 {
     NEEDS_SOFT();
     static struct caller caller;
     struct filelock *lock = new_soft(scratch("link"), FILELOCK_FOLLOW_SYMLINK);
-    put_marker(scratch("first"), marker_record(own_pid()));
-    ck_assert_int_eq(symlink("first", scratch("link")), 0);
     caller_start(&caller);
-    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
-    wait_for_sleep(&caller);
-    ck_assert_int_eq(symlink("second", scratch("other")), 0);
-    ck_assert_int_eq(rename_over(scratch("other"), scratch("link")), 0);
-    ck_assert_int_eq(remove_file(scratch("first")), 0);
-    EXPECT(end_call(&caller), 0);
+    EXPECT(acquire_by_moving_link(&caller, lock), 0);
     expect_contents(scratch("second"), marker_record(own_pid()));
     expect_nothing_at(scratch("first"));
     EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
@@ -776,17 +781,10 @@ START_TEST(test_link_moves_from_what_stays)
     NEEDS_SOFT();
     static struct caller caller;
     struct filelock *lock = new_soft(scratch("link"), FILELOCK_FOLLOW_SYMLINK);
-    put_marker(scratch("first"), marker_record(own_pid()));
-    ck_assert_int_eq(symlink("first", scratch("link")), 0);
     tester = pthread_self();
     __atomic_store_n(&refuses_to_remove, 1, __ATOMIC_SEQ_CST);
     caller_start(&caller);
-    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
-    wait_for_sleep(&caller);
-    ck_assert_int_eq(symlink("second", scratch("other")), 0);
-    ck_assert_int_eq(rename_over(scratch("other"), scratch("link")), 0);
-    ck_assert_int_eq(remove_file(scratch("first")), 0);
-    EXPECT(end_call(&caller), -EIO);
+    EXPECT(acquire_by_moving_link(&caller, lock), -EIO);
     ck_assert(!__atomic_load_n(&refuses_to_remove, __ATOMIC_SEQ_CST));
     expect_contents(scratch("first"), "");
     ck_assert_int_eq(descriptors_on(scratch("first")), 0);

@@ -518,20 +518,6 @@ static void store(int64_t *to, int64_t value)
     __atomic_store_n(to, value, __ATOMIC_SEQ_CST);
 }
 
-static uint32_t chance(uint32_t *state, uint32_t below)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state % below;
-}
-
-static void nap_us(uint32_t us)
-{
-    struct timespec nap = {0, (long)us * 1000};
-    nanosleep(&nap, NULL);
-}
-
 /* A cell of the dead is free; what they held is nobody's. */
 static int64_t *join(int64_t ticket)
 {
@@ -686,13 +672,6 @@ START_TEST(test_storm_of_families)
 END_TEST
 
 /* ---- Where less is to be had ------------------------------------------------------------------- */
-
-#define ON_SYSTEM(lacks)                                                                           \
-    do {                                                                                           \
-        NEEDS_SOFT();                                                                              \
-        if (under_valgrind() || impoverish(lacks) != 0)                                            \
-            SKIP("system calls cannot be denied here");                                            \
-    } while (0)
 
 /* Without flock(2) who is last is known from who has the marker open. */
 START_TEST(test_without_locks)

@@ -77,9 +77,7 @@ int flk_heirs_name(int fd, int writable, const struct shared_lock *lock, int64_t
         if (rc != HOLDS_NOT)
             return rc;
         rc = find_heir(lock, sharer, &heir);
-        if (rc == HOLDS_NOT || rc < 0)
-            return rc;
-        if (writable < 0)
+        if (rc == HOLDS_NOT || rc < 0 || writable < 0)
             return rc;
         if (flk_owner_name(writable, heir) == 0 && heir != sharer)
             let_pass();

@@ -374,11 +374,11 @@ START_TEST(test_files_lost)
     if (!files_can_be_lost(lock))
         SKIP("files cannot be lost by a program here");
     for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++) {
-        EXPECT(acquire_losing(lock, NULL, 5000, timeouts[i]), 0);
+        EXPECT(acquire_losing(lock, NULL, 2000, timeouts[i]), 0);
         ck_assert_int_eq(losing.times, 0);
         EXPECT(filelock_check(lock), 0);
         EXPECT(filelock_release(lock), 0);
-        EXPECT(acquire_losing(lock, scratch("away"), 5000, timeouts[i]), -ESTALE);
+        EXPECT(acquire_losing(lock, scratch("away"), 2000, timeouts[i]), -ESTALE);
         EXPECT(acquire_losing(lock, scratch("away"), 500, timeouts[i]), 0);
         EXPECT(filelock_check(lock), 0);
         EXPECT(filelock_release(lock), 0);

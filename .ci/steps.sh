@@ -120,26 +120,16 @@ step_torture() {
     FILELOCK_TORTURE_APART=yes refuses 'two are inside who may not be' ./dev torture 1
 }
 
-# clang, warnings are errors
+# clang, warnings are errors; no static library
 step_clang() {
-    briefly build_and_check clang CC=clang --enable-werror
+    briefly build_and_check clang CC=clang --enable-werror --disable-static
 }
 
-# no shared library
+# no shared library, OFD locks as the default kind, and a kind that is not there
 step_static() {
-    briefly build_and_check static --disable-shared
-}
-
-# no static library
-step_shared() {
-    briefly build_and_check shared --disable-static
-}
-
-# OFD locks as the default kind, and a kind that is not there
-step_ofd() {
-    briefly build_and_check ofd --with-backend=ofd
-    mkdir "$work/ofd/win32"
-    cd "$work/ofd/win32"
+    briefly build_and_check static --disable-shared --with-backend=ofd
+    mkdir "$work/static/win32"
+    cd "$work/static/win32"
     refuses '--with-backend=win32: this platform lacks it' "$top/configure" --with-backend=win32
     refuses '--with-backend=paper: not one of' "$top/configure" --with-backend=paper
 }
@@ -150,7 +140,7 @@ step_fallbacks() {
     # descriptor left for that.  Systems that want this fallback have no such thing: load it at the start.
     # These suites demand of Linux what is replaced here.
     export FILELOCK_TEST_SKIP='test_soft_posix test_soft_linux test_limits_linux'
-    FILELOCK_TEST_SCALE=0.3 build_and_check fallbacks --enable-werror LDFLAGS='-Wl,--no-as-needed -lgcc_s' \
+    FILELOCK_TEST_SCALE=0.15 build_and_check fallbacks --enable-werror LDFLAGS='-Wl,--no-as-needed -lgcc_s' \
         ac_cv_func_eventfd=no ac_cv_func_pipe2=no ac_cv_func_ppoll=no ac_cv_func_sem_clockwait=no \
         ac_cv_func_pthread_condattr_setclock=no filelock_cv_backtrace=no \
         filelock_cv_inotify=no filelock_cv_o_tmpfile=no filelock_cv_renameat2=no
@@ -163,7 +153,7 @@ step_fallbacks() {
 
 # address and undefined-behaviour sanitizers, gcc
 step_asan_gcc() {
-    FILELOCK_TEST_SCALE=0.3 build_and_check asan_gcc CC=gcc CFLAGS='-g -O1' --enable-sanitizer=address,undefined
+    FILELOCK_TEST_SCALE=0.15 build_and_check asan_gcc CC=gcc CFLAGS='-g -O1' --enable-sanitizer=address,undefined
 }
 
 # address and undefined-behaviour sanitizers, clang

@@ -163,12 +163,6 @@ static struct {
     int times;
 } losing;
 
-static void lose(void)
-{
-    losing.times--;
-    ck_assert_int_eq(losing.to ? rename(losing.path, losing.to) : unlink(losing.path), 0);
-}
-
 #if defined __LP64__ && !UNDER_TSAN
 /* In this program the wall clock is set, for the library too. */
 int clock_gettime(clockid_t clock, struct timespec *now)
@@ -178,6 +172,12 @@ int clock_gettime(clockid_t clock, struct timespec *now)
     if (clock == CLOCK_REALTIME)
         now->tv_sec += __atomic_load_n(&clock_offset, __ATOMIC_SEQ_CST);
     return result;
+}
+
+static void lose(void)
+{
+    losing.times--;
+    ck_assert_int_eq(losing.to ? rename(losing.path, losing.to) : unlink(losing.path), 0);
 }
 
 /* And a file hangs, as on a server that does not answer, or others are quick. */

@@ -78,13 +78,16 @@ int waiter_end(struct waiter *waiter);
 /* A marker that must stay although nothing proves its owner alive. */
 struct patient {
     const char *name;
-    const char *text; /* as fill_marker() has it; NULL: it is made by the test */
+    const char *text; /* as put_patient() has it; NULL: it is made by the test in another way */
     unsigned flags;
     int expires_ms; /* 0: it stays */
 };
 
 const char *patient_path(const char *name);
+
+/* What is put there, as fill_marker() has it; that forks, which is no good when there are waiters already. */
 void put_patient(const char *name, const char *format);
+
 void begin_patient(struct waiter *waiter, const struct patient *patient);
 void end_patient(struct waiter *waiter, const struct patient *patient);
 

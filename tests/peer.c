@@ -276,7 +276,7 @@ static void do_answer(char *words, char *reply)
 static void do_asleep(char *words, char *reply)
 {
     struct hand *hand = find_hand(peer_word(&words));
-    peer_reply(reply, "%d", worker_asleep(&hand->worker, 10000));
+    peer_reply(reply, "%d", worker_asleep(&hand->worker, 50000));
 }
 
 static void do_end(char *words, char *reply)

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 
 static int try_path(const struct kind *kind, const char *path, unsigned flags, enum filelock_mode mode)
@@ -316,14 +317,21 @@ START_TEST(test_unsearchable_directory)
 }
 END_TEST
 
+/* The switch is the whole system's: it is locked as long as it is set here.  A descriptor of it, or -1. */
 static int set_protected_regular(char value, char *before)
 {
     int fd = open("/proc/sys/fs/protected_regular", O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    int result = read_at(fd, before, 1, 0) == 1 && write_at(fd, &value, 1, 0) == 1 ? 0 : -1;
+    if (fd >= 0 && flock(fd, LOCK_EX) == 0 && read_at(fd, before, 1, 0) == 1 && write_at(fd, &value, 1, 0) == 1)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static void restore_protected_regular(int fd, char before)
+{
+    ck_assert_int_eq(write_at(fd, &before, 1, 0), 1);
     close(fd);
-    return result;
 }
 
 /*
@@ -335,20 +343,21 @@ START_TEST(test_sticky_directory)
     const struct kind *kind = kind_at(_i);
     NEEDS(kind, CAN_KEEP_FILE);
     NEEDS_ROOT();
-    char before, unused;
-    if (set_protected_regular('1', &before) != 0)
-        SKIP("cannot set fs.protected_regular here");
     ck_assert_int_eq(mkdir(scratch("sticky"), 0755), 0);
     ck_assert_int_eq(chown(scratch("sticky"), 12345, 12345), 0);
     ck_assert_int_eq(chmod(scratch("sticky"), 01777), 0);
     make_file(scratch("sticky/lock"), 0666, "");
     ck_assert_int_eq(chown(scratch("sticky/lock"), 54321, 54321), 0);
+    char before = '0';
+    int protected = set_protected_regular('1', &before);
+    if (protected < 0)
+        SKIP("cannot set fs.protected_regular here");
     int direct = open(scratch("sticky/lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     int error = errno;
     struct filelock *lock = new_lock(kind, scratch("sticky/lock"), 0);
     int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
     filelock_free(lock);
-    set_protected_regular(before, &unused);
+    restore_protected_regular(protected, before);
     EXPECT(result, 0);
     if (direct >= 0)
         close(direct);

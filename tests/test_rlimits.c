@@ -8,7 +8,9 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 static void *nothing(void *arg)
 {
@@ -251,6 +253,15 @@ START_TEST(test_holder_stopped)
 }
 END_TEST
 
+/* All of its threads, when this returns. */
+static void stop(struct peer *peer)
+{
+    siginfo_t info;
+    send_signal(peer, SIGSTOP);
+    EVENTUALLY((memset(&info, 0, sizeof info),
+                waitid(P_PID, (id_t)peer_pid(peer), &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0));
+}
+
 /* Who is stopped while he waits is in nobody's way, and waits on when he goes on. */
 START_TEST(test_waiters_stopped)
 {
@@ -263,7 +274,7 @@ START_TEST(test_waiters_stopped)
         wait_for_queue(kind, scratch("lock"), i + 1);
     }
     for (int i = 0; i < 2; i++) /* which takes them out of the queue */
-        send_signal(stopped[i], SIGSTOP);
+        stop(stopped[i]);
     waiter = peer_with(kind, scratch("lock"), 0);
     peer_send(waiter, "acquire a exclusive %d", PATIENCE_MS);
     nap_ms(20); /* it may be the next or come too late for that: it is served */

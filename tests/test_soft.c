@@ -58,15 +58,17 @@ START_TEST(test_record_is_whole)
     int64_t end = now_ns() + (int64_t)scaled(300, 50) * 1000000;
     long seen = 0;
     struct peer *peer = peer_with(soft_kind(), scratch("lock"), 0);
-    peer_send(peer, "work a witness=%s slot=0 count=%d", scratch("witness"), scaled(2000, 200));
-    while (now_ns() < end || (seen == 0 && peer_silent(peer))) {
-        long length = read_file(scratch("lock"), found, sizeof found);
-        if (length < 0)
-            continue;
-        seen++;
-        ck_assert_str_eq(found, marker_record(peer_pid(peer)));
+    for (int tries = 0; tries < 20 && seen == 0; tries++) { /* its work may be done before anybody looks */
+        peer_send(peer, "work a witness=%s slot=0 count=%d", scratch("witness"), scaled(2000, 200));
+        while (now_ns() < end || (seen == 0 && peer_silent(peer))) {
+            long length = read_file(scratch("lock"), found, sizeof found);
+            if (length < 0)
+                continue;
+            seen++;
+            ck_assert_str_eq(found, marker_record(peer_pid(peer)));
+        }
+        ck_assert_int_eq(strncmp(peer_answer(peer), "0 ", 2), 0);
     }
-    ck_assert_int_eq(strncmp(peer_answer(peer), "0 ", 2), 0);
     ck_assert_int_gt(seen, 0);
 }
 END_TEST
@@ -126,17 +128,19 @@ START_TEST(test_stale)
     char text[MARKER_SIZE];
     if (!*marker_token(own_pid()) && strstr(stale[_i], "%5"))
         SKIP("processes of the same pid cannot be told apart here");
-    for (int waiting = 0; waiting < 2; waiting++) {
+    int64_t took = GRACE_MS; /* without waiting none; then a busy machine may take as long for once */
+    for (int tries = 0; tries < 5 && took >= GRACE_MS; tries++) {
         fill_marker(stale[_i], text);
         put_marker(scratch("lock"), text);
         struct filelock *lock = new_soft(scratch("lock"), 0);
         int64_t start = now_ns();
-        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, waiting ? PATIENCE_MS : FILELOCK_TRY), 0);
-        ck_assert_int_lt(ms_since(start), GRACE_MS);
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, tries > 0 ? PATIENCE_MS : FILELOCK_TRY), 0);
+        took = tries > 0 ? ms_since(start) : GRACE_MS;
         expect_contents(scratch("lock"), marker_record(own_pid()));
         filelock_free(lock);
         expect_nothing_at(scratch("lock"));
     }
+    ck_assert_int_lt(took, GRACE_MS);
 }
 END_TEST
 
@@ -284,12 +288,15 @@ START_TEST(test_patience)
     static const char sentinel[] = "1\nfilelock-strict-v1\0\n0\n";
     static struct waiter waiters[PATIENTS];
     put_marker_bytes(patient_path("sentinel"), sentinel, sizeof sentinel - 1);
+    for (int i = 0; i < PATIENTS; i++)
+        if (patients[i].text)
+            put_patient(patients[i].name, patients[i].text);
     int64_t before = now_ns(), longest = 0;
     for (int i = 0; i < PATIENTS; i++)
         begin_patient(&waiters[i], &patients[i]);
-    for (int round = 0; round < 4; round++) {
+    for (int round = 0; still_calling(&waiters[0].caller) || still_calling(&waiters[1].caller); round++) {
         nap_ms(800);
-        put_patient("rewritten", round % 2 ? "" : "nothing yet");
+        put_marker(patient_path("rewritten"), round % 2 ? "" : "nothing yet");
         ck_assert_int_eq(touch_file(patient_path("renewed")), 0);
         longest = now_ns() - before > longest ? now_ns() - before : longest;
         before = now_ns();

@@ -266,6 +266,23 @@ START_TEST(test_shared_handle_has_one_holder)
 }
 END_TEST
 
+/* That all who wait get the lock, one after the other, in this order where each was seen to wait before the next. */
+static void expect_turns(struct caller *callers, int count, struct filelock *lock)
+{
+    int seen = task_asleep(own_pid(), own_task()) >= 0;
+    unsigned served = 0;
+    for (int i = 0; i < count; i++) {
+        int next = count - 1;
+        EVENTUALLY((next = (next + 1) % count, !(served >> next & 1) && !still_calling(&callers[next])));
+        ck_assert_msg(next == i || !seen, "%d was served before %d", next, i);
+        served |= 1u << next;
+        EXPECT(end_call(&callers[next]), 0);
+        for (int later = 0; later < count; later++)
+            ck_assert_msg((served >> later & 1) || still_calling(&callers[later]), "%d, with %d", later, next);
+        EXPECT(caller_call(&callers[next], CALL_RELEASE, lock), 0);
+    }
+}
+
 /* Threads that wait on one handle are served in turn: nobody twice before everybody once. */
 START_TEST(test_turns)
 {
@@ -280,12 +297,7 @@ START_TEST(test_turns)
         wait_for_sleep(&callers[i]);
     }
     EXPECT(filelock_release(lock), 0);
-    for (int i = 0; i < MANY; i++) {
-        EXPECT(end_call(&callers[i]), 0);
-        for (int later = i + 1; later < MANY; later++)
-            ck_assert_msg(still_calling(&callers[later]), "%d was served before or with %d", later, i);
-        EXPECT(caller_call(&callers[i], CALL_RELEASE, lock), 0);
-    }
+    expect_turns(callers, MANY, lock);
     for (int i = 0; i < MANY; i++)
         caller_end(&callers[i]);
     filelock_free(lock);
@@ -296,26 +308,23 @@ END_TEST
 START_TEST(test_turn_given_up)
 {
     const struct kind *kind = kind_at(_i);
-    struct caller first, second, third;
-    caller_start(&first);
-    caller_start(&second);
-    caller_start(&third);
+    struct caller patient[2], hasty;
+    caller_start(&patient[0]);
+    caller_start(&hasty);
+    caller_start(&patient[1]);
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
-    begin_acquire(&first, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
-    wait_for_sleep(&first);
-    begin_acquire(&second, lock, FILELOCK_EXCLUSIVE, 30);
-    begin_acquire(&third, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
-    EXPECT(end_call(&second), -ETIMEDOUT);
-    wait_for_sleep(&third);
+    begin_acquire(&patient[0], lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+    wait_for_sleep(&patient[0]);
+    begin_acquire(&hasty, lock, FILELOCK_EXCLUSIVE, 30);
+    begin_acquire(&patient[1], lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+    EXPECT(end_call(&hasty), -ETIMEDOUT);
+    wait_for_sleep(&patient[1]);
     EXPECT(filelock_release(lock), 0);
-    EXPECT(end_call(&first), 0);
-    EXPECT(caller_call(&first, CALL_RELEASE, lock), 0);
-    EXPECT(end_call(&third), 0);
-    EXPECT(caller_call(&third, CALL_RELEASE, lock), 0);
-    caller_end(&first);
-    caller_end(&second);
-    caller_end(&third);
+    expect_turns(patient, 2, lock);
+    caller_end(&patient[0]);
+    caller_end(&hasty);
+    caller_end(&patient[1]);
     filelock_free(lock);
 }
 END_TEST

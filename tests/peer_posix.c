@@ -120,6 +120,10 @@ static void do_storm(char *words, char *reply)
     pthread_t threads[2];
     char byte, wrong = '-';
 
+    /* Forks wait for those who are opening, but not for long. */
+    for (int i = 0; i < 2; i++)
+        if (filelock_acquire(i ? other : one, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER) == 0)
+            filelock_release(i ? other : one);
     if (pipe(reports) != 0 || pthread_create(&threads[0], NULL, acquire_for_ever, one) ||
         pthread_create(&threads[1], NULL, acquire_for_ever, other)) {
         peer_reply(reply, "cannot begin");

@@ -18,7 +18,6 @@
 #include <time.h>
 
 #define MOST 32
-#define WEDGED_MS 20000 /* so long nobody may be without the lock */
 
 struct scene {
     int64_t holder; /* pid; 0: nobody */
@@ -166,7 +165,7 @@ static int slot_of(const struct storm *storm, int64_t pid)
  */
 static int wait_for_holder(const struct storm *storm)
 {
-    int64_t end = now_ns() + (int64_t)WEDGED_MS * 1000000;
+    int64_t end = now_ns() + (int64_t)PATIENCE_MS * 1000000;
     int index;
     while ((index = slot_of(storm, read_counter(&scene->holder))) < 0 && now_ns() < end)
         yield_processor();
@@ -213,14 +212,14 @@ static void expect_progress(const struct storm *storm, int64_t *acquired, int64_
     if (now != *acquired)
         *since = now_ns();
     *acquired = now;
-    if (now_ns() - *since < (int64_t)WEDGED_MS * 1000000)
+    if (now_ns() - *since < (int64_t)PATIENCE_MS * 1000000)
         return;
     read_file(storm->path, record, sizeof record);
     int runs = atoll(record) > 0 && process_runs(atoll(record));
     for (int i = 0; i < storm->processes; i++)
         kill(pids[i], SIGKILL);
     ck_abort_msg("nobody got it for %d s, after %d takeovers; the marker is of one who %s: %s",
-                 WEDGED_MS / 1000, (int)read_counter(&scene->takeovers), runs ? "runs" : "does not run", record);
+                 PATIENCE_MS / 1000, (int)read_counter(&scene->takeovers), runs ? "runs" : "does not run", record);
 }
 
 static void finish(const struct storm *storm)

@@ -205,6 +205,11 @@ static void drop_subject(void)
     trial.subject.pid = 0;
 }
 
+static int has_threads(void)
+{
+    return trial.subject.pid && subject_threads(&trial.subject) > 1;
+}
+
 static int command(enum order order, const struct fault *fault, long refuse, void (*blocked)(void))
 {
     orders->order = order;
@@ -555,8 +560,8 @@ static int run_trial(const struct fault *fault, long refuse)
     trial.subject.hit = number;
     expect_nothing_left();
     clear_scene();
-    if (starts_threads(scenario))
-        drop_subject(); /* the next one is to start its thread, too */
+    if (starts_threads(scenario) || has_threads())
+        drop_subject(); /* the next one is to start its thread, too, and none is to end in its midst */
     return hit;
 }
 

@@ -225,6 +225,7 @@ START_TEST(test_thread_waits)
         struct peer *parent = peer_with(kind, scratch("lock"), 0);
         PEER_SAYS(parent, "0", "on w acquire a exclusive %d", finite ? PATIENCE_MS : -1);
         wait_for_queue(kind, scratch("lock"), 1);
+        PEER_SAYS(parent, "1", "asleep w");
         struct peer *child = peer_fork(parent, NULL);
         expect_nothing_inherited(child);
         PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 0");
@@ -255,6 +256,7 @@ START_TEST(test_waiting_parent_killed)
         struct peer *parent = peer_with(kind, scratch("lock"), 0);
         PEER_SAYS(parent, "0", "on w acquire a exclusive %d", finite ? PATIENCE_MS : -1);
         wait_for_queue(kind, scratch("lock"), 1);
+        PEER_SAYS(parent, "1", "asleep w");
         struct peer *child = peer_fork(parent, NULL);
         peer_kill(parent);
         wait_for_queue(kind, scratch("lock"), 0);
@@ -370,6 +372,7 @@ START_TEST(test_fresh_handles)
 {
     const struct kind *kind = kind_at(_i);
     NEEDS(kind, CAN_QUEUE);
+    NEEDS_FORKS_AT_ANY_MOMENT();
     if (UNDER_TSAN)
         SKIP("a child of a process with threads is too much for ThreadSanitizer");
     if (under_valgrind())

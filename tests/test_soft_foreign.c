@@ -188,7 +188,8 @@ START_TEST(test_storm)
     }
     for (int i = 0; i < OURS; i++)
         ours[i] = start_fighter();
-    for (int64_t end = now_ns() + (int64_t)scaled(1500, 300) * 1000000; now_ns() < end;) {
+    int64_t start = now_ns(), end = start + (int64_t)scaled(1500, 300) * 1000000;
+    while (now_ns() < end || (!witness->takeovers && now_ns() - start < (int64_t)PATIENCE_MS * 1000000)) {
         nap_ms(20);
         kill_holder(ours, theirs);
     }

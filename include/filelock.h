@@ -219,8 +219,8 @@ FILELOCK_API void filelock_free(struct filelock *lock);
  *   -ENOENT     a parent directory does not exist (see FILELOCK_MAKE_PARENTS)
  *   -EACCES, -EPERM, -EROFS  the file may not be opened or created so that this kind could lock it
  *   -EISDIR     the path is a directory, which this kind can lock only shared or not at all
- *   -ESTALE     the path named another file after each of a thousand locks: a file system whose file
- *               identities cannot be relied on
+ *   -ESTALE     after each of a thousand locks the path named another file, though the locked one had not
+ *               been removed: a file system whose file identities cannot be relied on
  *   -ENOTSUP    the file system does not implement this kind of lock
  *   -EINVAL     a bad argument, or FILELOCK_SHARED on a kind that has only exclusive locks
  *   -EOVERFLOW  the depth would exceed UINT_MAX

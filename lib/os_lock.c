@@ -21,6 +21,9 @@
 /* So often the path cannot have named another file than was opened by it: the file system's identities are no good. */
 #define STRANGERS_MOST 1000
 
+/* So often in a row the file was gone when it was locked: others are quicker, and to the caller it is as if one held it. */
+#define REMOVED_MOST 100
+
 static bool follows(const struct target *target)
 {
     return (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0;
@@ -158,22 +161,20 @@ static int on_locked(const struct target *target, struct os_lock *os, enum filel
     return rc;
 }
 
-/*
- * limits NULL: without waiting.  A file that was removed is proof that others are about, who may be so quick that
- * this goes on for thousands of files.
- */
+/* limits NULL: without waiting.  FLK_CONTENDED with limits: it is to be tried again, after a nap. */
 static int take(const struct target *target, struct os_lock *os, enum filelock_mode mode, const struct limits *limits)
 {
     const struct backend *backend = target->kind->backend;
 
-    for (int strangers = 0; strangers < STRANGERS_MOST;) {
+    for (int strangers = 0, removed = 0; strangers < STRANGERS_MOST;) {
         int named, rc = have_descriptor_within(target, os, mode, limits);
 
         if (rc == FLK_CONTENDED)
             return rc;
         if (rc == 0)
-            rc = limits != NULL ? backend->wait(os->fd, &target->range, mode, limits)
-                                : backend->try(os->fd, &target->range, mode);
+            rc = backend->try(os->fd, &target->range, mode);
+        if (rc == FLK_CONTENDED && limits != NULL)
+            rc = backend->wait(os->fd, &target->range, mode, limits);
         if (rc < 0)
             return explain(os, mode, rc);
         named = flk_os_lock_names_ours(target, os);
@@ -185,11 +186,31 @@ static int take(const struct target *target, struct os_lock *os, enum filelock_m
             (void) backend->unlock(os->fd, &target->range);
         if (named != 0)
             return named < 0 ? named : rc;
-        if (!flk_file_is_removed(os->fd))
+        if (flk_file_is_removed(os->fd))
+            removed++;
+        else
             strangers++;
         flk_os_lock_forget(os);
+        if (removed == REMOVED_MOST)
+            return FLK_CONTENDED;
+        if (limits != NULL && flk_limits_left(limits) == 0)
+            return -ETIMEDOUT;
     }
     return -ESTALE;
+}
+
+struct taking {
+    const struct target *target;
+    struct os_lock *os;
+    enum filelock_mode mode;
+    const struct limits *limits;
+};
+
+static int take_within(void *arg)
+{
+    const struct taking *taking = arg;
+
+    return take(taking->target, taking->os, taking->mode, taking->limits);
 }
 
 int flk_os_lock_try(const struct target *target, void *state, enum filelock_mode mode, bool waits)
@@ -200,7 +221,10 @@ int flk_os_lock_try(const struct target *target, void *state, enum filelock_mode
 
 int flk_os_lock_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
 {
-    return take(target, state, mode, limits);
+    struct taking taking = { target, state, mode, limits };
+    int rc = take_within(&taking);
+
+    return rc == FLK_CONTENDED ? flk_retry(take_within, &taking, limits) : rc;
 }
 
 /* ---- Unlocking ----------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "posix.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <signal.h>
@@ -347,42 +348,102 @@ END_TEST
 
 /* ---- Another file, again and again ------------------------------------------------------------------- */
 
-static int acquire_losing(struct filelock *lock, const char *to, int times, int64_t timeout_ms)
+#define ALWAYS INT_MAX
+
+static void lose_files(const char *to, int times)
 {
-    losing.path = filelock_path(lock);
+    losing.path = scratch("lock");
     losing.to = to;
     losing.times = times;
-    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, timeout_ms);
-    ck_assert_int_eq(filelock_held(lock), result == 0);
-    return result;
 }
 
-static int files_can_be_lost(struct filelock *lock)
+static int files_can_be_lost(const struct kind *kind)
 {
-    EXPECT(acquire_losing(lock, NULL, 1, FILELOCK_TRY), 0);
-    EXPECT(filelock_release(lock), 0);
+    lose_files(NULL, 1);
+    expect_free(kind, scratch("lock"));
     return losing.times == 0;
 }
 
-/* Others who have removed it may be quick; a path that leads elsewhere though nothing was removed is a lie. */
+#define NEEDS_LOSSES(kind)                                                                         \
+    do {                                                                                           \
+        NEEDS(kind, CAN_KEEP_FILE | CAN_BE_REPLACED);                                              \
+        if (!files_can_be_lost(kind))                                                              \
+            SKIP("files cannot be lost by a program here");                                        \
+    } while (0)
+
+/* Of a lock that is free, but for that. */
+static int acquire_losing(struct filelock *lock, int64_t timeout_ms, const char *to, int times)
+{
+    lose_files(to, times);
+    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, timeout_ms);
+    ck_assert(result != 0 || losing.times == 0);
+    losing.times = 0;
+    EXPECT(filelock_check(lock), result == 0 ? 0 : -EPERM);
+    EXPECT(filelock_release(lock), result == 0 ? 0 : -EPERM);
+    return result;
+}
+
+/* Others who remove it may be quick; a path that leads elsewhere though nothing was removed is a lie. */
 START_TEST(test_files_lost)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS(kind, CAN_KEEP_FILE | CAN_BE_REPLACED);
-    static const int64_t timeouts[] = {FILELOCK_TRY, PATIENCE_MS, FILELOCK_FOREVER};
+    NEEDS_LOSSES(kind);
     struct filelock *lock = new_lock(kind, scratch("lock"), FILELOCK_UNLINK);
-    if (!files_can_be_lost(lock))
-        SKIP("files cannot be lost by a program here");
-    for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++) {
-        EXPECT(acquire_losing(lock, NULL, 2000, timeouts[i]), 0);
-        ck_assert_int_eq(losing.times, 0);
-        EXPECT(filelock_check(lock), 0);
-        EXPECT(filelock_release(lock), 0);
-        EXPECT(acquire_losing(lock, scratch("away"), 2000, timeouts[i]), -ESTALE);
-        EXPECT(acquire_losing(lock, scratch("away"), 500, timeouts[i]), 0);
-        EXPECT(filelock_check(lock), 0);
-        EXPECT(filelock_release(lock), 0);
+    EXPECT(acquire_losing(lock, FILELOCK_TRY, NULL, 20), 0);
+    EXPECT(acquire_losing(lock, FILELOCK_TRY, NULL, ALWAYS), -ETIMEDOUT);
+    EXPECT(acquire_losing(lock, PATIENCE_MS, NULL, 1100), 0);
+    EXPECT(acquire_losing(lock, FILELOCK_FOREVER, NULL, 1100), 0);
+    EXPECT(acquire_losing(lock, FILELOCK_TRY, scratch("away"), 500), 0);
+    EXPECT(acquire_losing(lock, FILELOCK_TRY, scratch("away"), ALWAYS), -ESTALE);
+    EXPECT(acquire_losing(lock, FILELOCK_FOREVER, scratch("away"), ALWAYS), -ESTALE);
+    filelock_free(lock);
+}
+END_TEST
+
+START_TEST(test_files_lost_within_limits)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS_LOSSES(kind);
+    struct filelock_options options = FILELOCK_OPTIONS_INIT;
+    struct filelock *lock;
+    struct signal_pair pair;
+    waitable_open(&pair);
+    options.kind = kind->kind;
+    options.cancel = pair.waitable;
+    ck_assert_int_eq(filelock_new(&lock, scratch("lock"), &options), 0);
+    int64_t start = now_ns();
+    EXPECT(acquire_losing(lock, 50, NULL, ALWAYS), -ETIMEDOUT);
+    EXPECT_TOOK(start, 50);
+    waitable_set(&pair);
+    EXPECT(acquire_losing(lock, FILELOCK_FOREVER, NULL, ALWAYS), -ECANCELED);
+    EXPECT(acquire_losing(lock, PATIENCE_MS, NULL, ALWAYS), -ECANCELED);
+    filelock_free(lock);
+    waitable_close(&pair);
+}
+END_TEST
+
+/* Of what the holder removes, and then of every file that is made. */
+START_TEST(test_files_lost_by_waiter)
+{
+    const struct kind *kind = kind_at(_i / 2);
+    const char *to = _i % 2 ? scratch("away") : NULL;
+    NEEDS_LOSSES(kind);
+    struct peer *holder = peer_with(kind, scratch("lock"), FILELOCK_UNLINK);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    struct caller caller;
+    caller_start(&caller);
+    for (int finite = 0; finite < 2; finite++) {
+        PEER_SAYS(holder, "0", "acquire a exclusive 0");
+        begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, finite ? PATIENCE_MS : FILELOCK_FOREVER);
+        wait_for_queued(kind, scratch("lock"), &caller);
+        lose_files(to, 1100);
+        PEER_SAYS(holder, "0", "release a");
+        EXPECT(end_call(&caller), to ? -ESTALE : 0);
+        ck_assert(to || losing.times == 0);
+        losing.times = 0;
+        EXPECT(caller_call(&caller, CALL_RELEASE, lock), to ? -EPERM : 0);
     }
+    caller_end(&caller);
     filelock_free(lock);
 }
 END_TEST
@@ -402,5 +463,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(tcase, test_marker_dated, 0, 3);
     tcase = add_case(suite, "lost files");
     ADD_FOR_KINDS(tcase, test_files_lost);
+    ADD_FOR_KINDS(tcase, test_files_lost_within_limits);
+    tcase_add_loop_test(tcase, test_files_lost_by_waiter, 0, 2 * kinds_count());
     return suite;
 }

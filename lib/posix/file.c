@@ -366,12 +366,13 @@ int flk_file_path_identity(const char *path, bool follow, struct identity *id)
     return 0;
 }
 
-/* Not seen of a file that the file system keeps by a name of its own, as NFS does for who has it open. */
+/* Not seen of a file that the file system keeps by a name of its own, as NFS does for who has it open on this host. */
 bool flk_file_is_removed(int fd)
 {
     struct stat st;
+    int rc = flk_file_stat(fd, &st);
 
-    return flk_file_stat(fd, &st) == 0 && st.st_nlink == 0;
+    return rc == -ESTALE || (rc == 0 && st.st_nlink == 0);
 }
 
 bool flk_file_lacks_means(int rc)

@@ -167,12 +167,13 @@ static int take(const struct target *target, struct os_lock *os, enum filelock_m
     const struct backend *backend = target->kind->backend;
 
     for (int strangers = 0, removed = 0; strangers < STRANGERS_MOST;) {
+        bool tried = limits != NULL && os->fd >= 0; /* before the wait */
         int named, rc = have_descriptor_within(target, os, mode, limits);
 
         if (rc == FLK_CONTENDED)
             return rc;
         if (rc == 0)
-            rc = backend->try(os->fd, &target->range, mode);
+            rc = tried ? FLK_CONTENDED : backend->try(os->fd, &target->range, mode);
         if (rc == FLK_CONTENDED && limits != NULL)
             rc = backend->wait(os->fd, &target->range, mode, limits);
         if (rc < 0)

@@ -342,6 +342,11 @@ step_abi() {
     done
 }
 
+# the protocols, by model checking: doc/models
+step_model() {
+    "$top/doc/models/run" | sed 's/^/note: /'
+}
+
 # Debian: built twice in a clean root, equal; lintian has nothing to say
 step_deb() {
     release
@@ -465,11 +470,6 @@ step_analyzer() {
     make -s -j2 libfilelock.la filelock
     printf '#include <stdlib.h>\nvoid twice(void *p);\nvoid twice(void *p)\n{\n    free(p);\n    free(p);\n}\n' >twice.c
     refuses analyzer-double-free gcc -O1 -fanalyzer -Werror -c twice.c # and it can fail
-}
-
-# the protocols, by model checking: doc/models
-step_model() {
-    "$top/doc/models/run" | sed 's/^/note: /'
 }
 
 # fuzzing what reads the text of others, for a fixed number of runs from the kept corpus

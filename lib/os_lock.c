@@ -21,7 +21,7 @@
 /* So often the path cannot have named another file than was opened by it: the file system's identities are no good. */
 #define STRANGERS_MOST 1000
 
-/* So often in a row the file was gone when it was locked: others are quicker, and to the caller it is as if one held it. */
+/* So often in a row the file was gone when it was locked: others are quicker, which is as if one of them held it. */
 #define REMOVED_MOST 100
 
 static bool follows(const struct target *target)
@@ -101,29 +101,6 @@ static int have_descriptor(const struct target *target, struct os_lock *os, enum
     }
 }
 
-struct opening {
-    const struct target *target;
-    struct os_lock *os;
-    enum filelock_mode mode;
-};
-
-static int try_opening(void *arg)
-{
-    const struct opening *opening = arg;
-
-    return have_descriptor(opening->target, opening->os, opening->mode);
-}
-
-/* As have_descriptor(), within limits where somebody else is in the way. */
-static int have_descriptor_within(const struct target *target, struct os_lock *os, enum filelock_mode mode,
-                                  const struct limits *limits)
-{
-    struct opening opening = { target, os, mode };
-    int rc = have_descriptor(target, os, mode);
-
-    return rc == FLK_CONTENDED && limits != NULL ? flk_retry(try_opening, &opening, limits) : rc;
-}
-
 int flk_os_lock_names_ours(const struct target *target, const struct os_lock *os)
 {
     struct identity id;
@@ -161,14 +138,17 @@ static int on_locked(const struct target *target, struct os_lock *os, enum filel
     return rc;
 }
 
-/* limits NULL: without waiting.  FLK_CONTENDED with limits: it is to be tried again, after a nap. */
+/*
+ * limits NULL: without waiting.  FLK_CONTENDED with limits: somebody else is in the way of opening the file, or
+ * removes each that is made; it is to be tried again, after a nap.
+ */
 static int take(const struct target *target, struct os_lock *os, enum filelock_mode mode, const struct limits *limits)
 {
     const struct backend *backend = target->kind->backend;
 
     for (int strangers = 0, removed = 0; strangers < STRANGERS_MOST;) {
         bool tried = limits != NULL && os->fd >= 0; /* before the wait */
-        int named, rc = have_descriptor_within(target, os, mode, limits);
+        int named, rc = have_descriptor(target, os, mode);
 
         if (rc == FLK_CONTENDED)
             return rc;

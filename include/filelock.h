@@ -312,7 +312,7 @@ FILELOCK_API int filelock_owner(const struct filelock *lock, struct filelock_own
  * Removes the marker of a soft lock, whoever's it is.  For operators: whoever held it goes on
  * believing that it does.
  *
- *   0         the marker is gone
+ *   0         the marker is gone, whoever has removed it
  *   -ENOENT   there was none
  *   -ENOTSUP  the kind has no marker: an operating-system lock ends with its holder
  *   -EINVAL   lock is NULL

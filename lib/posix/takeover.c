@@ -284,31 +284,32 @@ static int look_twice(const char *path, struct marker *marker)
 /* What was looked at, and whatever could not be. */
 static int remove_seen(const char *path, const struct marker *marker)
 {
-    int rc;
-
     if (marker->verdict < 0 || marker->fd < 0)
         return flk_file_remove(path, false);
-    rc = flk_file_remove_same(path, false, &marker->version.id);
-    return rc == -ENOENT ? 0 : rc;
+    return flk_file_remove_same(path, false, &marker->version.id);
+}
+
+static int break_seen(const char *path, const struct marker *marker, const struct draft *draft)
+{
+    int rc = FLK_CONTENDED, fd = -1;
+
+    if (marker->verdict == VERDICT_STALE || marker->verdict == VERDICT_UNCLEAR)
+        rc = break_as_breaker(path, marker, draft, &fd);
+    /* Nobody is at work on a living one's marker; or who is does not go on, or there is no room to do it. */
+    if (rc == FLK_TAKEN)
+        return remove_own(path, fd);
+    return rc != 0 ? remove_seen(path, marker) : 0;
 }
 
 int flk_marker_break(const char *path, const struct draft *draft)
 {
     struct marker marker;
-    int verdict = look_twice(path, &marker), rc = FLK_CONTENDED, fd = -1;
+    bool there = look_twice(path, &marker) != VERDICT_GONE;
+    int rc = there ? break_seen(path, &marker, draft) : -ENOENT;
 
-    if (verdict == VERDICT_GONE)
-        rc = -ENOENT;
-    else if (verdict == VERDICT_STALE || verdict == VERDICT_UNCLEAR)
-        rc = break_as_breaker(path, &marker, draft, &fd);
-    /* Nobody is at work on a living one's marker; or who is does not go on, or there is no room to do it. */
-    if (rc == FLK_TAKEN)
-        rc = remove_own(path, fd);
-    else if (rc != 0 && rc != -ENOENT)
-        rc = remove_seen(path, &marker);
     flk_marker_leave(&marker);
     flk_marker_sweep(path, NULL);
-    return rc;
+    return there && rc == -ENOENT ? 0 : rc; /* somebody else was as fast */
 }
 
 void flk_marker_tidy(const char *path)

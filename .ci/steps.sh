@@ -22,7 +22,7 @@ configure_in() {
 # time, are left out; the other suites test the soft kind there.  So are those that stop at each system call.
 soft_suites='test_soft test_soft_posix test_soft_storm test_soft_foreign test_soft_linux test_soft_sharing'
 briefly() { # COMMAND...
-    FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP="$soft_suites test_faults test_crash" "$@"
+    FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP="$soft_suites test_faults test_crash test_interleaved" "$@"
 }
 
 build_and_check() { # DIRECTORY CONFIGURE-ARGUMENT...

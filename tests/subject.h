@@ -45,6 +45,13 @@ struct subject {
     char what[160]; /* all this for messages */
 };
 
+/* For tests with markers.h: that there is nothing in a process that makes calls but the library. */
+#define NEEDS_TRACES()                                                                             \
+    do {                                                                                           \
+        if (UNDER_TSAN || under_valgrind())                                                        \
+            SKIP("its run-time makes system calls of its own");                                    \
+    } while (0)
+
 /* A new process that does body(arg) and ends; 0, or -1 where calls cannot be traced. */
 int subject_start(struct subject *subject, void (*body)(void *arg), void *arg);
 

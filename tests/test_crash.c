@@ -218,12 +218,6 @@ static void plan_for(const struct kind *kind, unsigned flags)
     plan = (struct plan){.kind = kind, .path = scratch("lock"), .flags = flags, .yields = 2};
 }
 
-#define NEEDS_TRACES()                                                                             \
-    do {                                                                                           \
-        if (UNDER_TSAN || under_valgrind())                                                        \
-            SKIP("its run-time makes system calls of its own");                                    \
-    } while (0)
-
 static const unsigned flags[] = {0, FILELOCK_UNLINK | FILELOCK_RECORD_OWNER};
 
 /* More calls are made when there is more to wait for: the end is where nobody got to, again and again. */
@@ -352,79 +346,6 @@ START_TEST(test_breaker_killed)
     if (killed < 0)
         SKIP("system calls cannot be traced here");
     ck_assert_uint_gt(plan.victims, 1);
-}
-END_TEST
-
-/* A process of its own, which has no unnamed files and so clears up for others; 0: it has done it. */
-static int come_by(int (*act)(struct filelock *lock))
-{
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        struct filelock *lock = open_lock();
-        int result = impoverish(NO_UNNAMED) ? 1 : act(lock);
-        filelock_free(lock);
-        _exit(result ? 1 : 0);
-    }
-    return process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS);
-}
-
-/* Who takes nothing over from the dead. */
-static int have_if_free(struct filelock *lock)
-{
-    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
-    return result == -ETIMEDOUT ? 0 : result;
-}
-
-static void somebody_acquires(void)
-{
-    ck_assert_int_eq(come_by(have_if_free), 0);
-}
-
-static int is_broken(struct filelock *lock)
-{
-    int result = filelock_break(lock);
-    return result == -ENOENT ? 0 : result;
-}
-
-static void somebody_breaks(void)
-{
-    ck_assert_int_eq(come_by(is_broken), 0);
-}
-
-static void break_with(void *lacks)
-{
-    struct filelock *lock = open_lock();
-    if (impoverish(*(const unsigned *)lacks) != 0)
-        _exit(70);
-    subject_ready();
-    scene->wrong = filelock_break(lock);
-    subject_ready();
-}
-
-/* What it has seen there is gone when it ends: it has succeeded, whoever was as fast. */
-START_TEST(test_breaker_is_helped)
-{
-    NEEDS_SOFT();
-    NEEDS_TRACES();
-    unsigned lacks = _i % 2 ? NO_SWAP : 0;
-    int paused = 1, seen = _i < 2;
-    plan_for(soft_kind(), FILELOCK_NEVER_BREAK);
-    plan.at = _i < 2 ? somebody_acquires : somebody_breaks;
-    for (int call = 0; paused > 0; call++) {
-        put_marker(plan.path, marker_record(dead_pid()));
-        scene->wrong = 1;
-        paused = happen(&(struct fault){call, PAUSE}, break_with, &lacks);
-        seen |= scene->wrong == 0;
-        ck_assert_msg(paused < 0 || scene->wrong == (seen ? 0 : -ENOENT), "%s: %s", plan.what,
-                      result_name(scene->wrong));
-        ck_assert_msg(paused < 0 || !path_exists(plan.path), "%s: not broken", plan.what);
-    }
-    if (paused < 0)
-        SKIP("system calls cannot be traced here");
-    ck_assert_uint_gt(plan.victims, 5);
-    ck_assert(seen);
-    expect_nothing_left(0);
 }
 END_TEST
 
@@ -666,7 +587,6 @@ Suite *make_suite(void)
     tcase_add_loop_test(tcase, test_killed_in_a_crowd, 0, kinds_count() * COUNT(flags));
     tcase_add_loop_test(tcase, test_killed_alone, 0, 2 * COUNT(situations));
     tcase_add_loop_test(tcase, test_breaker_killed, 0, 2);
-    tcase_add_loop_test(tcase, test_breaker_is_helped, 0, 4);
     tcase_add_loop_test(tcase, test_breaker_killed_in_a_crowd, 0, BREAKINGS);
     tcase = add_case(suite, "torture");
     tcase_add_loop_test(tcase, test_torture, 0, kinds_count() * COUNT(flags));

@@ -625,8 +625,7 @@ START_TEST(test_faults)
     const struct scenario *scenario = &scenarios[_i % SCENARIOS];
     if (!applies(scenario, kind))
         return;
-    if (UNDER_TSAN || under_valgrind())
-        SKIP("its run-time makes system calls of its own");
+    NEEDS_TRACES();
     if (fail_everything(scenario, kind, 0) < 0)
         SKIP("system calls cannot be traced here");
 }
@@ -653,8 +652,7 @@ START_TEST(test_owner_on_overlay)
 {
     const struct kind *kind = kind_at(_i);
     NEEDS(kind, CAN_KEEP_FILE);
-    if (UNDER_TSAN || under_valgrind())
-        SKIP("its run-time makes system calls of its own");
+    NEEDS_TRACES();
     if (mount_overlay() != 0)
         SKIP("wants to be allowed a file system of its own");
     for (int i = 0; i < SCENARIOS; i++)

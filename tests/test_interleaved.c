@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_interleaved.c - what somebody else does between any two system calls of an operation.
+ *
+ * A process does the operation and is paused at one of its calls, each third in turn; meanwhile the test acquires,
+ * releases, breaks, dies, or deletes the lock file.  The operation's answer must be one that it could give if all
+ * this had been done before it, or after; nobody may lose what he holds, and nothing may be left behind.
+ */
+#include "markers.h"
+#include "raw.h"
+#include "storm.h"
+#include "subject.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+#define MINUTE 60000
+
+enum order { ORDER_TRY, ORDER_WAIT, ORDER_RELEASE, ORDER_CHECK, ORDER_OWNER, ORDER_BREAK };
+
+/* At the beginning. */
+enum scene {
+    NOTHING, /* is there */
+    STALE,   /* the marker of a dead process */
+    OURS,    /* the subject holds it */
+    THEIRS   /* the test holds it */
+};
+
+/* What the test does. */
+enum act { HAS_IT, HAS_IT_LET, KEEPS_IT, DIES, RELEASES, HANDS_OVER, BREAKS, DELETES, USURPS, ACTS };
+
+static const char *const act_names[ACTS] = {
+    [HAS_IT] = "acquires it if it is free, and releases it",
+    [HAS_IT_LET] = "the same, but takes nothing from the dead",
+    [KEEPS_IT] = "acquires it if it is free",
+    [DIES] = "dies with it",
+    [RELEASES] = "releases it",
+    [HANDS_OVER] = "releases it, and acquires it again",
+    [BREAKS] = "breaks it",
+    [DELETES] = "deletes the lock file",
+    [USURPS] = "deletes the lock file, and acquires it",
+};
+
+static const struct operation {
+    const char *name;
+    int soft_only;
+    enum scene scene;
+    enum order order;
+} operations[] = {
+    {"try", 0, NOTHING, ORDER_TRY},
+    {"try, held", 0, THEIRS, ORDER_TRY},
+    {"take over", 1, STALE, ORDER_TRY},
+    {"wait", 0, THEIRS, ORDER_WAIT},
+    {"release", 0, OURS, ORDER_RELEASE},
+    {"check", 0, OURS, ORDER_CHECK},
+    {"owner", 0, NOTHING, ORDER_OWNER},
+    {"owner, held", 0, THEIRS, ORDER_OWNER},
+    {"owner, stale", 1, STALE, ORDER_OWNER},
+    {"break, held", 1, THEIRS, ORDER_BREAK},
+    {"break, stale", 1, STALE, ORDER_BREAK},
+};
+
+/* Soft or not, on systems that lack this, with these flags. */
+static const struct variant {
+    int soft;
+    unsigned lacks, flags;
+} variants[] = {
+    {0, 0, 0},
+    {0, 0, FILELOCK_UNLINK},
+    {0, 0, FILELOCK_RECORD_OWNER},
+    {0, 0, FILELOCK_UNLINK | FILELOCK_RECORD_OWNER},
+    {1, 0, 0},
+    {1, NO_UNNAMED | NO_SWAP, 0},
+    {1, NO_LOCKS, 0},
+    {1, NO_UNNAMED | NO_SWAP | NO_LOCKS, 0},
+    {1, 0, FILELOCK_NEVER_BREAK},
+};
+
+/* ---- The subject ------------------------------------------------------------------------------------- */
+
+/* Told by it. */
+static struct answers {
+    int result, held, check, release;
+    int64_t owner;
+} *answers;
+
+static struct trial {
+    const struct kind *kind;
+    const struct operation *operation;
+    const struct variant *variant;
+    enum act act;
+    struct subject subject;
+    struct filelock *lock; /* the test's */
+    int deleted;           /* the file of whoever held the lock then */
+    int result;            /* of what the test did */
+    int seen;              /* what is to be broken, before anything was done */
+    int at;                /* the number of the call at which it did it */
+    char where[160];
+} trial;
+
+#define JUDGE(condition, ...)                                                                      \
+    do {                                                                                           \
+        char said_[160];                                                                           \
+        snprintf(said_, sizeof said_, __VA_ARGS__);                                                \
+        ck_assert_msg(condition, "%s, lacks %u, flags %u: %s: %s: %s (%s): %s", trial.kind->name,   \
+                      trial.variant->lacks, trial.variant->flags, trial.operation->name,           \
+                      trial.where, act_names[trial.act], result_name(trial.result), said_); \
+    } while (0)
+
+static struct filelock *open_lock(unsigned more)
+{
+    struct filelock_options options = options_of(trial.kind);
+    options.flags = trial.variant->flags | more;
+    return new_lock_with(&options, scratch("lock"));
+}
+
+static int carry_out(struct filelock *lock)
+{
+    struct filelock_owner owner = {.size = sizeof owner};
+    switch (trial.operation->order) {
+    case ORDER_TRY:
+        return filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    case ORDER_WAIT:
+        return filelock_acquire(lock, FILELOCK_EXCLUSIVE, 2 * MINUTE);
+    case ORDER_RELEASE:
+        return filelock_release(lock);
+    case ORDER_CHECK:
+        return filelock_check(lock);
+    case ORDER_OWNER: {
+        int result = filelock_owner(lock, &owner);
+        answers->owner = owner.pid;
+        return result;
+    }
+    default:
+        return filelock_break(lock);
+    }
+}
+
+static void obey(void *unused)
+{
+    struct filelock *lock = open_lock(0);
+    (void)unused;
+    subject_ready();
+    if (trial.operation->scene == OURS && filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY) != 0)
+        _exit(71);
+    subject_ready();
+    answers->result = carry_out(lock);
+    subject_ready();
+    answers->held = filelock_held(lock);
+    answers->check = filelock_check(lock);
+    subject_ready();
+    answers->release = filelock_release(lock);
+    filelock_free(lock);
+    subject_ready();
+}
+
+static void note_where(void)
+{
+    trial.at = trial.subject.hit;
+    snprintf(trial.where, sizeof trial.where, "%s", trial.subject.what);
+}
+
+static void go_on(const struct fault *fault, void (*blocked)(void))
+{
+    JUDGE(subject_go(&trial.subject, fault, blocked) == 1, "it has died");
+}
+
+/* ---- What the test does ------------------------------------------------------------------------------ */
+
+static int has_it(void)
+{
+    return filelock_held(trial.lock);
+}
+
+static void try_it(struct filelock *lock)
+{
+    trial.result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    JUDGE(trial.result == 0 || trial.result == -ETIMEDOUT, "the other's acquire");
+}
+
+static void let_go(void)
+{
+    if (has_it())
+        JUDGE((trial.result = filelock_release(trial.lock)) == 0, "the other's release");
+}
+
+static void have_it(unsigned more)
+{
+    struct filelock *lock = open_lock(more);
+    try_it(lock);
+    filelock_free(lock);
+}
+
+/* Whoever waits is not waited for any more once he has been let go. */
+static void hand_over(void)
+{
+    int keeps = has_it();
+    let_go();
+    try_it(trial.lock);
+    if (!keeps)
+        let_go();
+}
+
+static void die_with_it(void)
+{
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        int result = filelock_acquire(open_lock(0), FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+        kill(getpid(), result == 0 || result == -ETIMEDOUT ? SIGKILL : SIGTERM);
+        _exit(0);
+    }
+    JUDGE(process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS) == 128 + SIGKILL, "the other's acquire");
+}
+
+static void break_it(void)
+{
+    trial.result = filelock_break(trial.lock);
+    JUDGE(trial.result == 0 || trial.result == -ENOENT, "the other's break");
+}
+
+static void delete_it(void)
+{
+    trial.deleted |= remove_file(scratch("lock")) == 0;
+}
+
+static void act(void)
+{
+    note_where();
+    switch (trial.act) {
+    case HAS_IT:
+        have_it(0);
+        break;
+    case HAS_IT_LET:
+        have_it(FILELOCK_NEVER_BREAK);
+        break;
+    case KEEPS_IT:
+        try_it(trial.lock);
+        break;
+    case DIES:
+        die_with_it();
+        break;
+    case RELEASES:
+        let_go();
+        break;
+    case HANDS_OVER:
+        hand_over();
+        break;
+    case BREAKS:
+        trial.deleted |= path_exists(scratch("lock"));
+        break_it();
+        break;
+    case DELETES:
+        delete_it();
+        break;
+    default: /* USURPS */
+        delete_it();
+        try_it(trial.lock);
+        break;
+    }
+}
+
+/* Whether it makes a difference. */
+static int applies(enum act act, const struct operation *operation)
+{
+    int soft = !(trial.kind->can & CAN_KEEP_FILE), theirs = operation->scene == THEIRS;
+    if (operation->soft_only && !soft)
+        return 0;
+    if (act == RELEASES || act == HANDS_OVER)
+        return theirs;
+    if (act == BREAKS) /* which waits for a breaker that is paused */
+        return soft && (operation->scene != STALE || !(trial.variant->lacks & NO_LOCKS));
+    if (act == HAS_IT_LET)
+        return soft && operation->scene == STALE;
+    return !theirs || act == DELETES;
+}
+
+/* ---- What is right ----------------------------------------------------------------------------------- */
+
+static int may_be_either(void)
+{
+    int theirs = trial.operation->scene == THEIRS && trial.act != HANDS_OVER;
+    int never = trial.variant->flags & FILELOCK_NEVER_BREAK && (trial.operation->scene == STALE || trial.act == DIES);
+    return theirs || never;
+}
+
+static void judge_acquire(void)
+{
+    int result = answers->result;
+    JUDGE(result == 0 || result == -ETIMEDOUT, "answers %s", result_name(result));
+    JUDGE(answers->held == (result == 0), "answers %s, and held is %d", result_name(result), answers->held);
+    if (result == 0 && has_it())
+        JUDGE(trial.deleted && (answers->check == -ESTALE || filelock_check(trial.lock) == -ESTALE), "both hold it");
+    if (result == 0 && !trial.deleted)
+        JUDGE(answers->check == 0, "check: %s", result_name(answers->check));
+    if (result != 0 && !has_it())
+        JUDGE(may_be_either(), "answers %s, and nobody has it", result_name(result));
+    if (trial.operation->order == ORDER_WAIT && !has_it())
+        JUDGE(result == 0 || may_be_either(), "the wait has ended in vain");
+}
+
+static void judge_owner(void)
+{
+    int result = answers->result;
+    int64_t owner = answers->owner;
+    JUDGE(result == 0 || result == -ENOENT, "answers %s", result_name(result));
+    if (result == 0 && trial.operation->scene != STALE && trial.act != DIES)
+        JUDGE(owner == 0 || owner == own_pid(), "owner %lld", (long long)owner);
+}
+
+static int removes(int number)
+{
+#ifdef SYS_unlink
+    if (number == SYS_unlink)
+        return 1;
+#endif
+    return number == SYS_unlinkat;
+}
+
+/*
+ * No system call removes a file only if it is that one: a lock file that is deleted by hand when its holder has looked
+ * at it, and is about to remove it, may be another's.
+ */
+static int may_lose_it(void)
+{
+    if (trial.operation->order == ORDER_BREAK)
+        return 1;
+    return trial.deleted && (trial.act != USURPS || removes(trial.at));
+}
+
+static void judge(void)
+{
+    int result = answers->result;
+    switch (trial.operation->order) {
+    case ORDER_TRY:
+    case ORDER_WAIT:
+        judge_acquire();
+        break;
+    case ORDER_RELEASE:
+        JUDGE(result == 0 && !answers->held, "answers %s, held %d", result_name(result), answers->held);
+        break;
+    case ORDER_CHECK:
+        JUDGE(result == 0 || (result == -ESTALE && trial.deleted), "answers %s", result_name(result));
+        JUDGE(answers->held, "not held any more");
+        break;
+    case ORDER_OWNER:
+        judge_owner();
+        break;
+    default:
+        trial.seen |= result == 0;
+        JUDGE(result == (trial.seen ? 0 : -ENOENT), "answers %s", result_name(result));
+        break;
+    }
+    if (has_it() && !may_lose_it())
+        JUDGE(filelock_check(trial.lock) == 0 && raw_is_locked(trial.kind, scratch("lock")), "the other has lost it");
+}
+
+/* Somebody takes over from the dead, and clears up. */
+static const char *left_behind(void)
+{
+    if (trial.variant->lacks & NO_SWAP) {
+        put_marker(scratch("lock"), marker_record(dead_pid()));
+        EXPECT(try_soft(scratch("lock"), PATIENCE_MS), 0);
+    }
+    return file_beside(scratch("lock"));
+}
+
+static void expect_nothing_left(void)
+{
+    int soft = !(trial.kind->can & CAN_KEEP_FILE), never = trial.variant->flags & FILELOCK_NEVER_BREAK;
+    struct filelock *lock = open_lock(0);
+    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    if (never && soft && result == -ETIMEDOUT)
+        JUDGE((result = filelock_break(lock)) == 0, "break: %s", result_name(result));
+    else
+        JUDGE(result == 0, "then, acquire: %s", result_name(result));
+    filelock_free(lock);
+    if (soft || trial.variant->flags & FILELOCK_UNLINK)
+        JUDGE(!path_exists(scratch("lock")), "the file is left");
+    if (soft)
+        JUDGE(!left_behind(), "left behind: %s", file_beside(scratch("lock")));
+    remove_file(scratch("lock"));
+}
+
+/* ---- One trial --------------------------------------------------------------------------------------- */
+
+static void set_scene(void)
+{
+    answers->result = 1;
+    trial.deleted = trial.result = 0;
+    if (trial.operation->scene == STALE)
+        put_marker(scratch("lock"), marker_record(dead_pid()));
+    if (trial.operation->scene == THEIRS)
+        EXPECT(filelock_acquire(trial.lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+}
+
+/* 1: it was paused; 0: it came to its end before; -1: it cannot be. */
+static int run_trial(int call)
+{
+    struct fault fault = {call, PAUSE};
+    if (subject_start(&trial.subject, obey, NULL) != 0)
+        return -1;
+    go_on(&no_fault, NULL);
+    set_scene();
+    go_on(&no_fault, NULL);
+    trial.subject.doom = act;
+    go_on(&fault, trial.operation->order == ORDER_WAIT ? let_go : NULL);
+    int paused = trial.subject.hit >= 0;
+    note_where();
+    go_on(&no_fault, NULL);
+    judge();
+    go_on(&no_fault, NULL);
+    if (answers->held)
+        JUDGE(answers->release == 0, "release: %s", result_name(answers->release));
+    subject_kill(&trial.subject);
+    let_go();
+    expect_nothing_left();
+    return paused;
+}
+
+/* From which call on, so that each act has its turn at others; where tortured, at others each time. */
+static int first_call(enum act act)
+{
+    return (int)act + (getenv("FILELOCK_TORTURE_SECONDS") ? (int)(now_ns() % 1000) : 0);
+}
+
+/* -1: it cannot be. */
+static int interleave(enum act act)
+{
+    int paused = 1, stride = 9 / scaled(3, 1);
+    trial.act = act;
+    trial.seen = act == HAS_IT_LET;
+    for (int call = first_call(act) % stride; paused > 0; call += stride) {
+        trial.lock = open_lock(0);
+        paused = run_trial(call);
+        filelock_free(trial.lock);
+        ck_assert_int_lt(call, CALLS_MOST);
+    }
+    return paused;
+}
+
+/* The variants of all kinds, one after the other; their number, where `index` is none of them. */
+static int variant_at(int index, const struct kind **kind, const struct variant **variant)
+{
+    int count = 0;
+    for (int i = 0; i < kinds_count() * COUNT(variants); i++) {
+        *kind = kind_at(i / COUNT(variants));
+        *variant = &variants[i % COUNT(variants)];
+        if ((*variant)->soft == !((*kind)->can & CAN_KEEP_FILE) && count++ == index)
+            break;
+    }
+    return count;
+}
+
+START_TEST(test_interleaved)
+{
+    const struct kind *kind;
+    const struct variant *variant;
+    NEEDS_TRACES();
+    variant_at(_i, &kind, &variant);
+    if (impoverish(variant->lacks) != 0)
+        SKIP("system calls cannot be denied here");
+    answers = shared_memory(sizeof *answers);
+    for (int i = 0; i < COUNT(operations); i++)
+        for (enum act act = 0; act < ACTS; act++) {
+            trial = (struct trial){.kind = kind, .operation = &operations[i], .variant = variant};
+            if (applies(act, &operations[i]) && interleave(act) < 0)
+                SKIP("system calls cannot be traced here");
+        }
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    const struct kind *kind;
+    const struct variant *variant;
+    Suite *suite = suite_create("interleaved");
+    TCase *tcase = add_case(suite, "pairs");
+    tcase_add_loop_test(tcase, test_interleaved, 0, variant_at(-1, &kind, &variant));
+    return suite;
+}

@@ -25,6 +25,7 @@ reason_of() { # SUITE
     test_limits_linux) echo "what Linux alone says of a waiter that wants much" ;;
     test_faults) echo "system calls of Linux that fail" ;;
     test_crash) echo "processes of Linux that are killed at a system call" ;;
+    test_interleaved) echo "processes of Linux that are paused at a system call" ;;
     esac
 }
 

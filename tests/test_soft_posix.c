@@ -670,11 +670,17 @@ START_TEST(test_no_descriptors)
     none.rlim_cur = 3;
     struct filelock *lock = new_soft(scratch("lock"), 0);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), nothing = filelock_break(lock);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     EXPECT(result, -EMFILE);
+    EXPECT(nothing, -ENOENT);
     expect_nothing_at(scratch("lock"));
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int broken = filelock_break(lock);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    EXPECT(broken, 0);
+    expect_nothing_at(scratch("lock"));
     filelock_free(lock);
     expect_nothing_at(scratch("lock"));
 }

@@ -253,6 +253,9 @@ static int identify_holder(const struct target *target, const struct sighting *s
     return 0;
 }
 
+/* Files that came and went, each before its holder was found. */
+#define LOOKS_MOST 10
+
 static int open_target(const struct target *target)
 {
     int flags = O_PATH | O_CLOEXEC, fd;
@@ -267,23 +270,44 @@ static int open_target(const struct target *target)
     return fd >= 0 ? fd : -errno;
 }
 
-int flk_owner_of_file(const struct target *target, struct filelock_owner *owner)
+static int look_for_holder(const struct target *target, struct sighting *seen)
 {
-    struct sighting seen = { .certain = flk_process_sees_all(), .lock = { .listed = true } };
     struct listed listed = { 0 };
     int fd = open_target(target), rc;
 
+    *seen = (struct sighting) { .certain = flk_process_sees_all(), .lock = { .listed = true } };
     if (fd < 0)
         return fd;
     rc = find_listed(fd, &listed);
     if (rc == 0) {
-        seen.certain = seen.certain && listed.known && !flk_file_is_remote(fd);
-        rc = flk_file_identity(fd, &seen.lock.id);
+        seen->certain = seen->certain && listed.known && !flk_file_is_remote(fd);
+        rc = flk_file_identity(fd, &seen->lock.id);
         if (listed.known)
-            look_up(target, &listed, &seen);
+            look_up(target, &listed, seen);
     }
     if (target->path != NULL)
         (void) close(fd);
+    return rc;
+}
+
+/* Nobody holds the file that was looked at, and it is not the one that counts any more. */
+static bool is_outdated(const struct target *target, const struct sighting *seen)
+{
+    bool follow = (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0;
+    struct identity id;
+
+    return !seen->held && target->path != NULL && flk_file_path_identity(target->path, follow, &id) == 0 &&
+           !flk_file_same(&id, &seen->lock.id);
+}
+
+int flk_owner_of_file(const struct target *target, struct filelock_owner *owner)
+{
+    struct sighting seen;
+    int looks = 0, rc;
+
+    do
+        rc = look_for_holder(target, &seen);
+    while (rc == 0 && is_outdated(target, &seen) && ++looks < LOOKS_MOST);
     if (rc != 0)
         return rc;
     return !seen.held && seen.certain ? -ENOENT : identify_holder(target, &seen, owner);

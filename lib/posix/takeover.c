@@ -289,7 +289,8 @@ static int remove_seen(const char *path, const struct marker *marker)
     return flk_file_remove_same(path, false, &marker->version.id);
 }
 
-static int break_seen(const char *path, const struct marker *marker, const struct draft *draft)
+/* What is there, or could not be looked at. */
+static int break_there(const char *path, const struct marker *marker, const struct draft *draft)
 {
     int rc = FLK_CONTENDED, fd = -1;
 
@@ -304,12 +305,13 @@ static int break_seen(const char *path, const struct marker *marker, const struc
 int flk_marker_break(const char *path, const struct draft *draft)
 {
     struct marker marker;
-    bool there = look_twice(path, &marker) != VERDICT_GONE;
-    int rc = there ? break_seen(path, &marker, draft) : -ENOENT;
+    int verdict = look_twice(path, &marker);
+    int rc = verdict != VERDICT_GONE ? break_there(path, &marker, draft) : -ENOENT;
+    bool seen = verdict >= 0 && verdict != VERDICT_GONE; /* and no error */
 
     flk_marker_leave(&marker);
     flk_marker_sweep(path, NULL);
-    return there && rc == -ENOENT ? 0 : rc; /* somebody else was as fast */
+    return seen && rc == -ENOENT ? 0 : rc; /* somebody else was as fast */
 }
 
 void flk_marker_tidy(const char *path)

@@ -300,10 +300,10 @@ static int applies(enum act act, const struct operation *operation)
     int soft = is_soft(), theirs = operation->scene == THEIRS;
     if (operation->soft_only && !soft)
         return 0;
-    if (act == RELEASES || act == HANDS_OVER)
-        return theirs;
     if (operation->order == ORDER_OWNER && !trial.owners_known)
         return 0;
+    if (act == RELEASES || act == HANDS_OVER)
+        return theirs;
     if (act == BREAKS) /* half a second each time: a breaker that is paused is waited for */
         return soft && (operation->scene != STALE || !(trial.variant->lacks & NO_LOCKS));
     if (act == HAS_IT_LET)

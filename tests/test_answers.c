@@ -157,6 +157,8 @@ static int too_long(const WCHAR *path, size_t most)
     return 1;
 }
 
+static int helped; /* what is opened to be deleted is deleted by another just before that */
+
 static DWORD pid; /* 0: the process's own */
 
 static DWORD WINAPI process_id(void)
@@ -173,6 +175,8 @@ static HANDLE WINAPI create_file(const WCHAR *path, DWORD access, DWORD share, S
         SetLastError(refusal);
         return INVALID_HANDLE_VALUE;
     }
+    if (helped && access & DELETE)
+        REAL(DeleteFileW)(path);
     return REAL(CreateFileW)(path, access, share, security, disposition, flags, template);
 }
 
@@ -266,6 +270,22 @@ START_TEST(test_share_refused)
         ck_assert_msg(!strstr(text, "nknown"), "%s", text);
     }
     refusal = 0;
+    filelock_free(lock);
+}
+END_TEST
+
+/* ---- Somebody else who breaks ---------------------------------------------------------------- */
+
+START_TEST(test_break_is_helped)
+{
+    struct filelock *lock = new_soft(scratch("lock"), 0);
+    for (helped = 0; helped < 2; helped++) {
+        EXPECT(filelock_break(lock), -ENOENT);
+        put_marker(scratch("lock"), marker_record(own_pid()));
+        EXPECT(filelock_break(lock), 0);
+        expect_nothing_at(scratch("lock"));
+    }
+    helped = 0;
     filelock_free(lock);
 }
 END_TEST
@@ -457,6 +477,8 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_too_long_for_windows);
     ADD_FOR_KINDS(tcase, test_made_too_long_for_windows);
     ADD_FOR_KINDS(tcase, test_share_refused);
+    tcase = add_case(suite, "breaking");
+    tcase_add_test(tcase, test_break_is_helped);
     tcase = add_case(suite, "mandatory locks");
     tcase_add_checked_fixture(tcase, hide_wine, show_wine);
     tcase_add_loop_test(tcase, test_owner_of_range, 0, (int)(sizeof ranges / sizeof *ranges));

@@ -138,18 +138,22 @@ static bool is_of(const struct proc_lock *lock, const struct target *target, con
 #define TEXT_SIZE 65536
 #define READS_MOST 10
 
-/* The whole list, NUL-terminated, to be freed; in how many pieces the kernel handed it out. */
-static char *read_locks(int *pieces)
+/* So much the kernel hands out at once if there is so much: as many locks as fit in a page. */
+#define PIECE_LEAST 2048
+
+/*
+ * The list, NUL-terminated, to be freed.  whole: nothing of it can be missing, for it came in one piece, and that was
+ * not the first of two: each but the first begins where the last had ended, in a list that may have become shorter.
+ */
+static char *read_locks(bool *whole)
 {
     size_t size = TEXT_SIZE, have = 0;
     char *text = malloc(size), *more;
     int fd = open("/proc/locks", O_RDONLY | O_CLOEXEC);
     ssize_t n = 0;
 
-    *pieces = 0;
     while (fd >= 0 && text != NULL && (n = read(fd, text + have, size - have - 1)) > 0) {
         have += (size_t) n;
-        ++*pieces;
         if (size - have > TEXT_SIZE / 2)
             continue;
         size *= 2;
@@ -165,6 +169,7 @@ static char *read_locks(int *pieces)
         return NULL;
     }
     text[have] = '\0';
+    *whole = have < PIECE_LEAST;
     return text;
 }
 
@@ -178,17 +183,14 @@ static bool search(char *text, const struct target *target, const struct listed 
     return false;
 }
 
-/*
- * Only a list that came in one piece is a snapshot.  Where locks come and go between the pieces, a
- * line may be missed: what was not found is looked for again.
- */
+/* Where locks come and go between the pieces, a line may be missed: what was not found is looked for again. */
 static void look_up(const struct target *target, const struct listed *listed, struct sighting *seen)
 {
     struct proc_lock *lock = &seen->lock.lock;
-    int pieces = 2;
+    bool whole = false;
 
-    for (int reads = 0; !seen->held && pieces > 1 && reads < READS_MOST; reads++) {
-        char *text = read_locks(&pieces);
+    for (int reads = 0; !seen->held && !whole && reads < READS_MOST; reads++) {
+        char *text = read_locks(&whole);
 
         if (text == NULL) {
             seen->certain = false;
@@ -270,6 +272,16 @@ static int open_target(const struct target *target)
     return fd >= 0 ? fd : -errno;
 }
 
+/* Whether the file is not the one that counts any more.  While it is open no other can have its number. */
+static bool is_outdated(const struct target *target, const struct identity *file)
+{
+    bool follow = (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0;
+    struct identity id;
+
+    return target->path != NULL && flk_file_path_identity(target->path, follow, &id) == 0 && !flk_file_same(&id, file);
+}
+
+/* FLK_CONTENDED: nobody holds the file, and another has come in its place. */
 static int look_for_holder(const struct target *target, struct sighting *seen)
 {
     struct listed listed = { 0 };
@@ -285,19 +297,11 @@ static int look_for_holder(const struct target *target, struct sighting *seen)
         if (listed.known)
             look_up(target, &listed, seen);
     }
+    if (rc == 0 && !seen->held && is_outdated(target, &seen->lock.id))
+        rc = FLK_CONTENDED;
     if (target->path != NULL)
         (void) close(fd);
     return rc;
-}
-
-/* Nobody holds the file that was looked at, and it is not the one that counts any more. */
-static bool is_outdated(const struct target *target, const struct sighting *seen)
-{
-    bool follow = (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0;
-    struct identity id;
-
-    return !seen->held && target->path != NULL && flk_file_path_identity(target->path, follow, &id) == 0 &&
-           !flk_file_same(&id, &seen->lock.id);
 }
 
 int flk_owner_of_file(const struct target *target, struct filelock_owner *owner)
@@ -307,8 +311,8 @@ int flk_owner_of_file(const struct target *target, struct filelock_owner *owner)
 
     do
         rc = look_for_holder(target, &seen);
-    while (rc == 0 && is_outdated(target, &seen) && ++looks < LOOKS_MOST);
-    if (rc != 0)
+    while (rc == FLK_CONTENDED && ++looks < LOOKS_MOST);
+    if (rc < 0)
         return rc;
     return !seen.held && seen.certain ? -ENOENT : identify_holder(target, &seen, owner);
 }

@@ -289,17 +289,19 @@ static int remove_seen(const char *path, const struct marker *marker)
     return flk_file_remove_same(path, false, &marker->version.id);
 }
 
-/* What is there, or could not be looked at. */
 static int break_there(const char *path, const struct marker *marker, const struct draft *draft)
 {
+    bool seen = marker->fd >= 0 || marker->verdict >= 0; /* what could not be looked at may not have been there */
     int rc = FLK_CONTENDED, fd = -1;
 
     if (marker->verdict == VERDICT_STALE || marker->verdict == VERDICT_UNCLEAR)
         rc = break_as_breaker(path, marker, draft, &fd);
     /* Nobody is at work on a living one's marker; or who is does not go on, or there is no room to do it. */
     if (rc == FLK_TAKEN)
-        return remove_own(path, fd);
-    return rc != 0 ? remove_seen(path, marker) : 0;
+        rc = remove_own(path, fd);
+    else if (rc != 0)
+        rc = remove_seen(path, marker);
+    return seen && rc == -ENOENT ? 0 : rc; /* somebody else was as fast */
 }
 
 int flk_marker_break(const char *path, const struct draft *draft)
@@ -307,11 +309,10 @@ int flk_marker_break(const char *path, const struct draft *draft)
     struct marker marker;
     int verdict = look_twice(path, &marker);
     int rc = verdict != VERDICT_GONE ? break_there(path, &marker, draft) : -ENOENT;
-    bool seen = verdict >= 0 && verdict != VERDICT_GONE; /* and no error */
 
     flk_marker_leave(&marker);
     flk_marker_sweep(path, NULL);
-    return seen && rc == -ENOENT ? 0 : rc; /* somebody else was as fast */
+    return rc;
 }
 
 void flk_marker_tidy(const char *path)

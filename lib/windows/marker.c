@@ -155,11 +155,13 @@ int flk_marker_take_over(const char *path, const struct marker *stale, const str
 
 int flk_marker_break(const char *path, const struct draft *draft)
 {
+    struct identity id;
+    bool seen = flk_file_path_identity(path, false, &id) == 0;
     int rc = flk_file_remove(path, false);
 
     (void) draft;
     flk_marker_tidy(path);
-    return rc;
+    return seen && rc == -ENOENT ? 0 : rc; /* somebody else was as fast */
 }
 
 void flk_marker_tidy(const char *path)

@@ -28,6 +28,7 @@ static unsigned forking; /* the number of threads that wait for those: no other 
 static pthread_cond_t none_opening;
 static pthread_cond_t none_forking;
 
+static bool prepared;   /* by before(), for the fork that goes on */
 static int ready[2];    /* a pipe that the child closes when it is ready; -1: nobody waits for that */
 
 static const struct platform_events *tell;
@@ -87,6 +88,7 @@ static void before(void)
     await_openers();
     flk_thread_unshield(shield);
     epoch++;
+    prepared = true;
     if (!tell->before_fork() || flk_pipe(ready) != 0)
         ready[0] = ready[1] = -1;
 }
@@ -104,8 +106,12 @@ static void await_child(void)
     flk_thread_unshield(shield);
 }
 
+/* A fork that had begun when the first handlers were registered has no before() on musl, but the others. */
 static void in_parent(void)
 {
+    if (!prepared)
+        return;
+    prepared = false;
     if (ready[0] >= 0)
         await_child();
     tell->parent_forked();
@@ -120,6 +126,12 @@ static void init_conditions(void)
 
 static void in_child(void)
 {
+    if (!prepared) {
+        flk_mutex_init(&guard);
+        flk_guard_lock();
+        ready[0] = ready[1] = -1;
+    }
+    prepared = false;
     flk_process_forked();
     tell->child_forked();
     flk_wakeups_forked();

@@ -160,6 +160,15 @@ static int number_of(const struct trace_call *call)
     return locking ? FCNTL_LOCK : number;
 }
 
+int removes(int number)
+{
+#ifdef SYS_unlink
+    if (number == SYS_unlink)
+        return 1;
+#endif
+    return number == SYS_unlinkat;
+}
+
 /* Whether it can block: then whatever it waits for may happen from now on. */
 static int may_block(const struct trace_call *call)
 {

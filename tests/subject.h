@@ -78,4 +78,7 @@ int subject_keeps(const struct subject *subject, const char *path);
 int errors_count(int number);
 int error_of(int number, int choice);
 
+/* Whether the system call is one that removes a file. */
+int removes(int number);
+
 #endif

@@ -277,15 +277,6 @@ static void clear_scene(void)
 
 /* ---- What is right ----------------------------------------------------------------------------------- */
 
-static int removes(int number)
-{
-#ifdef SYS_unlink
-    if (number == SYS_unlink)
-        return 1;
-#endif
-    return number == SYS_unlinkat;
-}
-
 static int locks(int number)
 {
     return number == SYS_flock || number == FCNTL_LOCK;

@@ -366,15 +366,6 @@ static void judge_break(void)
         JUDGE(!path_exists(scratch("lock")), "not broken");
 }
 
-static int removes(int number)
-{
-#ifdef SYS_unlink
-    if (number == SYS_unlink)
-        return 1;
-#endif
-    return number == SYS_unlinkat;
-}
-
 /*
  * No system call removes a file only if it is that one: where another has come by hand, or after the release of a
  * living holder, when the operation has looked at the file and is about to remove it, that is lost.

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# Clean root file systems of the Debian that this machine runs, made once by mmdebstrap and unpacked for each
-# use.  Wants root, and $work.
+# Makes clean root file systems of the Debian that this machine runs: once by mmdebstrap, then unpacked for each use.
+# Needs to be root, and $work.
 : "${work:?}"
 
-# What apt-get knows of Debian's own archive, one line of sources.list each.
+# Prints the lines of sources.list for Debian's own archives that apt-get knows.
 debian_sources() {
     apt-get indextargets --format '$(ORIGIN)|deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Identifier: Packages' |
         sed -n 's/^Debian|//p' | sort -u
@@ -34,7 +34,7 @@ new_root() { # DIRECTORY
     cp -L /etc/resolv.conf "$1/etc/resolv.conf"
 }
 
-# Its mounts are its own, and go with its last process.
+# Runs a command with /proc and /tmp mounted in DIRECTORY.  The mounts are private, and go with the last process.
 with_mounts() { # DIRECTORY COMMAND...
     # shellcheck disable=SC2016 # for the inner shell
     unshare --mount sh -euc '
@@ -56,7 +56,7 @@ install_in() { # DIRECTORY PACKAGE...
     in_root "$1" apt-get -q -y --no-install-recommends install "${@:2}"
 }
 
-# in_as_user DIRECTORY COMMAND...: as somebody who is not root, with a home.
+# in_as_user DIRECTORY COMMAND...: runs a command in the root as a user that is not root, and has a home.
 in_as_user() {
     local root=$1
     shift

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * contended.c - several processes that want one lock all the time
+ * contended.c - measures several processes that all want one lock all the time
  */
 #include <config.h>
 
@@ -33,6 +33,10 @@ static const struct row rows[] = {
 };
 
 enum { ROWS = sizeof rows / sizeof *rows, CONTENDERS = 8 };
+/*
+ * ns: a contender sleeps for HOLD with the lock, then for 0 to 2 * PAUSE without it; all start LEAD after they are
+ * told.
+ */
 static const int64_t HOLD = 1000000, PAUSE = 1000000, LEAD = 5000000;
 
 struct lane {
@@ -66,7 +70,7 @@ static void run_once(struct lane *lane, const struct row *row, int64_t length) {
     samples_add(&lane->cpu, (double)cpu / (double)total);
 }
 
-/* For those that sit a round out. */
+/* Notes a round in which the row does not run. */
 static void add_nothing(struct lane *lane) {
     samples_add(&lane->rate, NAN);
     samples_add(&lane->fairness, NAN);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * drain.c - hundreds of processes that wait for one lock and pass it on
+ * drain.c - measures hundreds of processes that wait for one lock and pass it on
  */
 #include <config.h>
 
@@ -26,9 +26,10 @@ static const struct row rows[] = {
 };
 
 enum { ROWS = sizeof rows / sizeof *rows };
+/* How long the holder holds, in ns, so that all waiters are waiting by its release. */
 static const int64_t GATHER = 100000000;
 
-/* From the holder's release until the last has it, for each of them. */
+/* Returns the time from the holder's release until the last waiter has the lock, divided by the number of waiters. */
 static double run_once(const struct row *row, const char *path, long count) {
     const struct subject *subject = subject_find(row->subject);
     struct worker *waiters = allocate((size_t)count, sizeof *waiters), holder;

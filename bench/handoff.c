@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * handoff.c - how soon one waiter has the lock that a holder lets go of, and what the wait costs
+ * handoff.c - measures how soon a waiter has the lock after a holder releases it, and what the wait costs
  */
 #include <config.h>
 
@@ -50,6 +50,7 @@ static const struct row rows[] = {
 };
 
 enum { ROWS = sizeof rows / sizeof *rows };
+/* ns: the holder holds for a little longer than HOLD, see run_once(). */
 static const int64_t HOLD = 100000000;
 
 struct lane {
@@ -61,9 +62,9 @@ struct lane {
 };
 
 /*
- * The holder's interval begins when the waiter has been told to wait, and is long enough for the
- * slowest of them to be waiting by its end; one that was not is asked again.  Those that do not run
- * in every round poll: an interval of varying length meets all phases of theirs.
+ * Returns the time of one handoff.  The holder holds from when the waiter is told to wait: long enough for the
+ * slowest waiter to be waiting by the end.  If a waiter was not, the handoff is done again.  Rows that do not run in
+ * every round poll: for these the length of the hold varies, so that the release meets all phases of their polling.
  */
 static double run_once(struct lane *lane, const struct row *row, uint64_t *seed) {
     int64_t ready, stamp, got[3];

@@ -197,7 +197,7 @@ void table_cell(struct table *table, const char *format, ...) {
     }
 }
 
-/* Three digits, in the unit that has one to three of them before the point. */
+/* Writes a time with three digits, in the unit that leaves one to three of them before the point. */
 void table_time(struct table *table, double ns) {
     static const char *const units[] = { "ns", "us", "ms", "s" };
     double value = ns;

@@ -16,49 +16,50 @@
 #define BENCH_NORETURN
 #endif
 
-/* What the command line asked for. */
+/* The settings of the command line. */
 struct settings {
     int quick;
-    char directory[4096 - 64]; /* a scratch directory, which is removed at the end */
+    char directory[4096 - 64]; /* the scratch directory; the program removes it at its end */
 };
 
-/* The full form's number, or the short form's. */
+/* Returns `quick` in the short form, else `full`. */
 long settings_choose(const struct settings *settings, long full, long quick);
-/* A lock file of its own for a row, in the scratch directory: what one subject leaves behind must not be
- * another's.  All paths are equally long, for looking them up takes time. */
+/* Makes the path of a lock file for one row, in the scratch directory.  Rows do not share files: a subject must not
+ * find what another has left.  All paths are equally long, because the length counts in the time of a look-up. */
 void scratch_path(const struct settings *settings, char *path, size_t size);
-/* One of the many lock files of a crowd, whose names begin with that path; removes `count` of them. */
+/* Makes the path of one file of a crowd: many lock files whose names begin with `path`. */
 void scratch_crowd(const char *path, size_t number, char *member, size_t size);
+/* Removes the first `count` files of a crowd. */
 void scratch_disperse(const char *path, size_t count);
-/* Removes all but crowds, and the directory. */
+/* Removes all scratch files that are not of crowds, and the directory. */
 void scratch_remove(const struct settings *settings);
 
-/* Writes why, and ends the program with status 1. */
+/* Writes a message, and ends the program with status 1. */
 void die(const char *format, ...) BENCH_PRINTF(1, 2) BENCH_NORETURN;
 void *allocate(size_t count, size_t size);
 
 /* ---- Clocks --------------------------------------------------------------------------------- */
 
-int64_t now_ns(void); /* CLOCK_MONOTONIC, the same for every process */
-int64_t cpu_ns(void); /* of this process, all its threads, and the children it has waited for */
+int64_t now_ns(void); /* CLOCK_MONOTONIC: all processes see the same time */
+int64_t cpu_ns(void); /* CPU time of this process with all its threads, and of the children that it has waited for */
 void sleep_ns(int64_t ns);
 void sleep_until(int64_t at_ns);
-/* 0 to limit - 1; good enough to keep pollers out of step. */
+/* Returns 0 to limit - 1.  The numbers are random enough to keep pollers out of step. */
 int64_t random_below(uint64_t *state, int64_t limit);
 
 /* ---- Samples -------------------------------------------------------------------------------- */
 
-/* One a round: NaN for a round that the row sat out, which counts for nothing. */
+/* One sample for each round.  NaN: the row did not run in that round; such a sample does not count. */
 struct samples {
     double *value;
     size_t count, room;
 };
 
 void samples_add(struct samples *samples, double value);
-/* NaN where there is none. */
+/* Returns a percentile of the samples, or NaN if none counts. */
 double samples_percentile(const struct samples *samples, double percent);
 double samples_median(const struct samples *samples);
-/* The median of one by the other, pair by pair in the order of adding. */
+/* Returns the median of the ratios: each sample is divided by the floor's sample of the same round. */
 double samples_ratio(const struct samples *samples, const struct samples *floor);
 void samples_free(struct samples *samples);
 
@@ -71,21 +72,21 @@ struct table {
     char cell[TABLE_ROWS][TABLE_COLUMNS][TABLE_CELL];
 };
 
-/* Headings, separated by '|'. */
+/* Begins a table.  '|' separates the headings. */
 void table_begin(struct table *table, const char *headings);
-/* The next cell, from left to right; the row after the last column. */
+/* Writes the next cell: from left to right, and after the last column in the next row. */
 void table_cell(struct table *table, const char *format, ...) BENCH_PRINTF(2, 3);
 void table_time(struct table *table, double ns);
 void table_ratio(struct table *table, double ratio);
-/* Prints it as Markdown that reads well as plain text too. */
+/* Prints the table as Markdown that reads well as plain text, too. */
 void table_print(const struct table *table);
 
 /* ---- Goals ---------------------------------------------------------------------------------- */
 
-/* NaN is a goal that could not be measured here. */
+/* Records a goal.  measured NaN: it could not be measured here. */
 void goal_at_most(const char *what, double measured, double limit);
 void goal_at_least(const char *what, double measured, double limit);
-/* Prints the table of them; the number that were missed. */
+/* Prints a table of the goals.  Returns how many were missed. */
 int goals_print(void);
 
 #endif

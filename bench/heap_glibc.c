@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * heap_glibc.c - how much malloc has given out, where the C library keeps count
+ * heap_glibc.c - asks a C library that keeps count how many bytes malloc has given out
  */
 #include <config.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * heap_none.c - where nobody counts what malloc has given out
+ * heap_none.c - for C libraries that do not count what malloc has given out
  */
 #include <config.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * kill.c - how soon a waiter has the lock of a holder that was killed
+ * kill.c - measures how soon a waiter has the lock of a holder that was killed
  */
 #include <config.h>
 
@@ -31,11 +31,12 @@ static const struct row rows[] = {
     { .label = "Boost timed_lock", .subject = "Boost", WAIT, .floor = OFD },
     { .label = "Python filelock, 10 s", .subject = "Python", WAIT, .floor = FLOCK, .every = 3 },
     { .label = "Qt QLockFile, 10 s", .subject = "Qt", WAIT, .floor = FLOCK, .every = 3 },
-    /* The attempt that removes a dead holder's marker does not take its place: it needs one more. */
+    /* 20 s: liblockfile removes a dead holder's marker in one attempt, and makes its own only in the next. */
     { .label = "liblockfile, 20 s", .subject = "liblockfile", 20000, .floor = FLOCK, .every = 30, .slow = 1 },
 };
 
 enum { ROWS = sizeof rows / sizeof *rows };
+/* ns: the holder is killed after HOLD to 2 * HOLD. */
 static const int64_t HOLD = 30000000;
 
 struct lane {
@@ -45,7 +46,8 @@ struct lane {
     struct samples time;
 };
 
-/* A waiter that was not waiting by then is asked again: half of the hold is time enough to tell. */
+/* Returns the time of one handoff.  If the waiter has waited for less than half of the hold, it began too late: the
+ * handoff is done again. */
 static double run_once(struct lane *lane, const struct row *row, uint64_t *seed) {
     int64_t ready, stamp, got[3], hold = HOLD + random_below(seed, HOLD);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * main.c - the command line, and what is known of the machine
+ * main.c - reads the command line, describes the machine, runs the scenarios
  */
 #include <config.h>
 
@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 /*
- * ext4 takes long to make a file where thousands were deleted within the last minutes: so those that
- * delete most come last.
+ * All scenarios, in the order in which they run.  ext4 takes long to make a file in a directory where thousands were
+ * deleted within the last minutes.  So the scenarios that delete most come last.
  */
 static const struct scenario {
     const char *name;
@@ -29,6 +29,7 @@ static const struct scenario {
     { "contended", scenario_contended },
     { "uncontended", scenario_uncontended },
     { "memory", scenario_memory },
+    { "rest", scenario_rest },
     { "many", scenario_many },
     { "drain", scenario_drain },
 };
@@ -40,7 +41,7 @@ static pid_t parent;
 
 /* ---- The scratch directory ------------------------------------------------------------------ */
 
-/* Workers exit too. */
+/* Removes the scratch directory at exit; but not in workers, which run this too. */
 static void clean_up(void) {
     if (getpid() == parent)
         scratch_remove(&settings);
@@ -57,7 +58,7 @@ static void make_scratch(const char *where) {
 
 /* ---- The machine ---------------------------------------------------------------------------- */
 
-/* The first line of a file that begins so, after its colon; "" where there is none. */
+/* Reads what follows the colon in the first line that begins with `field`, or "" if there is no such line. */
 static void read_field(const char *path, const char *field, char *value, size_t size) {
     FILE *file = fopen(path, "r");
     char line[1024];

@@ -30,7 +30,7 @@ struct lane {
     struct samples acquire, release;
 };
 
-/* As many as this process may have descriptors for. */
+/* Returns how many handles this process can have descriptors for: `wanted` at most. */
 static long handles(long wanted) {
     struct rlimit limit;
 

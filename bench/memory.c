@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * memory.c - what a handle that is not in use takes of the heap
+ * memory.c - measures how much of the heap a handle takes that is not in use
  */
 #include <config.h>
 
@@ -22,7 +22,7 @@ static const struct row rows[] = {
 
 enum { ROWS = sizeof rows / sizeof *rows, HANDLES = 1000 };
 
-/* Bytes of a handle, with whatever copy of its path it keeps. */
+/* Returns the bytes of a handle, together with its copy of the path if it keeps one. */
 static double measure(const struct subject *subject, const char *path) {
     struct worker worker;
     int64_t answer;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ours.c - libfilelock: a handle that is reused, one that can be cancelled, a new one each time
+ * ours.c - libfilelock: a handle that is reused, a handle that can be cancelled, a new handle for each acquire
  */
 #include <config.h>
 
@@ -16,7 +16,7 @@ struct variant {
     int cancel;
 };
 
-/* The reading end of a pipe that nobody ever writes to. */
+/* Returns the reading end of a pipe that is never written to. */
 static int never(void) {
     static int ends[2] = { -1, -1 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * peer_apr.c - apr_file_lock() of the Apache Portable Runtime; it waits for ever or not at all
+ * peer_apr.c - apr_file_lock() of the Apache Portable Runtime, which waits for ever or not at all
  */
 #include <config.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * peer_libbsd.c - flopen() of libbsd; it waits for ever or not at all
+ * peer_libbsd.c - flopen() of libbsd, which waits for ever or not at all
  */
 #include <config.h>
 

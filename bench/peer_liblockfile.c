@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * peer_liblockfile.c - lockfile_create() of liblockfile, a lock by a file's existence
+ * peer_liblockfile.c - lockfile_create() of liblockfile, which locks by the existence of a file
  *
- * It counts attempts, not time, and sleeps 5 s before the second, 5 s more before each of the next.
+ * It takes a number of retries, not a timeout.  It sleeps for 5 s before the first retry, for 10 s before the second,
+ * and so on: 5 s more each time.
  */
 #include <config.h>
 
@@ -11,9 +12,10 @@
 #include <lockfile.h>
 #include <stddef.h>
 
+/* PAUSE_MS: how much longer liblockfile sleeps before each retry.  RETRIES_MOST: stands for waiting for ever. */
 enum { PAUSE_MS = 5000, RETRIES_MOST = 1000 };
 
-/* Those that begin within the time. */
+/* Returns how many retries begin within the timeout. */
 static int retries(int64_t timeout_ms) {
     int count = 0;
 
@@ -31,7 +33,7 @@ static void *open_path(const struct subject *subject, const char *path) {
     return (void *)path;
 }
 
-/* With the pid in it a marker that was left behind is removed when its process is gone. */
+/* The marker holds the pid (L_PID), so that liblockfile removes a marker whose process has ended. */
 static int acquire(void *handle, int64_t timeout_ms) {
     return lockfile_create(handle, retries(timeout_ms), L_PID) == L_SUCCESS ? 0 : -1;
 }

@@ -2,8 +2,8 @@
  *
  * peer_program.c - flock(1) and the tool of libfilelock, as scripts use them
  *
- * Two idioms: `flock FILE true`, a whole process around a command, and `flock FD`, a process that
- * locks a descriptor which the script has open, and goes away.
+ * Scripts use two idioms.  `flock FILE true` is a process that runs a command while it holds the lock.  `flock FD` is a
+ * process that locks a descriptor of the script, and ends.
  */
 #include <config.h>
 
@@ -20,7 +20,7 @@
 
 extern char **environ;
 
-/* make sets FILELOCK_TOOL; without it there is no tool to measure. */
+/* Returns the tool that make names in FILELOCK_TOOL, or NULL: there is no tool to measure. */
 static const char *tool(void) {
     return getenv("FILELOCK_TOOL");
 }

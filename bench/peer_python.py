@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# peer_python.py - the worker's side of the protocol in worker.h, over a class of Python's filelock
+# peer_python.py - the worker's side of the protocol in worker.h, for a class of Python's filelock
 import random
 import sys
 import time

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * peer_qt.cc - QLockFile of Qt, a lock by a file's existence that it syncs to disk
+ * peer_qt.cc - QLockFile of Qt, which locks by the existence of a file, and syncs that file to disk
  */
 #include <config.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * raw.c - the shapes in which libraries make lock calls, around any family of them
+ * raw.c - the sequences in which libraries make lock calls, for any family of lock calls
  */
 #include <config.h>
 
@@ -56,13 +56,27 @@ int raw_acquire(void *handle, int64_t timeout_ms) {
     return raw->calls->lock(raw->fd, timeout_ms != 0);
 }
 
+static int is_file(const struct raw *raw, const struct stat *status) {
+    return status->st_dev == raw->device && status->st_ino == raw->inode;
+}
+
 int raw_acquire_stat(void *handle, int64_t timeout_ms) {
     struct raw *raw = handle;
     struct stat status;
 
     if (raw_acquire(raw, timeout_ms) != 0 || stat(raw->path, &status) != 0)
         return -1;
-    return status.st_dev == raw->device && status.st_ino == raw->inode ? 0 : -1;
+    return is_file(raw, &status) ? 0 : -1;
+}
+
+static int look(const struct raw *raw) {
+    struct stat status;
+
+    return fstat(raw->fd, &status) == 0 && is_file(raw, &status);
+}
+
+int raw_acquire_look(void *handle, int64_t timeout_ms) {
+    return look(handle) ? raw_acquire_stat(handle, timeout_ms) : -1;
 }
 
 int raw_acquire_cycle(void *handle, int64_t timeout_ms) {
@@ -78,6 +92,10 @@ int raw_release(void *handle) {
     struct raw *raw = handle;
 
     return raw->calls->unlock(raw->fd);
+}
+
+int raw_release_look(void *handle) {
+    return look(handle) ? raw_release(handle) : -1;
 }
 
 int raw_release_cycle(void *handle) {

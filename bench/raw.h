@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * raw.h - the system calls alone, in the shapes in which libraries make them: the floors
+ * raw.h - the floors: the system calls alone, in the sequences in which libraries make them
  */
 #ifndef BENCH_RAW_H
 #define BENCH_RAW_H
 
 #include "subject.h"
 
-/* One family of lock calls, on an open descriptor; 0 or -1. */
+/* One family of lock calls on an open descriptor.  Each returns 0 or -1. */
 struct raw_calls {
     int (*lock)(int fd, int wait);
     int (*unlock)(int fd);
@@ -19,6 +19,9 @@ struct raw_calls {
 /* lock, stat of the path, unlock */
 #define RAW_STAT(name, calls) \
     { name, raw_open, raw_acquire_stat, raw_release, raw_close, calls, 0, 0 }
+/* fstat, lock, stat of the path; fstat, unlock */
+#define RAW_LOOK(name, calls) \
+    { name, raw_open, raw_acquire_look, raw_release_look, raw_close, calls, 0, 0 }
 /* open, lock, fstat, unlock, close */
 #define RAW_CYCLE(name, calls) \
     { name, raw_open_path, raw_acquire_cycle, raw_release_cycle, raw_close, calls, 0, 0 }
@@ -30,8 +33,10 @@ void *raw_open(const struct subject *subject, const char *path);
 void *raw_open_path(const struct subject *subject, const char *path);
 int raw_acquire(void *handle, int64_t timeout_ms);
 int raw_acquire_stat(void *handle, int64_t timeout_ms);
+int raw_acquire_look(void *handle, int64_t timeout_ms);
 int raw_acquire_cycle(void *handle, int64_t timeout_ms);
 int raw_release(void *handle);
+int raw_release_look(void *handle);
 int raw_release_cycle(void *handle);
 void raw_close(void *handle);
 

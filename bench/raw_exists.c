@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * raw_exists.c - the file operations that a lock by a file's existence needs
+ * raw_exists.c - the file operations that a lock needs which is the existence of a file
  */
 #include <config.h>
 
@@ -14,7 +14,7 @@
 
 struct exists {
     const char *path;
-    char *other; /* what is linked to the path */
+    char *other; /* the name of the file that is linked to the path */
 };
 
 static void *open_path(const struct subject *subject, const char *path) {
@@ -41,13 +41,13 @@ static int create(const char *path) {
     return fd < 0 || write(fd, record, sizeof record - 1) < 0 || close(fd) != 0 ? -1 : 0;
 }
 
-/* The path names half a record for a moment. */
+/* Creates the file at the path, which names half a record for a moment. */
 static int acquire(void *handle, int64_t timeout_ms) {
     (void)timeout_ms;
     return create(((struct exists *)handle)->path);
 }
 
-/* It never does. */
+/* Creates the file under another name and links it, so that the path never names half a record. */
 static int acquire_link(void *handle, int64_t timeout_ms) {
     struct exists *exists = handle;
 

@@ -23,6 +23,7 @@ extern const struct subject subjects_raw_flock[];
 const struct subject subjects_raw_flock[] = {
     RAW_BARE("raw flock", &calls),
     RAW_STAT("raw flock, stat", &calls),
+    RAW_LOOK("raw flock, look", &calls),
     RAW_CYCLE("raw flock, open", &calls),
     RAW_FIRST("raw flock, first", &calls),
     { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },

@@ -32,6 +32,7 @@ extern const struct subject subjects_raw_ofd[];
 const struct subject subjects_raw_ofd[] = {
     RAW_BARE("raw ofd", &calls),
     RAW_STAT("raw ofd, stat", &calls),
+    RAW_LOOK("raw ofd, look", &calls),
     RAW_CYCLE("raw ofd, open", &calls),
     RAW_FIRST("raw ofd, first", &calls),
     { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },

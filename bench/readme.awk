@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# readme.awk - puts the output of a run between two markers of README.md, its headings two levels deeper
+# readme.awk - puts the output of a run between the two markers in README.md, with its headings two levels deeper
 #
 #     awk -f readme.awk RUN README.md
 

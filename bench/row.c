@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * row.c - looking up rows, taking turns
+ * row.c - looks up rows, and lets them take turns
  */
 #include <config.h>
 

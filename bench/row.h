@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * row.h - a row of a scenario's table: which subject, how it is asked, what it is compared with
+ * row.h - a row of a scenario's table: its subject, its timeout, and the row that it is compared with
  */
 #ifndef BENCH_ROW_H
 #define BENCH_ROW_H
@@ -16,24 +16,24 @@ struct row {
     const char *label;
     const char *subject;
     int64_t timeout_ms;
-    const char *floor; /* label of the row that it is a multiple of */
-    double goal;       /* the multiple to stay within; 0: none */
-    double cpu_goal;   /* the ms of CPU for each second waited to stay within; 0: none */
-    long every;        /* runs in every so many rounds; 0 and 1: in all */
-    int slow;          /* takes seconds each time: not in the short form */
-    const char *less;  /* label of a row whose time is taken off */
-    int threads;       /* measured in a program that has another thread */
+    const char *floor; /* label of the row by which this row's time is divided */
+    double goal;       /* the most that this ratio may be; 0: no goal */
+    double cpu_goal;   /* the most ms of CPU for each second waited; 0: no goal */
+    long every;        /* runs once in so many rounds; 0 and 1: in all of them */
+    int slow;          /* takes seconds each time: does not run in the short form */
+    const char *less;  /* label of a row whose time is subtracted from this row's */
+    int threads;       /* measured in a process that has another thread */
 };
 
-/* Whom to ask for the row; NULL if there is nobody, or it is not to be run. */
+/* Returns the row's subject, or NULL: this system has none, or the row is not to be run. */
 const struct subject *row_subject(const struct row *row, const struct settings *settings);
-/* Whether the row runs in this round. */
+/* True if the row runs in this round. */
 int row_due(const struct row *row, long round);
-/* The row of that label; `count` if the label is null or the row's subject is not here. */
+/* Returns the index of the row with that label, or `count`: the label is null, or this system lacks the subject. */
 size_t row_find(const struct row *rows, size_t count, const char *label);
-/* The row to run as the i-th of a round: each round begins with another one. */
+/* Returns the index of the row to run as the i-th of a round.  Each round begins with another row. */
 size_t row_turn(size_t count, long round, size_t i);
-/* Says which of the rows have no subject on this system. */
+/* Prints a list of the rows that have no subject on this system, if there are such rows. */
 void rows_print_absent(const struct row *rows, size_t count);
 
 #endif

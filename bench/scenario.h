@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * scenario.h - what is measured: each prints its table and records its goals
+ * scenario.h - the scenarios: each measures, prints its table and records its goals
  */
 #ifndef BENCH_SCENARIO_H
 #define BENCH_SCENARIO_H
@@ -13,6 +13,7 @@ void scenario_kill(const struct settings *settings);
 void scenario_contended(const struct settings *settings);
 void scenario_memory(const struct settings *settings);
 void scenario_many(const struct settings *settings);
+void scenario_rest(const struct settings *settings);
 void scenario_drain(const struct settings *settings);
 
 #endif

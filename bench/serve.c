@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { ARGUMENTS = 6 };
@@ -96,7 +97,7 @@ static void run_contend(struct session *session, const int64_t *argument) {
     printf("%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", count, worst, cpu_ns() - cpu, failed);
 }
 
-/* The paths of many handles must be as lasting as the handles. */
+/* Many handles, and their paths, which must live as long as the handles. */
 struct crowd {
     size_t count;
     char **path;
@@ -143,7 +144,10 @@ static void run_many(struct session *session, const int64_t *argument) {
     printf("%" PRId64 " %" PRId64 "\n", between - began, ended - between);
 }
 
-/* What the first use of a library allocates once for all handles was allocated by "cycle". */
+/*
+ * Measures the heap that the handles take.  What a library allocates at its first use, for all handles, does not
+ * count: the command "cycle" came before this.
+ */
 static void run_memory(struct session *session, const int64_t *argument) {
     struct crowd crowd;
 
@@ -157,6 +161,49 @@ static void run_memory(struct session *session, const int64_t *argument) {
     int64_t after = heap_bytes();
     crowd_close(&crowd, session);
     printf("%" PRId64 "\n", before < 0 ? -1 : after - before);
+}
+
+/* Makes handles that are never acquired, and never closed. */
+static void run_rest(struct session *session, const int64_t *argument) {
+    struct crowd crowd;
+
+    crowd_open(&crowd, session, (size_t)argument[0]);
+    for (size_t i = 0; i < crowd.count; i++)
+        crowd.handle[i] = open_at(session, crowd.path[i]);
+    printf("0\n");
+}
+
+static void *cycle_once(void *session) {
+    acquire(session, ((struct session *)session)->handle, 0);
+    release(session, ((struct session *)session)->handle);
+    return NULL;
+}
+
+static void run_ends(struct session *session, const int64_t *argument) {
+    int64_t began = now_ns();
+
+    for (int64_t i = 0; i < argument[0]; i++) {
+        pthread_t thread;
+
+        if (pthread_create(&thread, NULL, cycle_once, session) != 0 || pthread_join(thread, NULL) != 0)
+            die("no thread");
+    }
+    printf("%" PRId64 "\n", now_ns() - began);
+}
+
+static void run_forks(struct session *session, const int64_t *argument) {
+    int64_t began = now_ns();
+
+    (void)session;
+    for (int64_t i = 0; i < argument[0]; i++) {
+        pid_t child = fork();
+
+        if (child == 0)
+            _exit(0);
+        if (child < 0 || waitpid(child, NULL, 0) != child)
+            die("no child");
+    }
+    printf("%" PRId64 "\n", now_ns() - began);
 }
 
 static void *idle(void *unused) {
@@ -181,6 +228,7 @@ static const struct command {
 } commands[] = {
     { "cycle", run_cycle },     { "hold", run_hold }, { "release", run_release }, { "wait", run_wait },
     { "contend", run_contend }, { "many", run_many }, { "memory", run_memory },   { "thread", run_thread },
+    { "rest", run_rest },       { "ends", run_ends }, { "forks", run_forks },
 };
 
 static void obey(struct session *session, const char *line) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * subject.h - one way to take a lock, behind the operations that every scenario drives it by
+ * subject.h - a subject is one way to take a lock, with the operations by which every scenario uses it
  *
- * A file of subjects (the raw system calls, libfilelock, a peer) defines `subjects_NAME`, an array
- * that ends with a null name; configure lists the files that this system can link.
+ * A file of subjects (the raw system calls, libfilelock, a peer) defines `subjects_NAME`, an array that ends with a
+ * null name.  configure lists the files that this system can link.
  */
 #ifndef BENCH_SUBJECT_H
 #define BENCH_SUBJECT_H
@@ -15,24 +15,24 @@ extern "C" {
 #endif
 
 struct subject {
-    const char *name; /* what the rows of the scenarios call it by */
+    const char *name; /* the rows of the scenarios use this name */
 
-    /* A handle on the lock at `path`, which outlives it; NULL if there is none to be had. */
+    /* Returns a handle on the lock at `path`, or NULL.  The string lives longer than the handle. */
     void *(*open)(const struct subject *subject, const char *path);
-    /* 0: held.  timeout_ms 0 is to try once, -1 to wait for ever. */
+    /* Returns 0: the lock is held; else it is not.  timeout_ms 0: try once; -1: wait for ever. */
     int (*acquire)(void *handle, int64_t timeout_ms);
     int (*release)(void *handle);
     void (*close)(void *handle);
 
-    /* What tells the subjects of one file apart; nobody else looks at it. */
+    /* Tells the subjects of one file apart; only that file looks at it. */
     const void *variant;
-    /* Instead of the four above: turns this process into a worker (worker.h) of another program. */
+    /* If not null, replaces the four above: turns this process into a worker (worker.h) of another program. */
     void (*serve)(const struct subject *subject, const char *path);
-    /* Whether it can be used here, where that shows only at run time; may be null. */
+    /* True if the subject can be used here.  Null: that is known when the program is built. */
     int (*available)(const struct subject *subject);
 };
 
-/* The subject of that name, or NULL where this system has none. */
+/* Returns the subject of that name, or NULL: this system has none. */
 const struct subject *subject_find(const char *name);
 
 #ifdef __cplusplus

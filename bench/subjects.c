@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * subjects.c - what configure found to be compared with, by name
+ * subjects.c - finds subjects by name, among those that configure has found
  */
 #include <config.h>
 

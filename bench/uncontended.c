@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * uncontended.c - acquire and release a lock that nobody else wants
+ * uncontended.c - measures acquire and release of a lock that no other process wants
  */
 #include <config.h>
 
@@ -14,9 +14,11 @@
 
 #define FLOCK "raw flock, unlock"
 #define FLOCK_STAT "raw flock, stat, unlock"
+#define FLOCK_LOOK "raw fstat, flock, stat, fstat, unlock"
 #define FLOCK_OPEN "raw open, flock, fstat, unlock, close"
 #define OFD "raw OFD lock, unlock"
 #define OFD_STAT "raw OFD lock, stat, unlock"
+#define OFD_LOOK "raw fstat, OFD lock, stat, fstat, unlock"
 #define OFD_OPEN "raw open, OFD lock, fstat, unlock, close"
 #define FLOCK_STAT_THREADS FLOCK_STAT "; threads"
 #define EXISTS "raw O_EXCL create, write, close, unlink"
@@ -27,9 +29,11 @@
 static const struct row rows[] = {
     { .label = FLOCK, .subject = "raw flock" },
     { .label = FLOCK_STAT, .subject = "raw flock, stat", .floor = FLOCK_STAT },
+    { .label = FLOCK_LOOK, .subject = "raw flock, look", .floor = FLOCK_STAT },
     { .label = FLOCK_OPEN, .subject = "raw flock, open", .floor = FLOCK_OPEN },
     { .label = OFD, .subject = "raw ofd" },
     { .label = OFD_STAT, .subject = "raw ofd, stat", .floor = OFD_STAT },
+    { .label = OFD_LOOK, .subject = "raw ofd, look", .floor = OFD_STAT },
     { .label = OFD_OPEN, .subject = "raw ofd, open", .floor = OFD_OPEN },
     { .label = "libfilelock flock, reused, try", .subject = "flock", .floor = FLOCK_STAT, .goal = 1.2 },
     { .label = "libfilelock flock, reused, 10 s", .subject = "flock", WAIT,
@@ -67,7 +71,7 @@ static const struct row rows[] = {
 
 enum { ROWS = sizeof rows / sizeof *rows, BATCH_NS = 500000 };
 
-/* A row's process, and how often it goes round in one batch. */
+/* A row's process, and the number of its cycles in one batch. */
 struct lane {
     struct worker worker;
     int present;
@@ -110,7 +114,7 @@ static void run_round(struct lane *lanes, long round) {
     }
 }
 
-/* What is left of each round's time once that round's baseline is taken off. */
+/* Subtracts from a row's time, round by round, the time of the row that it names in `less`. */
 static void subtract(struct lane *lanes) {
     for (size_t i = 0; i < ROWS; i++) {
         size_t less = row_find(rows, ROWS, rows[i].less);

@@ -18,7 +18,10 @@
 
 static struct worker *running;
 
-/* A pipe's other end must be open in nobody but the parent, or no worker would see it close. */
+/*
+ * Turns the forked child into the worker.  Closes the child's copies of the parent's ends of the other workers' pipes:
+ * a worker ends when its pipe closes, so only the parent may have that end open.
+ */
 static void become(const struct subject *subject, const char *path, int in, int out) {
     for (struct worker *other = running; other; other = other->next) {
         close(other->to);
@@ -94,7 +97,7 @@ void worker_stop(struct worker *worker) {
     worker_end(worker);
 }
 
-/* Reaped at once: to whoever asks whether the holder lives, a zombie does. */
+/* Kills the worker and reaps it at once: a program that asks whether the holder lives may take a zombie for alive. */
 void worker_kill(struct worker *worker) {
     kill(worker->pid, SIGKILL);
     worker_end(worker);

@@ -3,8 +3,8 @@
  * cancel LOCKFILE - waits for a lock for as long as it takes, or until SIGINT or SIGTERM
  *
  * The signal handler writes a byte into a pipe, and the wait ends because the pipe can be read.
- * That the byte stays there closes the gap in which a signal arrives just before the wait begins.
- * Any descriptor of an event loop serves as well: an eventfd, a timerfd, a socket.
+ * The byte stays in the pipe: so a signal that arrives just before the wait begins ends it, too.
+ * Any other descriptor that can become readable will do: an eventfd, a timerfd, a socket.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <filelock.h>
@@ -25,11 +25,11 @@ static void on_signal(int number)
     ssize_t written = write(wake[1], "", 1);
 
     (void)number;
-    (void)written; /* full: there is a byte already */
+    (void)written; /* the pipe is full: it has a byte already */
     errno = saved;
 }
 
-/* A pipe that no program which is started from here has open. */
+/* Opens a pipe that exec(2) closes, so that no program started from here inherits it. */
 static int open_pipe(int fds[2])
 {
     if (pipe(fds) != 0)

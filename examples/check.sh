@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Runs each example as its own comment says it works.  Processes are waited for through FIFOs and
-# exit statuses, never by sleeping.
+# Runs each example, and checks that it works as its own comment says.  Waits for processes by FIFOs
+# and exit statuses, never by sleeping.
 set -u
 here=$(pwd)/examples
 dir=$(mktemp -d "${TMPDIR:-/tmp}/filelock-examples.XXXXXX") || exit 99
@@ -13,7 +13,7 @@ trap 'exit 99' INT TERM
 cd "$dir" || exit 99
 failed=0
 
-# check WHAT EXPECTED GOT: EXPECTED is a pattern of case
+# check WHAT EXPECTED GOT: fails if GOT does not match EXPECTED, a pattern as in "case"
 check() {
     # shellcheck disable=SC2254 # a pattern on purpose
     case $3 in
@@ -25,7 +25,7 @@ check() {
     esac
 }
 
-# hold LOCKFILE: starts a holder, which lets go when descriptor 9 is closed
+# hold LOCKFILE: starts a holder, which releases the lock when descriptor 9 is closed
 hold() {
     "$here/single" "$1" <in >out &
     holder=$!
@@ -44,7 +44,7 @@ let_go() {
 
 mkfifo in out || exit 99
 
-# update: no increment of concurrent processes is lost
+# update: processes that run at once lose no increment
 i=0
 updaters=
 while [ $i -lt 8 ]; do
@@ -73,13 +73,13 @@ message=$("$here/update" missing/number 2>&1)
 check "update: a missing directory" 1 $?
 check "update: is told with its path" "update: *missing/number.lock*" "$message"
 
-# single: a second instance is refused, by name
+# single: a second instance is refused, and told the holder
 hold single.lock
 message=$("$here/single" single.lock </dev/null 2>&1)
 check "single: a second one is refused" 1 $?
 check "single: by name" "single: already running: *single.lock*held by pid $holder (*" "$message"
 
-# timeout: says for whom it waits, and gives up
+# timeout: names the holder that it waits for, and gives up
 message=$("$here/timeout" single.lock 100 2>&1)
 check "timeout: gives up" 75 $?
 check "timeout: names whom it waits for" \
@@ -106,7 +106,7 @@ let_go
 check "cancel: acquires what is free" "cancel: waiting?cancel: acquired?" \
     "$("$here/cancel" cancel.lock | tr '\n' '?')"
 
-# daemon: holds its pid file from the background, once
+# daemon: holds its pid file in the background; a second daemon is refused
 "$here/daemon" "$dir/daemon.pid" >daemon.out 2>&1
 check "daemon: starts" 0 $?
 check "daemon: says nothing" "" "$(cat daemon.out)"
@@ -129,7 +129,7 @@ check "demo: lost without" "*without a lock*sales lost*with the lock*none lost*"
 check "demo: names the holder" "*cannot acquire tickets.lock within 0.5 s: held by pid * (*demo*)*" \
     "$(cat demo.out)"
 
-# The one in README.md
+# The example in README.md
 "$here/readme" >readme.out 2>&1
 check "README: its example runs" 0 $?
 check "README: and says so" "*ours*" "$(cat readme.out)"

@@ -2,8 +2,8 @@
  *
  * daemon PIDFILE - locks its pid file in the foreground, then goes to the background with the lock
  *
- * Whoever starts it learns at once whether it runs already.  FILELOCK_FORK_SHARE lets the children
- * of fork(2) hold the lock too; it ends with the last of them, that is with the daemon.
+ * The caller learns at once whether the daemon runs already.  FILELOCK_FORK_SHARE lets the children
+ * of fork(2) share the lock.  The lock ends with the last process that shares it: the daemon.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <filelock.h>
@@ -13,17 +13,29 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-/* The pid file is the lock file, which is open already. */
+/*
+ * Writes the text into the pid file, which is the lock file.  Opens it anew: the library's descriptor
+ * may be for reading only.  Returns 0, or -1 with errno set.
+ */
+static int write_text(const struct filelock *lock, const char *text)
+{
+    int fd = open(filelock_path(lock), O_WRONLY | O_TRUNC | O_CLOEXEC);
+    ssize_t length = (ssize_t)strlen(text);
+    int written = fd >= 0 && write(fd, text, (size_t)length) == length;
+
+    return fd >= 0 && close(fd) == 0 && written ? 0 : -1;
+}
+
 static int write_pid(const struct filelock *lock)
 {
     char text[32];
-    int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    int fd = filelock_fd(lock);
 
-    return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)length, 0) == length ? 0 : -1;
+    snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    return write_text(lock, text);
 }
 
 static void leave_terminal(void)
@@ -37,7 +49,7 @@ static void leave_terminal(void)
         close(null);
 }
 
-/* A pipe that no program which is started from here has open. */
+/* Opens a pipe that exec(2) closes, so that no program started from here inherits it. */
 static int open_pipe(int fds[2])
 {
     if (pipe(fds) != 0)
@@ -45,7 +57,10 @@ static int open_pipe(int fds[2])
     return fcntl(fds[0], F_SETFD, FD_CLOEXEC) == 0 && fcntl(fds[1], F_SETFD, FD_CLOEXEC) == 0 ? 0 : -1;
 }
 
-/* Returns in the daemon, which tells through `ready` when it is up; the parents end in here. */
+/*
+ * Returns only in the daemon; both parents exit in here.  The first parent waits until the daemon
+ * writes to `ready` that it is up.
+ */
 static void into_background(int ready[2])
 {
     char byte;
@@ -55,7 +70,7 @@ static void into_background(int ready[2])
         close(ready[1]);
         _exit(read(ready[0], &byte, 1) == 1 ? EXIT_SUCCESS : EXIT_FAILURE);
     }
-    /* A session of its own, and by the second fork none that could get a terminal again. */
+    /* A new session has no terminal.  The second fork keeps it so: only a session's leader can get one. */
     if (child < 0 || setsid() < 0 || (child = fork()) < 0)
         _exit(EXIT_FAILURE);
     if (child > 0)
@@ -96,7 +111,7 @@ int main(int argc, char **argv)
     lock = lock_or_die(argv[1]);
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);
-    sigprocmask(SIG_BLOCK, &stop, NULL); /* before the pid is known to anybody */
+    sigprocmask(SIG_BLOCK, &stop, NULL); /* before another process can read the pid */
     if (open_pipe(ready) != 0) {
         perror("daemon");
         return EXIT_FAILURE;
@@ -109,7 +124,7 @@ int main(int argc, char **argv)
 
     sigwait(&stop, &signal_number); /* the daemon's work */
 
-    if (ftruncate(filelock_fd(lock), 0) != 0)
+    if (write_text(lock, "") != 0)
         return EXIT_FAILURE;
     filelock_free(lock);
     return EXIT_SUCCESS;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * demo DIRECTORY - several processes update one file, without and with a lock; then, who holds it
+ * demo DIRECTORY - several processes update one file, without a lock and with it; then, names a holder
  *
- * Exits 0 only if what it shows is what it says: updates are lost without the lock and none with
- * it, the timeout names the holder, and the lock outlives no holder.
+ * Exits with 0 only if it shows what it says: updates are lost without the lock, and none with it;
+ * the timeout names the holder; and the lock ends when its holder is killed.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <filelock.h>
@@ -44,7 +44,7 @@ static int read_count(void)
     int count = -1;
 
     if (!file || fscanf(file, "%d", &count) != 1)
-        count = -1; /* somebody else is just writing it */
+        count = -1; /* another process is just writing it */
     if (file)
         fclose(file);
     return count;
@@ -90,14 +90,14 @@ static void office(int start, int locked)
 
     if (error != 0)
         fail(LOCK, error);
-    if (read(start, &byte, 1) != 0) /* ends when the parent opens the doors for everybody at once */
+    if (read(start, &byte, 1) != 0) /* the parent closes the pipe: now all begin at once */
         _exit(EXIT_FAILURE);
     sell_all(lock);
     filelock_free(lock);
     _exit(EXIT_SUCCESS);
 }
 
-/* Returns what the file says after OFFICES processes have made SALES sales each. */
+/* Returns the number in the file after OFFICES processes have made SALES sales each. */
 static int open_offices(int locked)
 {
     int start[2], status, i;
@@ -138,7 +138,7 @@ static int lost_sales(int locked)
     return lost;
 }
 
-/* Holds the lock until it is killed, or its parent ends; says through `parent` when it has it. */
+/* Holds the lock until it is killed, or its parent ends.  Writes to `parent` when it has the lock. */
 static void hold(int parent)
 {
     struct filelock_options options = FILELOCK_OPTIONS_INIT;
@@ -174,7 +174,7 @@ static pid_t start_holder(void)
     close(ends[1]);
     if (read(ends[0], &byte, 1) != 1)
         fail("hold the lock", -EIO);
-    return child; /* ends[0] stays open as long as we live */
+    return child; /* ends[0] stays open as long as this process lives */
 }
 
 static void show_owner(const struct filelock *lock)
@@ -191,7 +191,7 @@ static void show_owner(const struct filelock *lock)
         printf("  who holds it    %s\n", filelock_strerror(error));
 }
 
-/* Returns the acquire's error. */
+/* Returns what the acquire returned. */
 static int show_timeout(struct filelock *lock)
 {
     double began = milliseconds();
@@ -244,7 +244,7 @@ int main(int argc, char **argv)
     }
     printf("%d box offices (processes) sell %d tickets each. A sale reads the number in " COUNT ",\n"
            "takes 0.5 ms, and writes the number plus one.\n\n", OFFICES, SALES);
-    fflush(stdout); /* or each child would print it again */
+    fflush(stdout); /* else each child would print it again */
     do
         lost = lost_sales(0);
     while (lost == 0 && ++rounds < 10);

@@ -2,8 +2,8 @@
  *
  * single LOCKFILE - a program of which only one instance runs at a time
  *
- * The lock is held for as long as the process lives.  However that ends, kill -9 included, the
- * kernel lets go of it: there is no stale lock to clean up, and the file may simply stay.
+ * The process holds the lock as long as it lives.  When it ends, even by kill -9, the kernel
+ * releases the lock: there is no stale lock to clean up, and the file may simply stay.
  */
 #include <filelock.h>
 
@@ -31,7 +31,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: single LOCKFILE\n");
         return 64;
     }
-    options.flags = FILELOCK_RECORD_OWNER; /* the lock file then says who we are */
+    options.flags = FILELOCK_RECORD_OWNER; /* the lock file then names this process */
     error = filelock_new(&lock, argv[1], &options);
     if (error == 0)
         error = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * timeout LOCKFILE MILLISECONDS - waits for a lock, and says for whom it waits
+ * timeout LOCKFILE MILLISECONDS - waits for a lock, and names the holder that it waits for
  *
- * Tries first, so that it speaks only when there is something to wait for.
+ * It tries first, so that it prints a line only if there is a wait.
  */
 #include <filelock.h>
 
@@ -54,6 +54,6 @@ int main(int argc, char **argv)
     }
     filelock_free(lock);
     if (error == -ETIMEDOUT)
-        return 75; /* EX_TEMPFAIL: somebody may try again */
+        return 75; /* EX_TEMPFAIL: the caller may try again */
     return error == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

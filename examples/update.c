@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * update FILE - adds one to the number in FILE, however many of us run at once
+ * update FILE - adds one to the number in FILE, however many processes do so at once
  *
- * The lock is on a file of its own beside the data: the data can then be replaced by rename(2), and
- * a reader who takes no lock sees the old number or the new one, never half of either.
+ * The lock is on a separate file beside the data.  So the data can be replaced by rename(2), and a
+ * reader that takes no lock sees the old number or the new number, never half a number.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <filelock.h>
@@ -22,7 +22,7 @@ static int read_number(const char *path, long *number)
 
     *number = 0;
     if (!file && errno == ENOENT)
-        return 0; /* nobody has written it yet */
+        return 0; /* no process has written it yet */
     if (!file) {
         perror(path);
         return -1;
@@ -45,7 +45,7 @@ static int write_number(const char *path, long number)
     return fclose(file) != 0 || failed ? -1 : 0;
 }
 
-/* Runs while we hold the lock, so the name of the temporary file needs nothing random in it. */
+/* Caller holds the lock, so the name of the temporary file needs nothing random in it. */
 static int add_one(void *arg)
 {
     const char *path = arg;
@@ -75,7 +75,7 @@ int main(int argc, char **argv)
     result = filelock_new(&lock, path, NULL);
     if (result == 0)
         result = filelock_with(lock, FILELOCK_EXCLUSIVE, 10000, add_one, argv[1]);
-    if (result < 0) { /* the lock's; the body's own is positive, and it has said why */
+    if (result < 0) { /* an error of the lock; add_one() returns positive errors, and has said why */
         filelock_describe(lock, result, why, sizeof why);
         fprintf(stderr, "update: %s\n", why);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a kind of lock is to the handle: a row in a table.  A new kind is one source file that
- * defines flk_kind_NAME, and one FILELOCK_KIND line in configure.ac.
+ * A kind of lock, as the handle uses it: a row in a table.  A new kind is a source file that defines flk_kind_NAME, and
+ * a FILELOCK_KIND line in configure.ac.
  */
 #ifndef FLK_KIND_H
 #define FLK_KIND_H
@@ -9,98 +9,147 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <filelock.h>
 
-#include "deadline.h"
-#include "platform.h"
+#include "outcome.h"
+#include "system/file.h"
+#include "wait/limits.h"
 
-struct backend;
 struct kind;
 
-/* Bytes of a file; a length of 0 is all from start on. */
-struct range {
-    int64_t start, length;
-};
-
-/* What a handle is asked to lock, the same all its life. */
+/* What a handle locks.  It never changes. */
 struct target {
     const struct kind *kind;
-    const char *path; /* NULL: the descriptor */
+    const char *path; /* NULL: the descriptor is locked */
     int descriptor;   /* the caller's, or -1 */
-    int fd;           /* what that is to the platform, or -1 */
+    int fd;           /* the number of the descriptor's file for system/file.h, or -1 */
     unsigned flags;
     unsigned file_mode;
     struct range range;
 };
 
+/* True if the last component of the target's path may be a symbolic link. */
+static inline bool flk_target_follows(const struct target *target)
+{
+    return (target->flags & FILELOCK_FOLLOW_SYMLINK) != 0;
+}
+
+/*
+ * Identifies what a handle locks, by bytes that its kind chooses.  Two handles of a kind lock the same thing if their
+ * keys are equal.
+ */
+struct lock_key {
+    size_t size;
+    unsigned char bytes[40];
+};
+
+static inline bool flk_key_same(const struct lock_key *a, const struct lock_key *b)
+{
+    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+/* The most bytes that a kind may keep in a handle. */
+#define FLK_MAX_STATE 512
+
+/* The size of a state.  Does not compile if that is larger than FLK_MAX_STATE. */
+#define FLK_STATE_SIZE(type) (sizeof(type) + 0 * sizeof(char[sizeof(type) <= FLK_MAX_STATE ? 1 : -1]))
+
 enum ability {
     CAN_SHARE = 1,          /* FILELOCK_SHARED */
     CAN_RANGE = 2,          /* range_start, range_length */
     CAN_LOCK_DESCRIPTOR = 4, /* filelock_new_from_fd() */
-    OUTLIVES_PROCESS = 8     /* a lock that is held at exit stays behind, unless it is released */
+    OUTLIVES_PROCESS = 8,    /* a lock that is still held when the process exits stays behind */
+    EXPIRES = 16,            /* lease_ms */
+    CAN_CONVERT_DOWN = 32,   /* filelock_convert() to FILELOCK_SHARED */
+    CAN_CONVERT_UP = 64,     /* filelock_convert() to FILELOCK_EXCLUSIVE */
+    NAMES_TAKER = 128        /* owner() may name a process that took the lock, left it to another process, and ended */
 };
 
-/* What try and wait answer, beside 0 and a negative errno value: somebody else holds it. */
-#define FLK_CONTENDED 1
-
 /*
- * Functions are called by one thread of a process at a time for a given
- * state, except where it says otherwise.  Functions return 0 or a negative errno value.
+ * For each state, only a single thread of the process calls these functions at a time, unless a comment says otherwise.
+ * The functions return 0 or a negative errno value.
  */
 struct kind {
     int id; /* enum filelock_kind */
     const char *name;
     unsigned abilities;             /* enum ability */
-    int64_t default_range_length;   /* what a range_length of 0 means */
-    const struct backend *backend;  /* what kinds of the same class differ in; NULL: nothing */
-    size_t state_size;              /* of what the kind keeps in each handle */
+    int64_t default_range_length;   /* the meaning of a range_length of 0 */
+    size_t state_size;              /* the bytes that the kind keeps in each handle */
 
-    /* Prepares the state of a new handle; touches no file. */
-    void (*init)(const struct target *target, void *state);
+    /* Prepares the state of a new handle; touches no file.  After an error there is no handle. */
+    int (*init)(const struct target *target, void *state);
 
     /*
-     * Locks without waiting: 0, FLK_CONTENDED or an error.  The lock is not held before.  waits: wait() is next,
-     * so that a lock which looks held need not be looked into.
+     * The lock is not held before.  Locks without waiting.  waits: the caller calls wait() next, so that a lock that
+     * looks held need not be examined.  Returns 0 or an error, or CONTENDED: another holder has the lock.
      */
-    int (*try)(const struct target *target, void *state, enum filelock_mode mode, bool waits);
+    enum outcome (*try)(const struct target *target, void *state, enum filelock_mode mode, bool waits);
 
-    /* Locks within limits: 0, -ETIMEDOUT, -ECANCELED, -EINTR or an error. */
+    /* Locks within limits.  Returns 0, -ETIMEDOUT, -ECANCELED, -EINTR or an error. */
     int (*wait)(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits);
 
-    /* Unlocks; after an error the lock is held as before. */
-    int (*release)(const struct target *target, void *state, enum filelock_mode mode);
+    /*
+     * Changes the mode of the held lock within limits, with no moment in which it is not held.  Returns as wait() does;
+     * CONTENDED becomes -ETIMEDOUT.  After an error the lock is held as before.  NULL: the kind cannot do that.
+     */
+    int (*convert)(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits);
 
-    /* Gives back what the state still has; the lock is not held, or its release has failed. */
+    /*
+     * Unlocks.  After an error the lock is held as before.  LOST: it was lost before, and is not held; for example, the
+     * program has closed the descriptor, and opened another file by that number.
+     */
+    enum outcome (*release)(const struct target *target, void *state, enum filelock_mode mode);
+
+    /* The lock is not held, or its release has failed.  Gives back what the state still has. */
     void (*close)(const struct target *target, void *state);
 
     /*
-     * In a forked child, for every handle, with the guard taken; only what is async-signal-safe.
-     * holds: the parent holds the lock and shares it (FILELOCK_FORK_SHARE).  Else the child must
-     * end up with nothing that keeps the parent's lock alive or could unlock it.
+     * Called in a forked child, with the guard taken.  May do only what is async-signal-safe.  Not called for a handle
+     * at rest that has nothing open: see has_open().  holds: the parent holds the lock and shares it
+     * (FILELOCK_FORK_SHARE).  Otherwise the child must be left with nothing that keeps the parent's lock alive or could
+     * unlock it, and has_open() must be false.
      */
-    void (*forked)(const struct target *target, void *state, bool holds);
+    void (*after_fork)(const struct target *target, void *state, bool holds);
 
-    /* In the parent of a fork that shares the lock, beforehand. */
-    void (*sharing)(const struct target *target, void *state);
+    /* True if a state at rest has a file open, or anything else that after_fork() gives up. */
+    bool (*has_open)(const void *state);
 
-    /* What the target names now.  From any thread. */
-    int (*identify)(const struct target *target, struct identity *id);
+    /* Called in the parent before a fork that shares the lock. */
+    void (*before_fork)(const struct target *target, void *state);
 
-    /* What the state has locked.  Of a held lock, from any thread under the handle's mutex. */
-    void (*locked)(const void *state, struct identity *id);
+    /* Finds the key of what the target names now.  Returns 0 or -errno.  Any thread may call this. */
+    int (*target_key)(const struct target *target, struct lock_key *key);
 
-    /* The open file that is locked, or -1.  As locked(). */
+    /*
+     * Gives the key of what the state has locked.  If the lock is held, any thread that holds the handle's mutex may
+     * call this.
+     */
+    void (*locked_key)(const void *state, struct lock_key *key);
+
+    /*
+     * Both answer a question about a held lock, and any thread may call them.  state is a copy of the handle's state:
+     * what it points to may be gone.  descriptor() returns the descriptor by which the program may use the locked file,
+     * or -1.  check() returns as filelock_check() does.
+     */
     int (*descriptor)(const void *state);
+    int (*check)(const struct target *target, const void *state);
 
-    /* As filelock_owner(); owner is zeroed but for its size.  From any thread. */
+    /* Answers filelock_owner().  Caller has zeroed owner, except its size.  Any thread may call this. */
     int (*owner)(const struct target *target, struct filelock_owner *owner);
 
-    /* As filelock_break(); NULL: -ENOTSUP.  From any thread. */
+    /*
+     * Returns why the lock counts as held although owner() knows no process.  NULL: no more is known.  The function may
+     * be NULL as well, with the same meaning.
+     */
+    const char *(*unnamed)(const struct target *target);
+
+    /* Does as filelock_break() does.  NULL: filelock_break() returns -ENOTSUP.  Any thread may call this. */
     int (*break_marker)(const struct target *target);
 };
 
-/* By enum filelock_kind, DEFAULT included; NULL: not linked. */
+/* Returns the kind of this enum filelock_kind, also for DEFAULT.  NULL: it is not linked. */
 const struct kind *flk_kind_find(int id);
 
 #endif

@@ -5,17 +5,20 @@
 #include "config.h"
 
 #include "kind.h"
+#include "os/os_kind.h"
 
+#define DECLARE_OS(name) extern const struct os_kind flk_kind_##name;
 #define DECLARE(name) extern const struct kind flk_kind_##name;
-LINKED_KINDS(DECLARE)
+LINKED_KINDS(DECLARE_OS, DECLARE)
 
+#define OS_ROW(name) &flk_kind_##name.kind,
 #define ROW(name) &flk_kind_##name,
-static const struct kind *const linked[] = { LINKED_KINDS(ROW) };
+static const struct kind *const linked[] = { LINKED_KINDS(OS_ROW, ROW) };
 
 const struct kind *flk_kind_find(int id)
 {
     if (id == FILELOCK_KIND_DEFAULT)
-        return &DEFAULT_KIND;
+        return &DEFAULT_KIND.kind;
     for (size_t i = 0; i < sizeof(linked) / sizeof(*linked); i++)
         if (linked[i]->id == id)
             return linked[i];
@@ -27,13 +30,12 @@ int filelock_supported(int kind)
     return flk_kind_find(kind) != NULL;
 }
 
-/* Named whether linked or not: a program may want to say what is missing. */
+#define NAME(constant, name) [FILELOCK_KIND_##constant] = #name,
+
+/* Names a kind even if it is not linked: a program may want to say what is missing. */
 const char *filelock_kind_name(int kind)
 {
-    static const char *const names[] = {
-        [FILELOCK_KIND_DEFAULT] = "default", [FILELOCK_KIND_FLOCK] = "flock", [FILELOCK_KIND_OFD] = "ofd",
-        [FILELOCK_KIND_WIN32] = "win32",     [FILELOCK_KIND_SOFT] = "soft",
-    };
+    static const char *const names[] = { [FILELOCK_KIND_DEFAULT] = "default", KNOWN_KINDS(NAME) };
 
     if (kind < 0 || (size_t) kind >= sizeof(names) / sizeof(*names))
         return NULL;

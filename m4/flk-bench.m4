@@ -1,15 +1,15 @@
-dnl What the benchmarks can be compared with.  All of it is optional, a C++ compiler too: make bench
-dnl measures what there is.
+dnl Looks for the peers that the benchmarks compare libfilelock with.  Each of them is optional, and so is a
+dnl C++ compiler: make bench measures what there is.
 
 dnl FILELOCK_BENCH_SUBJECTS(name, have)
-dnl The subjects of bench/NAME: a conditional BENCH_NAME for its source, a row for its table.
+dnl Adds the subjects of bench/NAME.c: a conditional BENCH_NAME for the source, and a row for the table of subjects.
 AC_DEFUN([FILELOCK_BENCH_SUBJECTS], [
   AS_VAR_IF([$2], [yes], [filelock_bench_subjects="$filelock_bench_subjects row ($1)"])
   AM_CONDITIONAL([BENCH_]m4_toupper([$1]), [test "$$2" = yes])
 ])
 
 dnl FILELOCK_BENCH_CXX(have, description, flags, libraries, prologue, body)
-dnl Whether a C++ program of that kind links; "no" without a C++ compiler.
+dnl Sets the variable `have` to yes if this C++ program links; to no if it does not, or there is no C++ compiler.
 AC_DEFUN([FILELOCK_BENCH_CXX], [
   AC_LANG_PUSH([C++])
   filelock_save_CXXFLAGS=$CXXFLAGS; filelock_save_LIBS=$LIBS
@@ -56,7 +56,7 @@ AC_DEFUN([FILELOCK_BENCH_PROGRAMS], [
   AC_PATH_PROG([BENCH_FLOCK], [flock])
   AC_DEFINE_UNQUOTED([BENCH_FLOCK], ["$BENCH_FLOCK"], [flock(1), "" where there is none.])
 
-  dnl Debian's package belongs to /usr/bin/python3, which need not be the first on the path.
+  dnl Debian's package python3-filelock is for /usr/bin/python3, which need not be the first python3 on the path.
   AC_CACHE_CHECK([for a Python that has filelock], [filelock_cv_bench_python], [
     filelock_cv_bench_python=none
     for filelock_python in /usr/bin/python3 `command -v python3`; do
@@ -77,7 +77,7 @@ AC_DEFUN([FILELOCK_BENCH_PEERS], [
   FILELOCK_BENCH_PROGRAMS
   AC_DEFINE_UNQUOTED([BENCH_SUBJECTS(row)], [$filelock_bench_subjects], [A row for each file of subjects.])
 
-  dnl Only a program that has C++ in it is linked by the C++ compiler.
+  dnl The C++ compiler links the program only if there is C++ in it.
   AM_CONDITIONAL([BENCH_CXX], [test "$filelock_bench_boost$filelock_bench_qt" != nono])
   AC_CHECK_FUNC([mallinfo2], [filelock_mallinfo2=yes], [filelock_mallinfo2=no])
   AM_CONDITIONAL([HAVE_MALLINFO2], [test $filelock_mallinfo2 = yes])

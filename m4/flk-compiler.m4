@@ -1,4 +1,4 @@
-dnl Compiler and linker features; nothing here is needed, all of it is used where it is there.
+dnl Features of compiler and linker.  None of them is needed; each is used where it is there.
 
 AC_DEFUN([FILELOCK_TRY_CFLAG], [
   AS_VAR_PUSHDEF([cache], [filelock_cv_cflag_$1])
@@ -11,7 +11,7 @@ AC_DEFUN([FILELOCK_TRY_CFLAG], [
   AS_VAR_POPDEF([cache])
 ])
 
-dnl Warnings for everybody, errors for nobody but --enable-werror (CI).
+dnl Every build has the warnings.  They are errors only with --enable-werror, as in CI.
 AC_DEFUN([FILELOCK_CHECK_WARNINGS], [
   m4_foreach_w([flag], [-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes],
     [FILELOCK_TRY_CFLAG(flag, [FILELOCK_CFLAGS])])
@@ -20,7 +20,8 @@ AC_DEFUN([FILELOCK_CHECK_WARNINGS], [
   AC_SUBST([FILELOCK_CFLAGS])
 
   FILELOCK_TRY_CFLAG([-fvisibility=hidden], [FILELOCK_LIB_CFLAGS])
-  dnl A cancelled thread is unwound; some architectures emit the tables only when asked.
+  dnl Cancelling a thread unwinds its stack.  On some architectures the compiler writes the tables for that only
+  dnl if it is asked to.
   AS_VAR_IF([filelock_threads], [pthread], [
     FILELOCK_TRY_CFLAG([-fexceptions], [FILELOCK_LIB_CFLAGS])
     FILELOCK_TRY_CFLAG([-fasynchronous-unwind-tables], [FILELOCK_LIB_CFLAGS])])
@@ -46,15 +47,15 @@ AC_DEFUN([FILELOCK_CHECK_LINKER], [
   filelock_version_script=$filelock_cv_version_script
   AM_CONDITIONAL([HAVE_VERSION_SCRIPT], [test $filelock_version_script = yes])
 
-  dnl The end of a thread and fork call into the library: it must not be unloaded before them.
+  dnl At the end of a thread, and at fork, the system calls functions of the library: it must not be unloaded.
   FILELOCK_TRY_LDFLAG([-Wl,-z,nodelete], [filelock_cv_nodelete])
   AS_VAR_IF([filelock_cv_nodelete], [yes], [FILELOCK_LIB_LDFLAGS="-Wl,-z,nodelete"])
-  dnl Where 64-bit division is libgcc's, a DLL would need another DLL for it.
+  dnl On some machines libgcc does 64-bit division.  Without this flag the DLL would need the DLL of libgcc for it.
   AS_VAR_IF([filelock_threads], [windows], [FILELOCK_LIB_LDFLAGS="$FILELOCK_LIB_LDFLAGS -Wc,-static-libgcc"])
   AC_SUBST([FILELOCK_LIB_LDFLAGS])
 ])
 
-dnl One flag for library, tool and tests alike, so that all of them agree on the run-time.
+dnl Library, tool and tests get the same flag, because all of them must use one run-time library.
 AC_DEFUN([FILELOCK_ENABLE_SANITIZER], [
   AC_ARG_ENABLE([sanitizer],
     [AS_HELP_STRING([--enable-sanitizer=LIST], [build with -fsanitize=LIST (address,undefined or thread)])],
@@ -63,4 +64,5 @@ AC_DEFUN([FILELOCK_ENABLE_SANITIZER], [
     [no], [],
     [yes], [AC_MSG_ERROR([--enable-sanitizer wants a list, as address,undefined])],
     [FILELOCK_CFLAGS="$FILELOCK_CFLAGS -fsanitize=$enable_sanitizer -fno-sanitize-recover=all -fno-omit-frame-pointer"])
+  AM_CONDITIONAL([THREAD_SANITIZER], [test "$enable_sanitizer" = thread])
 ])

@@ -1,13 +1,15 @@
-dnl Which kinds of lock this platform has, and which of them is the default.
+dnl Finds out which kinds of lock this platform has, and chooses the default.
 
 dnl FILELOCK_KIND(name, class, probe)
-dnl The probe sets filelock_cv_have_NAME.  A kind that is there has its source linked (the automake
-dnl conditional KIND_NAME) and its row in the table of kinds (LINKED_KINDS in config.h).
+dnl The probe sets filelock_cv_have_NAME.  If the platform has the kind, its source is linked (automake conditional
+dnl KIND_NAME), and it gets a row in the table of kinds (LINKED_KINDS in config.h).
 AC_DEFUN([FILELOCK_KIND], [
   $3
+  filelock_known="$filelock_known known (m4_toupper([$1]), $1)"
+  m4_if([$2], [os], [m4_append([FILELOCK_OS_KINDS], [$1], [, ])filelock_os_known="$filelock_os_known $1"])
   AS_VAR_IF([filelock_cv_have_$1], [yes], [
     filelock_kinds_found="$filelock_kinds_found $1"
-    filelock_rows="$filelock_rows row ($1)"
+    filelock_rows="$filelock_rows m4_if([$2], [os], [os_row], [row]) ($1)"
     m4_if([$2], [os], [filelock_os_kinds="$filelock_os_kinds $1"])
   ], [filelock_kinds_missing="$filelock_kinds_missing $1"])
   AM_CONDITIONAL([KIND_]m4_toupper([$1]), [test "$filelock_cv_have_$1" = yes])
@@ -20,7 +22,7 @@ AC_DEFUN([FILELOCK_PROBE_FLOCK], [
       [filelock_cv_have_flock=yes], [filelock_cv_have_flock=no])])
 ])
 
-dnl Compiled, not run: a kernel without it says so when the program runs.
+dnl The check links, and does not run: if the kernel lacks these locks, the library finds out when it runs.
 AC_DEFUN([FILELOCK_PROBE_OFD], [
   AC_CACHE_CHECK([for fcntl open-file-description locks], [filelock_cv_have_ofd], [
     AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <fcntl.h>]],
@@ -37,26 +39,28 @@ AC_DEFUN([FILELOCK_PROBE_WIN32], [
       [filelock_cv_have_win32=yes], [filelock_cv_have_win32=no])])
 ])
 
-dnl The first operating-system lock that was found, or the one that the user names.
+dnl Chooses the operating-system lock that the user names, or else the first that was found.
 AC_DEFUN([FILELOCK_CHOOSE_BACKEND], [
   AC_ARG_WITH([backend],
     [AS_HELP_STRING([--with-backend=KIND],
-      [what FILELOCK_KIND_DEFAULT means: flock, ofd, win32 or auto @<:@auto@:>@])],
+      [what FILELOCK_KIND_DEFAULT means: ]m4_defn([FILELOCK_OS_KINDS])[ or auto @<:@auto@:>@])],
     [], [with_backend=auto])
   AS_CASE([$with_backend],
     [auto|yes], [set dummy $filelock_os_kinds; filelock_default=$[2]],
-    [flock|ofd|win32], [
-      AS_CASE([" $filelock_os_kinds "],
-        [*" $with_backend "*], [filelock_default=$with_backend],
-        [AC_MSG_ERROR([--with-backend=$with_backend: this platform lacks it (it has:${filelock_os_kinds:- none})])])],
-    [AC_MSG_ERROR([--with-backend=$with_backend: not one of flock, ofd, win32, auto])])
+    [AS_CASE([" $filelock_os_known "],
+      [*" $with_backend "*], [],
+      [AC_MSG_ERROR([--with-backend=$with_backend: not one of ]m4_defn([FILELOCK_OS_KINDS])[, auto])])
+    AS_CASE([" $filelock_os_kinds "],
+      [*" $with_backend "*], [filelock_default=$with_backend],
+      [AC_MSG_ERROR([--with-backend=$with_backend: this platform lacks it (it has:${filelock_os_kinds:- none})])])])
   AS_IF([test -z "$filelock_default"],
     [AC_MSG_ERROR([this platform has none of flock, fcntl open-file-description locks and LockFileEx])])
   filelock_kinds_found=`echo $filelock_kinds_found`
   filelock_kinds_missing=`echo ${filelock_kinds_missing:-nothing}`
-  AC_DEFINE_UNQUOTED([LINKED_KINDS(row)], [$filelock_rows], [A row for each kind that is linked.])
+  AC_DEFINE_UNQUOTED([LINKED_KINDS(os_row, row)], [$filelock_rows], [A row for each kind that is linked.])
+  AC_DEFINE_UNQUOTED([KNOWN_KINDS(known)], [$filelock_known], [Constant and name of each kind that there is, linked or not.])
   AC_DEFINE_UNQUOTED([DEFAULT_KIND], [flk_kind_$filelock_default], [What FILELOCK_KIND_DEFAULT means.])
 ])
 
-dnl A marker needs a file system and nothing else.
+dnl A marker needs nothing but a file system.
 AC_DEFUN([FILELOCK_PROBE_SOFT], [filelock_cv_have_soft=yes])

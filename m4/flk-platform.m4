@@ -1,4 +1,4 @@
-dnl What the platform has, turned into the choice of source files: no #if in lib/.
+dnl Finds out what the platform has, and chooses source files by it, so that lib/ needs no #if.
 
 AC_DEFUN([FILELOCK_CHECK_THREADS], [
   AC_REQUIRE([AC_CANONICAL_HOST])
@@ -11,10 +11,12 @@ AC_DEFUN([FILELOCK_CHECK_THREADS], [
   AM_CONDITIONAL([WINDOWS], [test $filelock_threads = windows])
 ])
 
-dnl What is chosen between on a POSIX system only.
+dnl Makes the choices that there are only on POSIX systems.
 AC_DEFUN([FILELOCK_PLATFORM_POSIX], [
   filelock_platform=posix
-  AC_CHECK_FUNC([eventfd], [filelock_wakeup=eventfd], [filelock_wakeup=pipe])
+  filelock_wakeup=pipe
+  AC_CHECK_DECL([F_SETSIG], [filelock_mark=setsig], [filelock_mark=no], [[#include <fcntl.h>]])
+  AS_VAR_IF([filelock_mark], [setsig], [AC_CHECK_FUNC([eventfd], [filelock_wakeup=eventfd])])
   AC_CHECK_FUNC([pipe2], [filelock_pipe=pipe2], [filelock_pipe=plain])
   AC_CHECK_FUNC([sem_clockwait], [filelock_sleep=yes], [filelock_sleep=no])
   AC_CHECK_FUNC([pthread_condattr_setclock], [filelock_cond=monotonic], [filelock_cond=realtime])
@@ -29,15 +31,29 @@ AC_DEFUN([FILELOCK_PLATFORM_POSIX], [
   AC_CACHE_CHECK([for O_TMPFILE], [filelock_cv_o_tmpfile], [
     AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <fcntl.h>]], [[return O_TMPFILE;]])],
       [filelock_cv_o_tmpfile=yes], [filelock_cv_o_tmpfile=no])])
+  AC_CHECK_FUNC([sigtimedwait], [filelock_pending=timed], [filelock_pending=wait])
   AC_CACHE_CHECK([for renameat2], [filelock_cv_renameat2], [
-    AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <sys/syscall.h>]], [[return SYS_renameat2;]])],
-      [filelock_cv_renameat2=yes], [filelock_cv_renameat2=no])])
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <fcntl.h>
+#include <stdio.h>]], [[return renameat2 (AT_FDCWD, "a", AT_FDCWD, "b", RENAME_EXCHANGE);]])],
+      [filelock_cv_renameat2=function],
+      [AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <sys/syscall.h>]], [[return SYS_renameat2;]])],
+        [filelock_cv_renameat2=syscall], [filelock_cv_renameat2=no])])])
 
-  dnl glibc loads libgcc_s at the first cancellation, and aborts where it cannot.
+  dnl At the first cancellation glibc loads libgcc_s, and aborts if it cannot.  backtrace() tells whether it can.
   AC_CACHE_CHECK([for backtrace in libc], [filelock_cv_backtrace], [
     AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <execinfo.h>]],
       [[void *frame[1]; return backtrace (frame, 1);]])],
       [filelock_cv_backtrace=yes], [filelock_cv_backtrace=no])])
+
+  dnl A compiler that does not know the attributes only warns: -Werror makes that a failure.
+  AC_CACHE_CHECK([for constructors and destructors of C], [filelock_cv_constructor], [
+    filelock_save_CFLAGS=$CFLAGS
+    CFLAGS="$CFLAGS -Werror"
+    AC_LINK_IFELSE([AC_LANG_SOURCE([[__attribute__ ((constructor (101))) static void loaded (void) {}
+__attribute__ ((destructor (101))) static void unloaded (void) {}
+int main (void) { return 0; }]])],
+      [filelock_cv_constructor=yes], [filelock_cv_constructor=no])
+    CFLAGS=$filelock_save_CFLAGS])
 
   AC_MSG_CHECKING([how the holder of a lock can be found])
   AS_CASE([$host_os],
@@ -46,26 +62,30 @@ AC_DEFUN([FILELOCK_PLATFORM_POSIX], [
   AC_MSG_RESULT([$filelock_owners])
 ])
 
-dnl RtlGetLastNtStatus and NtQueryInformationFile are ntdll's.
+dnl RtlGetLastNtStatus and NtQueryInformationFile are in ntdll.
 AC_DEFUN([FILELOCK_PLATFORM_WINDOWS], [
   filelock_platform=windows
   filelock_wakeup=events; filelock_poll=objects; filelock_watch=notifications; filelock_owners=records
-  AC_DEFINE([WIN32_LEAN_AND_MEAN], [1], [Windows without what nobody wants.])
+  AC_DEFINE([WIN32_LEAN_AND_MEAN], [1], [Leaves out of windows.h what this library does not use.])
   LIBS="-lntdll $LIBS"
 ])
 
 AC_DEFUN([FILELOCK_CHECK_PLATFORM], [
   AS_VAR_IF([filelock_threads], [windows], [FILELOCK_PLATFORM_WINDOWS], [FILELOCK_PLATFORM_POSIX])
   AC_SUBST([FILELOCK_PLATFORM], [$filelock_platform])
+  AM_CONDITIONAL([HAVE_SETSIG], [test "$filelock_mark" = setsig])
   AM_CONDITIONAL([HAVE_EVENTFD], [test $filelock_wakeup = eventfd])
   AM_CONDITIONAL([HAVE_PIPE2], [test "$filelock_pipe" = pipe2])
   AM_CONDITIONAL([HAVE_SEM_CLOCKWAIT], [test "$filelock_sleep" = yes])
   AM_CONDITIONAL([HAVE_CONDATTR_SETCLOCK], [test "$filelock_cond" = monotonic])
   AM_CONDITIONAL([HAVE_PPOLL], [test $filelock_poll = ppoll])
   AM_CONDITIONAL([HAVE_INOTIFY], [test $filelock_watch = inotify])
-  AM_CONDITIONAL([HAVE_RENAMEAT2], [test "$filelock_cv_renameat2" = yes])
+  AM_CONDITIONAL([HAVE_RENAMEAT2], [test "$filelock_cv_renameat2" = function])
+  AM_CONDITIONAL([HAVE_SIGTIMEDWAIT], [test $filelock_pending = timed])
+  AM_CONDITIONAL([HAVE_SYS_RENAMEAT2], [test "$filelock_cv_renameat2" = syscall])
   AM_CONDITIONAL([HAVE_O_TMPFILE], [test "$filelock_cv_o_tmpfile" = yes])
   AM_CONDITIONAL([HAVE_BACKTRACE], [test "$filelock_cv_backtrace" = yes])
+  AM_CONDITIONAL([HAVE_CONSTRUCTOR], [test "$filelock_cv_constructor" = yes])
   AM_CONDITIONAL([OWNERS_PROC], [test $filelock_owners = /proc/locks])
 ])
 

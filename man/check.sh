@@ -1,11 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# check.sh                  the manual pages of this source, as they would be installed
-# check.sh --installed DIR  those below DIR, which has man1, man3, man7
+# check.sh                  checks the manual pages of this source, as they would be installed
+# check.sh --installed DIR  checks the pages below DIR, which has man1, man3, man7
 #
-# Each exported function has a page, links and cross references lead somewhere, each page shows the
-# prototypes and the errors of the header and has all its sections, and mandoc and groff have nothing to say.
+# Checks that
+#   - each exported function has a page
+#   - links and cross references lead to pages
+#   - each page has the prototypes and the errors of the header, and all sections
+#   - mandoc and groff complain of nothing
 set -u
 man=$(cd "$(dirname "$0")" && pwd)
 failed=0
@@ -28,7 +31,7 @@ else
 fi
 cd "$root" || exit 99
 
-# The text of a page with links followed, fonts and spacing gone.
+# Prints the text of a page without fonts and spaces.  If the page is a link, follows it.
 flat() {
     page=$1
     target=$(sed -n 's/^\.so //p' "$page")
@@ -45,7 +48,7 @@ for name in $functions; do
     flat "man3/$name.3" | grep -qF "$prototype" || complain "$name.3 lacks the prototype $prototype"
 done
 
-# The errors that the header's comment on a function names, and those that the ERRORS of a page name.
+# Print the errors that the header's comment on a function names, and those in the ERRORS section of a page.
 errors_of_header() {
     awk -v name="$1" '/^\/\*/ { comment = "" }
         /^ \*/ || /^\/\*/ { comment = comment $0 "\n" }
@@ -64,11 +67,11 @@ for page in man3/*; do
     for section in $sections; do
         echo "$there" | grep -qx "$section" || complain "${page#*/} lacks the section $section"
     done
-    # In that order, whatever others stand between them.
+    # The sections are in this order.  Other sections may stand between them.
     # shellcheck disable=SC2046,SC2086 # words
     order=$(echo "$there" | grep -x $(printf -- '-e %s ' $sections) | tr '\n' ' ')
     [ "$order" = "$sections " ] || complain "${page#*/} has its sections in another order: $order"
-    [ "$page" != man3/filelock.3 ] || continue # the overview, which leaves the details to the others
+    [ "$page" != man3/filelock.3 ] || continue # the overview leaves the details to the other pages
 
     wanted=''
     for name in $functions; do
@@ -101,10 +104,10 @@ for page in man*/*; do
     done
 done
 
-lint() { # COMMAND...: silent on every page
+lint() { # COMMAND...: complains if the command prints anything about a page
     command -v "$1" >/dev/null || { echo "SKIP: $1 is not installed: pages not linted by it" && return; }
     for page in man*/*; do
-        grep -q '^\.so ' "$page" && continue # a link, followed above
+        grep -q '^\.so ' "$page" && continue # a link, which was followed above
         said=$("$@" "$page" 2>&1)
         [ -z "$said" ] || complain "$1: $said"
     done

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Runs the examples of the manual: the programs of section 3, which make has compiled out of the pages, and
-# the commands of filelock(1).  Wants the build directory as working directory, and srcdir.
+# Runs the examples of the manual: the programs of section 3, which make has cut out of the pages and compiled, and the
+# commands of filelock(1).  Needs the build directory as working directory, and srcdir in the environment.
 set -u
 build=$(pwd)
 pages=$(cd "${srcdir:-.}/man" && pwd)
@@ -12,7 +12,7 @@ trap 'exit 99' INT TERM
 cd "$dir" || exit 99
 failed=0
 
-# check WHAT EXPECTED GOT: EXPECTED is a pattern of case
+# check WHAT EXPECTED GOT: fails if GOT does not match EXPECTED, a pattern as in "case"
 check() {
     # shellcheck disable=SC2254 # a pattern on purpose
     case $3 in
@@ -24,7 +24,7 @@ check() {
     esac
 }
 
-# runs PAGE EXPECTED: the program of the page ends well, and says that
+# runs PAGE EXPECTED: fails unless the program of the page exits with 0 and prints EXPECTED
 runs() {
     said=$("$build/man/$1" 2>&1)
     check "$1: its status" 0 $?
@@ -38,6 +38,8 @@ runs filelock "the resource is ours"
 runs filelock_new "locked, by [a-z]*"
 check "filelock_new: its directory" yes "$(test -f state/app.lock && echo yes)"
 runs filelock_acquire "working"
+runs filelock_convert "writing${newline}reading"
+runs filelock_acquire_several "both accounts are ours"
 runs filelock_with "hello"
 runs filelock_held "published${newline}1 to be released"
 runs filelock_owner "free"
@@ -50,13 +52,13 @@ for program in "$build"/man/filelock*.c; do
 done
 
 # ---- filelock(1) ---------------------------------------------------------------------------
-# Commands as the page has them, with the lock files here.
+# Runs the commands as the page has them, but with the lock files in this directory.
 mkdir bin run etc
 ln -s "$build/filelock" bin/filelock
 for command in edit-users start-daemon; do
     printf '#!/bin/sh\necho %s\n' $command >bin/$command
 done
-# A backup says that it runs, and runs until it is told to end.
+# This backup says that it runs, and runs until it is told to end.
 mkfifo up go
 printf '#!/bin/sh\necho backup >%s/up\nread -r line <%s/go\n' "$dir" "$dir" >bin/backup
 chmod +x bin/*
@@ -71,7 +73,8 @@ for example in example.*; do
 done
 check "filelock(1): how many examples it has" 6 "$(echo example.* | wc -w | tr -d ' ')"
 
-# What is typed, and what the tool says then; a tenth of a second will do for ten of them.
+# Reads a dialogue: runs each command that is typed, and checks what it prints.  Where the page waits for 10 s, waits
+# for 0.1 s.
 dialogue() {
     while read -r line; do
         case $line in

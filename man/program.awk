@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# The program in the EXAMPLES of a manual page: the first example that begins with an #include.
+# Prints the program in the EXAMPLES of a manual page: the first example that has an #include.
 /^\.SH/ { examples = $2 ~ /EXAMPLES/ }
 examples && /^\.EE/ && program { exit }
 examples && /^#include/ { program = 1 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
-# A program out of the SYNOPSIS of each manual page.  It compiles if they say what the header says: prototypes
-# are repeated, and the structures shown have the members of the real ones, at their places.
+# Makes a program out of the SYNOPSIS of each manual page.  It compiles if the pages agree with the header: it declares
+# each prototype again, and checks that each structure has the members of the real structure at the same places.
 
-# The text of a line of the page: its macro gone, arguments joined as .BI does.
+# Returns the text of a line of the page: without its macro, and with the arguments joined as .BI joins them.
 function text(line, joined, quoted, i, c, plain) {
     if (line !~ /^\.[BI][RI]* /)
         return line

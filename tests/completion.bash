@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# What tests/completion.sh runs in bash.
+# The part of tests/completion.sh that runs in bash.
 set -u
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/filelock-completion.XXXXXX") || exit 99
 trap 'rm -rf "$scratch"' EXIT
@@ -28,7 +28,7 @@ offers() {
     _filelock
 }
 
-# expect 'WHAT|IS|OFFERED' WORD...
+# expect 'WHAT|IS|OFFERED' WORD...: passes if just these completions are offered, in any order.
 expect() {
     local wanted=$1 got
     shift
@@ -42,7 +42,7 @@ expect() {
     fi
 }
 
-# ---- Options: those of the help, and each is one -------------------------------------------
+# ---- Options: the same as in the help, and the tool accepts each ---------------------------
 offers filelock -
 printf '%s\n' "${COMPREPLY[@]}" | sort >offered
 "$FILELOCK_TOOL" --help | sed -n 's/^ *\(-[-a-zA-Z, ]*\).*/\1/p' | grep -o -e '--*[a-zA-Z][-a-zA-Z]*' | sort -u >named
@@ -53,7 +53,7 @@ else
     failed=1
 fi
 while read -r option; do
-    # With --help after it, what is not known or wants no value is told apart without locking anything.
+    # An option that the tool does not know is refused even if --help follows it, and then nothing is locked.
     said=$("$FILELOCK_TOOL" "$option" --help 2>&1)
     case $said in
     *"unrecognized option"* | *"invalid option"* | *ambiguous*)
@@ -84,7 +84,7 @@ expect '7' filelock --fd 7
 exec 7>&-
 expect '' filelock --fd 7
 (
-    for fd in /dev/fd/*; do # those that we were started with
+    for fd in /dev/fd/*; do # descriptors that this shell was started with
         fd=${fd##*/}
         [ "$fd" -le 2 ] || exec {fd}>&-
     done
@@ -125,7 +125,7 @@ expect 'flk-backup|flk-restore' filelock --fd 9 -c flk-
 expect 'app.lock|apps' filelock app.lock cat ap
 expect '' filelock app.lock cat --sh
 
-# With the package bash-completion the command's own completion is asked, from its first word on.
+# If the package bash-completion is there, the command's own completion is asked, beginning with the command's name.
 _command_offset() { COMPREPLY=("from $1"); }
 expect 'from 4' filelock -n -w5 app.lock flk-backup --al
 expect 'from 2' filelock app.lock flk-

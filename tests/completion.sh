@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# completion.sh - what bash offers for the tool filelock: every option that its help names, and nothing that
-# it refuses; the values of options; files; the command.  Wants srcdir, and the tool in the working directory.
+# completion.sh - what bash offers for the tool filelock.  It offers every option that the help names, and nothing that
+# the tool refuses; the values of options; files; the command.  Needs srcdir, and the tool in the working directory.
 if ! command -v bash >/dev/null; then
     echo "SKIP: tests/completion.sh: bash is not installed"
     test -z "$FILELOCK_TEST_CONSOLE" || echo "SKIP: tests/completion.sh: bash is not installed" >&9

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * foreign_fcntl.c - a program that locks with plain POSIX record locks and knows no library.
+ * foreign_fcntl.c - a program that locks with plain POSIX record locks, and does not use the library.
  *
- * Commands, one a line: "lock TYPE START LENGTH", TYPE being r or w; "wait TYPE START LENGTH"; "unlock".
- * Answers "0", "held", or what the system said.
+ * Commands, each on a line: "lock TYPE START LENGTH", where TYPE is r or w; "wait TYPE START LENGTH"; "unlock".
+ * Answers "0", "held", or the system's error message.
  */
 #include <errno.h>
 #include <fcntl.h>

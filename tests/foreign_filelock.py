@@ -2,7 +2,7 @@
 #
 # foreign_filelock.py - a program that locks with Python's filelock.
 #
-# Commands, one a line: "acquire SECONDS" (-1: for ever), "release".  Answers "0", "timeout" or "error ...".
+# Commands, each on a line: "acquire SECONDS" (-1: for ever), "release".  Answers "0", "timeout" or "error ...".
 import sys
 
 from filelock import FileLock, Timeout
@@ -19,6 +19,6 @@ for line in sys.stdin:
         answer = "0"
     except Timeout:
         answer = "timeout"
-    except Exception as error:  # whatever it is, the test prints it
+    except Exception as error:  # the test prints any error
         answer = "error %r" % (error,)
     print(answer, flush=True)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * foreign_lockfileex.c - a program that locks with plain LockFileEx and knows no library.
+ * foreign_lockfileex.c - a program that locks with plain LockFileEx, and does not use the library.
  *
- * Commands, one a line: "lock MODE START LENGTH", MODE being exclusive or shared; "wait MODE START LENGTH";
- * "unlock START LENGTH".  Answers "0", "held", or the number of the error.  Its argument is the lock file,
- * of the code page.
+ * Commands, each on a line: "lock MODE START LENGTH", where MODE is exclusive or shared; "wait MODE START LENGTH";
+ * "unlock START LENGTH".  Answers "0", "held", or the number of the error.  Its argument is the lock file, in the code
+ * page.
  */
 #include <fcntl.h>
 #include <io.h>

@@ -2,13 +2,14 @@
 #
 # foreign_softfilelock.py - programs that lock as Python's SoftFileLock does.
 #
-# "filelock PATH": with the filelock that is installed.  Commands, one a line: "acquire SECONDS" (-1: for
-# ever), "release".  Answers "0", "timeout" or "error ...".
+# "filelock PATH": uses the filelock that is installed.  Commands, each on a line: "acquire SECONDS" (-1: for ever),
+# "release".  Answers "0", "timeout" or "error ...".
 #
-# "storm PATH WITNESS STOP N": by the rules of protocol 1, written anew here: acquires, looks at the
-# witness, releases, until the file STOP is there.  Takes from the dead by moving their marker aside.
-# The witness is 64 bits that name the holder, a count each of overlaps and takeovers, and of each of
-# these programs, of which this is the Nth, one of mistakes: markers of the living moved aside, and back.
+# "storm PATH WITNESS STOP N": uses the rules of protocol 1, written anew here.  It acquires, looks at the witness, and
+# releases, until the file STOP is there.  It takes over from the dead by moving their marker aside.  The witness
+# consists of numbers of 64 bits: the holder, a count of overlaps, a count of takeovers, and a count of mistakes for
+# each of these programs.  This program is the Nth.  A mistake is a marker of a live process that is moved aside, and
+# back.
 import errno
 import mmap
 import os
@@ -34,7 +35,7 @@ def serve(path):
             answer = "0"
         except Timeout:
             answer = "timeout"
-        except Exception as error:  # whatever it is, the test prints it
+        except Exception as error:  # the test prints any error
             answer = "error %r" % (error,)
         print(answer, flush=True)
 
@@ -108,7 +109,7 @@ class Storm:
 
     def move_aside(self, found):
         aside = "%s.break.%d.%032x" % (self.path, os.getpid(), random.getrandbits(128))
-        self.count_mistake(1)  # until it is seen to be none: this program may be killed before that
+        self.count_mistake(1)  # until it turns out to be none: this program may be killed before that
         try:
             os.rename(self.path, aside)
         except OSError:
@@ -128,7 +129,7 @@ class Storm:
             fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return
-        # Open until all is done: else the number could be that of somebody else's new marker.
+        # Stays open until all is done: otherwise the file's number could be that of another process's new marker.
         with open(fd, "rb", buffering=0) as marker:
             status = os.fstat(fd)
             if is_dead(marker.read(1025).decode()):

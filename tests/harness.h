@@ -5,13 +5,13 @@
 #ifndef HARNESS_H
 #define HARNESS_H
 
-/* Where the scratch directories of the tests are; removed when the program ends. */
+/* Returns the directory of the tests' scratch directories.  It is removed when the program ends. */
 const char *harness_directory(void);
 
-/* Reports a test, or a part of one, that is not run here. */
+/* Reports a test, or a part of it, that is not run here. */
 void harness_skipped(const char *test, const char *reason);
 
-/* Whether tests are to be counted only, and not run. */
+/* True if tests are to be counted only, and not run. */
 int harness_counts(void);
 
 #endif

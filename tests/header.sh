@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# header.sh - <filelock.h> compiles alone, with warnings as errors, in every dialect that may include it.
-# Wants CC, CXX and srcdir in the environment, as make check has them.
+# header.sh - <filelock.h> compiles alone, with warnings as errors, in every dialect that may include it.  Needs CC, CXX
+# and srcdir in the environment, as make check has them.
 scratch=`mktemp -d` || exit 99
 trap 'rm -rf "$scratch"' EXIT
 failed=0
@@ -12,7 +12,7 @@ say_skipped() {
     test -z "$FILELOCK_TEST_CONSOLE" || echo "SKIP: tests/header.sh: $1" >&9
 }
 
-# The header's own contents are used, for what only expands when it is used.
+# Uses what the header has, because some of it expands only when it is used.
 cat >"$scratch/use.c" <<'END'
 #include <filelock.h>
 #include <filelock.h>
@@ -47,7 +47,7 @@ try() {
     fi
 }
 
-# takes COMPILER OPTION SOURCE: whether the compiler knows the dialect.
+# takes COMPILER OPTION SUFFIX: true if the compiler knows the dialect.
 takes() {
     echo 'int nothing;' >"$scratch/empty.$3"
     $1 $2 -c "$scratch/empty.$3" -o "$scratch/empty.o" >/dev/null 2>&1
@@ -72,7 +72,7 @@ for dialect in c++98 c++11 c++14 c++17 c++20; do
     fi
 done
 
-# Nothing is defined that is not ours, but for the errno value that Windows may lack.
+# The header defines no macro without its prefix, except the errno value that Windows may lack.
 echo '#include <filelock.h>' >"$scratch/only.c"
 cat >"$scratch/base.c" <<'END'
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * history.c - who was inside when: an account in shared memory, and its judge.
+ * history.c - which participant was inside when: a log in shared memory, and its judge.
  */
 #include "history.h"
 
@@ -20,14 +20,14 @@ void history_add(struct history *history, uint32_t who, enum event event)
         __atomic_store_n(&history->events[at], who * 8 + (uint32_t)event, __ATOMIC_SEQ_CST);
 }
 
-/* Who is inside, as far as the account has been read. */
+/* The participants that are inside, as far as the log has been read. */
 struct room {
-    unsigned char inside[HISTORY_PEOPLE]; /* the event that he entered with, or NONE */
+    unsigned char inside[HISTORY_PEOPLE]; /* the event that the participant entered with, or NONE */
     unsigned char doomed[HISTORY_PEOPLE];
     uint32_t highest;
 };
 
-/* Somebody who lives and is in the way of `who`; 0: nobody, else his number and one. */
+/* Returns the number of a live participant that `who` must not meet inside, plus 1; 0 if there is none. */
 static uint32_t in_the_way(const struct room *room, uint32_t who, enum event event)
 {
     for (uint32_t i = 0; i <= room->highest; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * main.c - runs a suite; with --peer it is the helper process of one (peer.h), with --cases it counts its tests.
+ * main.c - runs a suite.  With --peer it is a suite's helper process (peer.h).  With --cases it counts the suite's
+ * tests.
  *
  * Exit status: 0 passed, 1 failed, 77 every test skipped, 99 could not be run.
  */
@@ -15,7 +16,7 @@
 static char directory[1024];
 static char skips[1100];
 
-/* ThreadSanitizer would end the child of a process with threads as soon as it has threads too. */
+/* Keeps ThreadSanitizer from ending the child of a process with threads as soon as the child has threads too. */
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
@@ -23,8 +24,8 @@ const char *__tsan_default_options(void)
 }
 
 /*
- * The library cancels threads, whose frames AddressSanitizer goes on taking for live: its own code at
- * the end of such a thread must not use the stack below.
+ * The library cancels threads, and AddressSanitizer goes on taking their frames for live.  So its own code at the end
+ * of such a thread must not use the stack below.
  */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
@@ -63,7 +64,7 @@ static int tests_skipped(void)
     return length > 0 ? (int)length : 0;
 }
 
-/* Suites that the environment names are left out, visibly. */
+/* True if the environment names this suite to be left out.  Says so. */
 static int is_left_out(const char *program)
 {
     const char *left_out = getenv("FILELOCK_TEST_SKIP"), *name = strrchr(program, '/');
@@ -84,7 +85,7 @@ int harness_counts(void)
     return counting;
 }
 
-/* How many cases there are: each ends where it would begin. */
+/* Prints how many cases there are.  Each case ends where it would begin. */
 static int count_cases(void)
 {
     SRunner *runner = srunner_create(make_suite());

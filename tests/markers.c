@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * markers.c - markers built by hand, as others would write them, and who waits for them.
+ * markers.c - markers built by hand, as other programs would write them, and threads that wait for them.
  *
- * Nothing here is taken from the library: what it writes and how it judges is compared with this.
+ * Nothing here is taken from the library, because what the library writes and how it judges is compared with this.
  */
 #include "markers.h"
 
@@ -28,7 +28,7 @@ int under_valgrind(void)
     return preloaded && strstr(preloaded, "vgpreload");
 }
 
-/* ---- Who ------------------------------------------------------------------------------------- */
+/* ---- Hosts ---------------------------------------------------------------------------------- */
 
 void marker_escape(const char *name, char *host)
 {
@@ -52,6 +52,14 @@ const char *marker_record(int64_t pid)
     const char *token = marker_token(pid);
     const char *end = *token ? "\n" : "";
     snprintf(record, sizeof record, "%lld\n%s\n%s%s", (long long)pid, marker_host(), token, end);
+    return record;
+}
+
+const char *marker_disowned(void)
+{
+    static char record[MARKER_SIZE];
+    snprintf(record, sizeof record, "filelock/2\npid=2147483647\nhost=%s\nmode=lease\ntoken=0\nduration=2.0\n",
+             marker_host());
     return record;
 }
 

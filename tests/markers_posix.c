@@ -9,6 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#include <sys/vfs.h>
+
+#define FUSE_MAGIC 0x65735546
+#endif
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -21,7 +26,7 @@ const char *marker_host(void)
     struct stat status;
     ck_assert_int_eq(gethostname(name, sizeof name - 1), 0);
     marker_escape(name, host);
-    status.st_ino = 0; /* where that cannot be told, nobody is to judge by the pid */
+    status.st_ino = 0; /* where that cannot be told, no contender may judge by the pid */
     if (path_exists("/proc/version") && stat("/proc/self/ns/pid", &status) != 0)
         strcat(host, "?pidns-0");
     else if (status.st_ino != 0 && status.st_ino != INITIAL_PID_NAMESPACE)
@@ -29,7 +34,23 @@ const char *marker_host(void)
     return host;
 }
 
-/* number * factor + addend, of decimal digits. */
+int tells_local_files(void)
+{
+#ifdef __linux__
+    struct statfs fs;
+    if (statfs(scratch("."), &fs) == 0 && fs.f_type == FUSE_MAGIC)
+        return 0;
+#endif
+    return path_exists("/proc/version");
+}
+
+int sees_all_openers(void)
+{
+    struct stat status;
+    return geteuid() == 0 && stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == INITIAL_PID_NAMESPACE;
+}
+
+/* Multiplies a decimal number, and adds to it. */
 static void multiply_add(char *digits, unsigned factor, unsigned addend)
 {
     size_t length = strlen(digits);
@@ -53,8 +74,8 @@ static void append_hexadecimal(char *digits, const char *text)
 }
 
 /*
- * Field 22 of /proc/PID/stat, which qemu makes up for the process itself; the second one may have blanks and
- * parentheses in it.
+ * Stores field 22 of the thread's stat file, because qemu makes up /proc/PID/stat for the process itself.  The second
+ * field may have blanks and parentheses in it.
  */
 static int start_time(int64_t pid, uint64_t *start)
 {
@@ -89,7 +110,7 @@ int64_t dead_pid(void)
 {
     pid_t pid = fork();
     if (pid == 0)
-        raise(SIGKILL); /* at an exit valgrind would look for what threads had that are not there */
+        raise(SIGKILL); /* at an exit valgrind would look for what threads had, which are not there */
     ck_assert_int_gt(pid, 0);
     ck_assert_int_eq(process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS), 128 + SIGKILL);
     return pid;

@@ -22,7 +22,7 @@ const char *marker_host(void)
     return host;
 }
 
-/* When it was created, in units of 100 ns since 1601; 0: there is no such process. */
+/* Returns when a process was created, in units of 100 ns since 1601; 0: there is no such process. */
 static uint64_t created(int64_t pid)
 {
     FILETIME begun, ended, kernel, user;
@@ -69,4 +69,15 @@ int64_t other_pid(void)
 int64_t system_pid(void)
 {
     return other_pid();
+}
+
+int tells_local_files(void)
+{
+    return 1;
+}
+
+/* Always true: a file that another process has open cannot be removed. */
+int sees_all_openers(void)
+{
+    return 1;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * memory.c - a malloc(3) that counts, and refuses when it is told to: blocks of powers of two.
+ * memory.c - a malloc(3) that counts, and refuses a call when it is told to.  Its blocks have sizes of powers of two.
  */
 #include "memory.h"
 
@@ -57,11 +57,11 @@ int memory_is_counted(void)
 #define ALIGNMENT 16
 #define CHUNK ((size_t)1 << 18)
 
-/* Before each block; as long as the alignment. */
+/* The head before each block; as long as the alignment. */
 union head {
     struct {
-        union head *next; /* of those that are free */
-        unsigned order;   /* the block and its head have 2 to this bytes */
+        union head *next; /* the next free block of this order */
+        unsigned order;   /* the block and its head together have 2 to this bytes */
     } is;
     char space[ALIGNMENT];
 };
@@ -95,7 +95,7 @@ static char *carve(size_t size)
     return fresh - size;
 }
 
-/* A head whose block begins at a multiple of the alignment. */
+/* Returns a head whose block begins at a multiple of the alignment; NULL: no memory. */
 static union head *obtain(unsigned order, size_t alignment)
 {
     union head *head = alignment == ALIGNMENT ? unused[order] : NULL;
@@ -146,7 +146,7 @@ void free(void *block)
     leave();
 }
 
-/* Not with malloc() and memset(): compilers make a calloc() of that. */
+/* Does not call malloc() and memset(), because compilers turn that into a call of calloc(). */
 void *calloc(size_t count, size_t size)
 {
     size_t bytes = count * size;
@@ -165,7 +165,7 @@ void *realloc(void *block, size_t size)
     return larger;
 }
 
-/* <stdlib.h> and <malloc.h> disagree about their attributes. */
+/* Declared here because <stdlib.h> and <malloc.h> disagree about the attributes of these functions. */
 void *memalign(size_t alignment, size_t size);
 void *aligned_alloc(size_t alignment, size_t size);
 int posix_memalign(void **block, size_t alignment, size_t size);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * memory.h - memory that is counted, and that is refused: in a program that links it, this is malloc(3).
+ * memory.h - memory that is counted and can be refused: replaces malloc(3) in a program that links it.
  */
 #ifndef MEMORY_H
 #define MEMORY_H
 
-/* 0 where a sanitizer has to have malloc(3): then nothing here happens. */
+/* False where a sanitizer needs a malloc(3) of its own: then nothing here has an effect. */
 int memory_is_counted(void);
 
-/* From now on the calls count from 0, and that one answers NULL; -1: none does. */
+/* Counts calls from 0 from now on, and has the call of this number return NULL; -1: none. */
 void memory_refuse(long call);
 
 long memory_calls(void);  /* since memory_refuse() */

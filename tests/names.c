@@ -25,6 +25,7 @@ static const struct {
     {-EROFS, "-EROFS"},
     {-EISDIR, "-EISDIR"},
     {-ESTALE, "-ESTALE"},
+    {-EBUSY, "-EBUSY"},
     {-ENOTSUP, "-ENOTSUP"},
     {-EINVAL, "-EINVAL"},
     {-EOVERFLOW, "-EOVERFLOW"},

@@ -181,6 +181,38 @@ static void do_acquire(char *words, char *reply)
     peer_reply(reply, "%s", result_name(filelock_acquire(lock, mode, atoll(peer_word(&words)))));
 }
 
+static void do_convert(char *words, char *reply)
+{
+    struct filelock *lock = peer_handle(peer_word(&words));
+    enum filelock_mode mode = mode_of(peer_word(&words));
+    peer_reply(reply, "%s", result_name(filelock_convert(lock, mode, atoll(peer_word(&words)))));
+}
+
+/* Stores the handles that the rest of the line names, and returns their number. */
+static size_t handles_of(char *words, struct filelock *locks[HANDLES])
+{
+    size_t count = 0;
+    for (char *name = peer_word(&words); *name && count < HANDLES; name = peer_word(&words))
+        locks[count++] = peer_handle(name);
+    return count;
+}
+
+static void do_acquire_several(char *words, char *reply)
+{
+    struct filelock *locks[HANDLES];
+    enum filelock_mode mode = mode_of(peer_word(&words));
+    long long timeout_ms = atoll(peer_word(&words));
+    size_t count = handles_of(words, locks);
+    peer_reply(reply, "%s", result_name(filelock_acquire_several(locks, count, mode, timeout_ms)));
+}
+
+static void do_release_several(char *words, char *reply)
+{
+    struct filelock *locks[HANDLES];
+    size_t count = handles_of(words, locks);
+    peer_reply(reply, "%s", result_name(filelock_release_several(locks, count)));
+}
+
 static void do_release(char *words, char *reply)
 {
     peer_reply(reply, "%s", result_name(filelock_release(peer_handle(peer_word(&words)))));
@@ -240,7 +272,7 @@ static void run_hand(void *arg)
     run_line(hand->line, hand->reply);
 }
 
-/* Only the main thread makes and looks up workers. */
+/* Called by the main thread only, which alone makes workers. */
 static struct hand *find_hand(const char *name)
 {
     for (struct hand *hand = hands; hand < hands + WORKERS; hand++) {
@@ -334,6 +366,9 @@ static const struct peer_verb verbs[] = {
     {"new", do_new},
     {"free", do_free},
     {"acquire", do_acquire},
+    {"acquire_several", do_acquire_several},
+    {"release_several", do_release_several},
+    {"convert", do_convert},
     {"release", do_release},
     {"release_all", do_release_all},
     {"held", do_held},
@@ -374,7 +409,7 @@ static void run_line(char *line, char *reply)
         peer_reply(reply, "unknown command %s", name);
 }
 
-/* The next line in `line`; 0 at the end of the input. */
+/* Stores the next line; 0 at the end of the input. */
 static int next_line(char *line, size_t size)
 {
     char *end;
@@ -394,7 +429,7 @@ static int next_line(char *line, size_t size)
 int peer_main(void)
 {
     char line[REPLY_SIZE];
-    char reply[REPLY_SIZE + 1]; /* and a newline */
+    char reply[REPLY_SIZE + 1]; /* room for a newline */
     while (next_line(line, sizeof line)) {
         reply[0] = '\0';
         run_line(line, reply);

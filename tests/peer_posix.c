@@ -3,12 +3,12 @@
  * peer_posix.c - a peer's commands that only POSIX has.
  *
  *   fork IN OUT          forks; the child answers commands on these FIFOs; the answer is its pid
- *   exec                 becomes a new image of this program, with nothing but its descriptors; it
+ *   exec                 becomes a new image of this program, which has nothing but its descriptors, and
  *                        answers "again"
- *   storm A B N WHAT     forks N times while two threads acquire and release A and B, for ever; the
- *                        answer is how many children found themselves without lock (and, if WHAT is
- *                        "descriptors", without descriptors), and a letter for what another one found
- *   reap PID             waits for a child; the answer is its exit status, or 128 and the signal
+ *   storm A B N WHAT     forks N times, while two threads acquire and release A and B for ever.  The answer
+ *                        is how many children found that they have no lock (and, if WHAT is "descriptors",
+ *                        no descriptor), and a letter for what another child found
+ *   reap PID             waits for a child; the answer is its exit status, or 128 plus the signal's number
  */
 #include "peer.h"
 
@@ -75,11 +75,11 @@ static void *acquire_for_ever(void *arg)
     return NULL;
 }
 
-/* What is wrong with a handle in the child: a letter, or NUL. */
+/* Returns a letter for what is wrong with a handle in the child, or NUL. */
 static char wrong_with(struct filelock *lock, int descriptors)
 {
     if (filelock_held(lock) || filelock_depth(lock) || filelock_release(lock) != -EPERM)
-        return 'h'; /* it is held */
+        return 'h'; /* the handle is held */
     return descriptors && descriptors_on(filelock_path(lock)) != 0 ? 'd' : '\0';
 }
 
@@ -100,7 +100,7 @@ static char find_wrong(struct filelock *one, struct filelock *other, int descrip
     return wrong ? wrong : 'y';
 }
 
-/* Says what it found and lives on until the input of the peer, which it inherited, ends. */
+/* Says what the child found, and lives on until the input of the peer ends, which the child inherited. */
 static void storm_child(struct filelock *one, struct filelock *other, int descriptors, int report)
 {
     char byte = find_wrong(one, other, descriptors);
@@ -120,7 +120,7 @@ static void do_storm(char *words, char *reply)
     pthread_t threads[2];
     char byte, wrong = '-';
 
-    /* Forks wait for those who are opening, but not for long. */
+    /* Opens the files first: a fork waits for a thread that is opening a file, but not for long. */
     for (int i = 0; i < 2; i++)
         if (filelock_acquire(i ? other : one, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER) == 0)
             filelock_release(i ? other : one);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * peer_win32.c - Windows has nothing that a peer is told to do and POSIX lacks.
+ * peer_win32.c - Windows has no commands of a peer that POSIX lacks.
  */
 #include "peer.h"
 

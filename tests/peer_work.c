@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * peer_work.c - a peer at work under a lock, with a witness that sees whether the lock is one.
+ * peer_work.c - a peer at work under a lock, with a witness that sees whether the lock excludes others.
  *
  *   work HANDLE witness=PATH slot=N count=N [mode=exclusive|shared|mixed] [timeout=N]
  *        [threads=N] [own=1] [delete=N] [replace=N] [hold=N] lock=PATH [kind=N] [flags=N]
  *
- * Each of the threads acquires `count` times: all of them through HANDLE, or with own=1 each
- * through a new handle on `lock`.  Every delete'th time it deletes the lock file before it
- * releases, every replace'th time it renames another file over it.  With hold=N it stays that many
- * milliseconds.  Answer: RESULT done=N overlaps=N together=N
+ * Each thread acquires `count` times: through HANDLE, or if own=1, through a new handle on `lock` for each thread.
+ * Every delete'th time, the thread deletes the lock file before it releases.  Every replace'th time, it renames another
+ * file over it.  If hold=N, it stays inside for that many milliseconds.  The answer is: RESULT done=N overlaps=N
+ * together=N
  */
 #include "peer.h"
 
@@ -40,8 +40,8 @@ struct job {
 };
 
 /*
- * Only the holder may do this to a lock file, and only once: afterwards somebody else may hold the
- * file that is at the path.
+ * Deletes or replaces the lock file.  Only the holder may do this, and only once: afterwards another process may hold
+ * the file that is at the path.
  */
 static void disturb(const struct job *job, long round)
 {
@@ -148,7 +148,7 @@ void peer_work(char *words, char *reply)
     peer_reply(reply, "%s done=%lld overlaps=%lld together=%lld", result_name(result), done, overlaps, together);
 }
 
-/* ---- One step at a time, and without a lock: how the witness itself is tested ---------------- */
+/* ---- One step at a time, without a lock, to test the witness itself -------------------------- */
 
 static struct witness step;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * peers.c - starts helper processes, tells them what to do, hears them out.
+ * peers.c - starts helper processes, tells them what to do, and reads their answers.
  */
 #include "peers.h"
 
@@ -134,7 +134,10 @@ int64_t peer_pid(const struct peer *peer)
 
 /* ---- Ending --------------------------------------------------------------------------------- */
 
-/* The end of its output tells that a process is gone whose parent somebody else is. */
+/*
+ * Waits for the end of the peer, and returns its exit status.
+ * A peer that was adopted is no child of this process: the end of its output tells that it is gone.
+ */
 static int wait_until_gone(struct peer *peer)
 {
     int status = -1;

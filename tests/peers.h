@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * peers.h - the other side of peer.h: starts helper processes, tells them what to do, hears them out.
+ * peers.h - the other side of peer.h: starts helper processes, tells them what to do, and reads their answers.
  *
- * Every wait is bounded and fails the test with what it waited for.
+ * Every wait is bounded, and fails the test with what it waited for.
  */
 #ifndef PEERS_H
 #define PEERS_H
@@ -14,13 +14,13 @@
 
 struct peer;
 
-/* A new process that is this program again; peers_end() or the end of the test ends it. */
+/* Starts a process that runs this program again; peers_end() or the end of the test ends it. */
 struct peer *peer_start(void);
 
-/* A process that is another program; argv ends with NULL. */
+/* Starts a process that runs another program; argv ends with NULL. */
 struct peer *peer_start_program(const char *const argv[]);
 
-/* One that somebody else started, with pipes to it. */
+/* Takes over a process that was started elsewhere, with pipes to it. */
 struct peer *peer_adopt(int64_t pid, int to, int from);
 
 /* Sends a command and does not wait for the answer. */
@@ -30,37 +30,37 @@ void peer_send(struct peer *peer, const char *format, ...)
 #endif
     ;
 
-/* The next line that it says, without the newline; valid until the next one. */
+/* Returns the next line that the peer says, without the newline; valid until the next call. */
 const char *peer_answer(struct peer *peer);
 
-/* Both. */
+/* Sends a command and returns its answer. */
 const char *peer_ask(struct peer *peer, const char *format, ...)
 #ifdef __GNUC__
     __attribute__((format(printf, 2, 3)))
 #endif
     ;
 
-/* 1 while it has said nothing that has not been read. */
+/* True while the peer has said nothing but what was read already. */
 int peer_silent(struct peer *peer);
 
-/* The last command that it was sent. */
+/* Returns the last command that the peer was sent. */
 const char *peer_asked(const struct peer *peer);
 
 int64_t peer_pid(const struct peer *peer);
 
-/* kill -9, and the process is gone when this returns. */
+/* Kills the peer as kill -9 does.  It is gone when this returns. */
 void peer_kill(struct peer *peer);
 
-/* Ends its input; its exit status, or 128 and the signal. */
+/* Ends the peer's input; returns its exit status, or 128 plus the number of the signal that ended it. */
 int peer_end(struct peer *peer);
 
-/* Its exit status once it ends by itself. */
+/* Returns the peer's exit status once it ends by itself. */
 int peer_status(struct peer *peer);
 
-/* Ends and forgets all of them. */
+/* Ends and forgets all peers. */
 void peers_end(void);
 
-/* That a peer answers a command so. */
+/* Fails the test unless the peer answers this command with `want`. */
 #define PEER_SAYS(peer, want, ...)                                                                 \
     do {                                                                                           \
         const char *said_ = peer_ask(peer, __VA_ARGS__);                                           \
@@ -68,7 +68,7 @@ void peers_end(void);
                       peer_asked(peer)); \
     } while (0)
 
-/* That it now answers an earlier command so. */
+/* Fails the test unless the peer answers an earlier command with `want`. */
 #define PEER_ANSWERS(peer, want)                                                                   \
     do {                                                                                           \
         const char *said_ = peer_answer(peer);                                                     \
@@ -76,7 +76,7 @@ void peers_end(void);
                       peer_asked(peer));                                                           \
     } while (0)
 
-/* A peer with a handle "a" of that kind on that path. */
+/* Starts a peer that has a handle "a" of that kind on that path. */
 struct peer *peer_with(const struct kind *kind, const char *path, unsigned flags);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * platform.h - what the test harness needs of the operating system; one source for each system.
+ * platform.h - what the test harness needs of the operating system.  Each system has a source file of its own.
  */
 #ifndef PLATFORM_H
 #define PLATFORM_H
@@ -10,51 +10,53 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Before anything else that the program does: lines end with a newline and nothing more. */
+/* Called before anything else that the program does: makes lines end with a newline and nothing more. */
 void platform_begin(void);
 
-/* The path that this program can be run by, with slashes and without a suffix, from its argv[0]. */
+/* Stores the path that this program can be run by, from its argv[0]: with slashes, and without a suffix. */
 void own_program(const char *named, char *path, size_t size);
 
-/* Monotonic. */
+/* Returns the time of a monotonic clock. */
 int64_t now_ns(void);
 
-/* For the intervals of bounded polling only, never to hope that something has happened. */
+/* Naps between the looks of a bounded poll.  Never to be used in the hope that something has happened. */
 void nap_ms(int ms);
 
-/* A condition whose waits end by now_ns(): 0, or ETIMEDOUT. */
+/* A condition whose waits end by the clock of now_ns().  condition_wait() returns 0, or ETIMEDOUT. */
 void condition_init(pthread_cond_t *condition);
 int condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t end_ns);
 
 /* ---- Files ---------------------------------------------------------------------------------- */
 
-/* A new directory below `parent` (NULL: the system's temporary directory); -1 if it cannot be. */
+/*
+ * Makes a new directory below `parent` (NULL: the system's temporary directory); returns 0, or -1 if it cannot be made.
+ */
 int make_scratch(const char *parent, char *path, size_t size);
 void remove_tree(const char *path);
 int make_directory(const char *path);
 int change_directory(const char *path);
 
-/* A directory that is always there and is nobody's own. */
+/* Returns a directory that is always there, and that no test made. */
 const char *root_directory(void);
 
-/* Calls back with the name of each entry but itself and its parent; 0, or -1 if it cannot be read. */
+/* Calls back with the name of each entry except "." and ".."; returns 0, or -1 if the directory cannot be read. */
 int each_entry(const char *path, void (*callback)(const char *name, void *arg), void *arg);
 int remove_file(const char *path);
 int remove_directory(const char *path);
 
-/* Makes it modified now. */
+/* Sets the time of the last modification to now. */
 int touch_file(const char *path);
 int rename_over(const char *from, const char *to);
 int path_exists(const char *path);
 
-/* A number for which file a path names, and 0 when it names none. */
+/* Returns a number that tells files apart, or 0 if the path names no file. */
 uint64_t file_identity(const char *path);
 
-/* The whole of a small file, NUL-terminated; its length, or -1. */
+/* Reads the whole of a small file, and ends it with a NUL; returns its length, or -1. */
 long read_file(const char *path, char *text, size_t size);
 int write_file(const char *path, const void *bytes, size_t size);
 
-/* Opens for reading and writing, creating; close_fd closes. */
+/* Opens for reading and writing, and creates the file if it is not there.  close_fd() closes. */
 int open_fd(const char *path);
 void close_fd(int fd);
 int fd_is_open(int fd);
@@ -62,7 +64,7 @@ long read_at(int fd, void *bytes, size_t size, int64_t offset);
 long write_at(int fd, const void *bytes, size_t size, int64_t offset);
 int open_descriptors(void);
 
-/* How many descriptors of this process are open on the file at `path`. */
+/* Returns how many descriptors of this process are open on the file at `path`. */
 int descriptors_on(const char *path);
 
 /* ---- Processes and threads ------------------------------------------------------------------ */
@@ -74,47 +76,50 @@ struct process {
     int from;
 };
 
-/* 0, or -1; argv[0] is a path. */
+/* Starts a program; returns 0, or -1.  argv[0] is a path. */
 int process_start(struct process *process, const char *const argv[]);
 
-/* Whether that program is installed: its full path in `path`. */
+/* True if that program is installed; stores its full path. */
 int find_program(const char *name, char *path, size_t size);
 
-/* 1 if something (or the end) can be read within the time, 0 if not. */
+/* True if something, or the end, can be read within the time. */
 int readable_within(int fd, int64_t timeout_ms);
 long read_some(int fd, void *bytes, size_t size);
 int write_all(int fd, const void *bytes, size_t size);
 
-/* Ends it without giving it a say, as kill -9 does. */
+/* Ends the process as kill -9 does: it cannot prevent that or clean up. */
 void process_kill(const struct process *process);
 
-/* The exit status, 128 and the signal if one ended it, or -1 if it did not end in time. */
+/*
+ * Waits until the process has ended.  Returns its exit status, 128 plus the number of the signal that ended it on
+ * POSIX, or -1 if it did not end in time.
+ */
 int process_wait(const struct process *process, int64_t timeout_ms);
 
-/* Of the environment, for this process and its children. */
+/* Sets an environment variable, for this process and its children. */
 void set_variable(const char *name, const char *value);
 
 int64_t own_pid(void);
 
-/* The name of a process as the system has it, which on Linux is 15 bytes at most; "" if it is not known. */
+/* Stores the name by which the system knows a process, on Linux at most 15 bytes; "" if it is not known. */
 void command_of(int64_t pid, char *text, size_t size);
 int64_t own_task(void);
 void yield_processor(void);
 
-/* 1 if the thread sleeps in the kernel, 0 if not, -1 where that cannot be seen. */
+/* Returns 1 if the thread sleeps in the kernel, 0 if not, -1 where that cannot be seen. */
 int task_asleep(int64_t pid, int64_t task);
 
-/* How many requests wait in the kernel for a lock on the file at `path`; -1 where it cannot be seen. */
+/* Returns how many requests wait in the kernel for a lock on the file at `path`; -1 where that cannot be seen. */
 int queued_on(const char *path);
 
-/* Of this process; -1 where it cannot be seen. */
+/* Returns how many threads this process has; -1 where that cannot be seen. */
 int thread_count(void);
 
-/* How often this process has given up the processor so far; only where task_asleep() can tell. */
+/* Returns how often this process has given up the processor so far; only where task_asleep() can tell. */
 int64_t voluntary_switches(void);
 int64_t processor_ns(void);
 
-/* ---- Something that can be waited for ------------------------------------------------------- */
+/* ---- Something to wait for ------------------------------------------------------------------ */
 
 struct signal_pair {
     filelock_waitable waitable;

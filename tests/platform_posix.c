@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * platform_posix.c - the test harness's system calls on POSIX; /proc is used where it is there.
+ * platform_posix.c - the test harness's system calls on POSIX; /proc is used where there is one.
  */
 #include "platform.h"
 
@@ -242,7 +242,10 @@ static int spawn(struct process *process, const char *const argv[], int input, i
     return error ? -1 : 0;
 }
 
-/* The child's ends must not be 0 or 1 of ours, which dup2 onto themselves would leave close-on-exec. */
+/*
+ * Makes a pipe whose ends are above 2.  If an end were 0 or 1 already, dup2 onto itself would leave it close-on-exec in
+ * the child.
+ */
 static int pipe_above_1(int ends[2])
 {
     if (pipe(ends) != 0)
@@ -356,7 +359,7 @@ void command_of(int64_t pid, char *text, size_t size)
     text[strcspn(text, "\n")] = '\0';
 }
 
-/* /proc/thread-self is Linux's; elsewhere the number stays 0 and task_asleep() cannot tell. */
+/* /proc/thread-self is there on Linux only.  Elsewhere the number stays 0, and task_asleep() cannot tell. */
 int64_t own_task(void)
 {
     char link[64];
@@ -401,7 +404,9 @@ static int mount_of(int fd)
     return mount;
 }
 
-/* stat(2) of btrfs and overlayfs tells another device than /proc/locks; the table of mounts has that one. */
+/*
+ * Takes the device from the table of mounts, as /proc/locks does.  On btrfs and overlayfs stat(2) gives another device.
+ */
 static void mount_device(const char *path, unsigned *major_number, unsigned *minor_number)
 {
     char *line = NULL;
@@ -421,7 +426,7 @@ static void mount_device(const char *path, unsigned *major_number, unsigned *min
         close(fd);
 }
 
-/* " 08:01:4711 ", as /proc/locks has it; 0 if there is no such file. */
+/* Stores the file's name as it is in /proc/locks, such as " 08:01:4711 "; 0 if there is no such file. */
 static int listed_name(const char *path, char *name, size_t size)
 {
     struct stat status;
@@ -433,7 +438,7 @@ static int listed_name(const char *path, char *name, size_t size)
     return 1;
 }
 
-/* Who waits for a waiter is indented by one more: lines get long. */
+/* A waiter that waits for another waiter is indented by one more in /proc/locks, so lines can get long. */
 int queued_on(const char *path)
 {
     char name[64], *line = NULL;
@@ -477,7 +482,7 @@ int64_t processor_ns(void)
     return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
 }
 
-/* ---- Something that can be waited for ------------------------------------------------------- */
+/* ---- Something to wait for ------------------------------------------------------------------ */
 
 void waitable_open(struct signal_pair *pair)
 {

@@ -2,7 +2,7 @@
  *
  * platform_win32.c - the test harness's system calls on Windows.
  *
- * Descriptors are those of the C run-time; paths are UTF-8 with slashes either way.
+ * Descriptors are those of the C run-time.  Paths are UTF-8, and have slashes of either kind.
  */
 #include "platform.h"
 #include "win32.h"
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <tlhelp32.h>
 
-#define MOST_HANDLES 4096 /* that a process of the tests has open */
+#define MOST_HANDLES 4096 /* bounds the handles that a process of the tests has open */
 #define MOST_PROCESSES 512
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
@@ -24,11 +24,11 @@ void platform_begin(void)
     _setmode(0, _O_BINARY);
     _setmode(1, _O_BINARY);
     _setmode(2, _O_BINARY);
-    setvbuf(stdout, NULL, _IONBF, 0); /* what was said before a hang is to be seen */
+    setvbuf(stdout, NULL, _IONBF, 0); /* shows what was printed before a hang */
     SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
 }
 
-/* With slashes and without the suffix, as it is elsewhere. */
+/* Windows gives the path with backslashes and with ".exe": both are changed to what other systems have. */
 void own_program(const char *named, char *path, size_t size)
 {
     WCHAR name[MOST_PATH];
@@ -64,7 +64,7 @@ void condition_init(pthread_cond_t *condition)
     pthread_cond_init(condition, NULL);
 }
 
-/* Conditions go by the clock on the wall here, so the time that is left is put on it each time. */
+/* Conditions go by the wall clock here, so each wait adds the time that is left to it. */
 int condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t end_ns)
 {
     struct timespec when;
@@ -81,7 +81,7 @@ int condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t en
 
 /* ---- Files ---------------------------------------------------------------------------------- */
 
-/* Long ones the way that has no limit, which wants them in full. */
+/* Long paths get the prefix "\\?\", which has no limit on the length, but takes full paths only. */
 const WCHAR *wide(const char *path, WCHAR *text)
 {
     int length = (int)strlen(path), at = length >= 240 && path[1] == ':' ? 4 : 0;
@@ -189,7 +189,7 @@ const char *root_directory(void)
     return "C:/";
 }
 
-/* The name of a file that is open somewhere stays until that ends, unless it was another name first. */
+/* Moves the file aside before deleting it.  Otherwise its name stays in use while the file is open anywhere. */
 int remove_file(const char *path)
 {
     static LONG counter;
@@ -220,7 +220,7 @@ int touch_file(const char *path)
     return done ? 0 : -1;
 }
 
-/* A file that is open somewhere cannot be replaced in one step. */
+/* Removes the target and tries again if the first try fails: a file that is open cannot be replaced in one step. */
 int rename_over(const char *from, const char *to)
 {
     WCHAR old[MOST_PATH], new[MOST_PATH];
@@ -320,7 +320,10 @@ long write_at(int fd, const void *bytes, size_t size, int64_t offset)
     return WriteFile((HANDLE)_get_osfhandle(fd), bytes, (DWORD)size, &length, &place) ? (long)length : -1;
 }
 
-/* Handles are small multiples of four.  Events and threads that the run-time keeps are not counted. */
+/*
+ * True if the handle is open.  Handles are small multiples of four.  Events and threads of the run-time are not
+ * counted.
+ */
 static int is_open_file(size_t index)
 {
     HANDLE handle = (HANDLE)(uintptr_t)(4 * index);
@@ -348,10 +351,10 @@ int descriptors_on(const char *path)
 
 /* ---- Processes ------------------------------------------------------------------------------ */
 
-/* A process is its pid elsewhere; its handle is kept here until it has been waited for. */
+/* Other files know a process by its pid.  Its handle is kept here until it has been waited for. */
 static struct child {
     int64_t pid;
-    HANDLE handle; /* NULL: nobody's */
+    HANDLE handle; /* NULL: this entry is free */
 } children[MOST_PROCESSES];
 
 static struct child *child_of(int64_t pid)
@@ -373,7 +376,10 @@ static int remember(int64_t pid, HANDLE handle)
     return -1;
 }
 
-/* As the C run-time of the child takes it apart again: quotes and the backslashes before them. */
+/*
+ * Quotes a word for the C run-time of the child, which takes off the quotes: escapes inner quotes and backslashes
+ * before a quote.
+ */
 static char *append_quoted(char *line, const char *word)
 {
     *line++ = '"';
@@ -429,7 +435,7 @@ static int spawn(struct process *process, const char *const argv[], HANDLE input
     return remember(process->pid, child.hProcess);
 }
 
-/* The end that is the child's can be inherited; ours cannot, or no end would ever be seen. */
+/* Makes a pipe.  The child's end can be inherited.  Ours cannot, or the child would never see an end of file. */
 static int make_pipe(HANDLE *ours, HANDLE *theirs, int reading)
 {
     HANDLE read, write;
@@ -461,7 +467,10 @@ int find_program(const char *name, char *path, size_t size)
     return WideCharToMultiByte(CP_UTF8, 0, found, -1, path, (int)size, NULL, NULL) > 0;
 }
 
-/* A pipe cannot be waited for: it is looked at again and again.  Its end counts as something to read. */
+/*
+ * True as on POSIX.  A pipe cannot be waited for, so it is looked at again and again.  Its end counts as something to
+ * read.
+ */
 int readable_within(int fd, int64_t timeout_ms)
 {
     HANDLE pipe = (HANDLE)_get_osfhandle(fd);
@@ -589,7 +598,7 @@ int64_t processor_ns(void)
     return ns_of(&kernel) + ns_of(&user);
 }
 
-/* ---- Something that can be waited for ------------------------------------------------------- */
+/* ---- Something to wait for ------------------------------------------------------------------ */
 
 void waitable_open(struct signal_pair *pair)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * posix.c - what suites use that run on POSIX only: permissions, users, forks.
+ * posix.c - what suites that run on POSIX only use: permissions, users, forks.
  */
 #include "posix.h"
 
@@ -39,7 +39,7 @@ void become_nobody(void)
     ck_assert_int_eq(setuid(NOBODY), 0);
 }
 
-/* The child opens its ends in the same order, so neither waits for ever. */
+/* Opens the FIFOs in the same order as the child, so that neither waits for ever. */
 struct peer *peer_fork(struct peer *peer, const char *worker)
 {
     static int forks;

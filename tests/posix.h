@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * posix.h - what suites use that run on POSIX only: permissions, users, forks.
+ * posix.h - what suites that run on POSIX only use: permissions, users, forks.
  */
 #ifndef TESTS_POSIX_H
 #define TESTS_POSIX_H
@@ -14,19 +14,19 @@
 
 #define NOBODY 65534
 
-/* The permission bits of a file; the test fails if there is none. */
+/* Returns the permission bits of a file; fails the test if there is no file. */
 unsigned mode_of(const char *path);
 
 /* Makes a file with exactly these bits and contents. */
 void make_file(const char *path, unsigned mode, const char *text);
 
-/* Lets everybody into the scratch directory of the test. */
+/* Lets every user into the scratch directory of the test. */
 void open_scratch(void);
 
-/* Makes this test's process an ordinary user's; it fails unless root runs the test. */
+/* Makes this process an ordinary user's; fails the test unless root runs it. */
 void become_nobody(void);
 
-/* Skips what wants a user without root's privileges, and there is no way to have one. */
+/* Makes sure that the test runs without root's privileges. */
 #define AS_ORDINARY_USER()                                                                         \
     do {                                                                                           \
         if (geteuid() == 0)                                                                        \
@@ -39,7 +39,7 @@ void become_nobody(void);
             SKIP("wants to be run as root");                                                       \
     } while (0)
 
-/* Has a peer fork, in its thread `worker` (NULL: the main one): the child, to be spoken to. */
+/* Has a peer fork, in its thread `worker` (NULL: the main thread).  Returns the child, as another peer. */
 struct peer *peer_fork(struct peer *peer, const char *worker);
 
 #endif

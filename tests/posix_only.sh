@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# posix_only.sh - says which tests a build for Windows does not have, and why: each suite of POSIX_SUITES,
-# which make check passes, has its reason here.
+# posix_only.sh - says which tests a build for Windows does not have, and why.  make check passes POSIX_SUITES, and each
+# suite in it has its reason here.
 set -u
 source=${srcdir:-.}
 total=0
@@ -15,14 +15,19 @@ reason_of() { # SUITE
     test_signals) echo "Windows has no signals" ;;
     test_rlimits) echo "limits that setrlimit() sets" ;;
     test_fork) echo "Windows has no fork" ;;
+    test_lost) echo "descriptors that close_range() and dup2() take away" ;;
+    test_load) echo "fork handlers, exit handlers and modules of POSIX" ;;
     test_foreign) echo "programs that lock by flock() and fcntl(); test_lockfileex is its equal" ;;
     test_soft_files) echo "links, FIFOs and modes in a marker's place" ;;
     test_soft_posix) echo "fork, signals and modes of who holds a marker" ;;
     test_soft_storm) echo "a storm of forked processes; test_contention kills spawned ones" ;;
     test_soft_foreign) echo "Python's filelock under POSIX" ;;
+    test_soft_takeover) echo "seccomp, links and sticky directories around a marker" ;;
+    test_signals_linux) echo "Windows has no signals" ;;
     test_soft_linux) echo "system calls of Linux, stopped and failed one by one" ;;
     test_soft_sharing) echo "Windows has no fork" ;;
     test_limits_linux) echo "what Linux alone says of a waiter that wants much" ;;
+    test_owner_linux) echo "what /proc of Linux says of locks, and record locks of fcntl()" ;;
     test_faults) echo "system calls of Linux that fail" ;;
     test_crash) echo "processes of Linux that are killed at a system call" ;;
     test_interleaved) echo "processes of Linux that are paused at a system call" ;;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * raw.c - locks as the system has them, taken and looked at without the library.
+ * raw.c - locks of the system, taken and looked at without the library.
  */
 #define _GNU_SOURCE
 #include "raw.h"
@@ -19,7 +19,7 @@ static int apply(const struct kind *kind, int fd, int unlock)
     return flock(fd, unlock ? LOCK_UN : LOCK_EX | LOCK_NB);
 }
 
-/* A marker is whole when it appears. */
+/* Makes a marker that is whole when it appears, and locks it. */
 static int publish(struct raw_lock *lock)
 {
     char name[2048];
@@ -45,7 +45,7 @@ int raw_lock(struct raw_lock *lock, const struct kind *kind, const char *path)
     return result;
 }
 
-/* A forked child may have a copy of the descriptor. */
+/* Unlocks, and does not only close, because a forked child may have a copy of the descriptor. */
 void raw_unlock(struct raw_lock *lock)
 {
     if (!lock->held)

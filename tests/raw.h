@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * raw.h - locks as the system has them, taken and looked at without the library.
+ * raw.h - locks of the system, taken and looked at without the library.
  */
 #ifndef RAW_H
 #define RAW_H
@@ -14,16 +14,16 @@ struct raw_lock {
     int held;
 };
 
-/* Exclusively, without waiting: 0, or -1 if somebody else has it. */
+/* Locks exclusively, without waiting.  Returns 0, or -1 if another holder has the lock. */
 int raw_lock(struct raw_lock *lock, const struct kind *kind, const char *path);
 
-/* Also of one that is not held: nothing. */
+/* Unlocks; does nothing if the lock is not held. */
 void raw_unlock(struct raw_lock *lock);
 
-/* That nobody has taken it away. */
+/* True if the lock has not been taken away. */
 int raw_is_held(const struct raw_lock *lock);
 
-/* Whether anybody has it. */
+/* True if there is a holder. */
 int raw_is_locked(const struct kind *kind, const char *path);
 
 #endif

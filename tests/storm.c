@@ -2,7 +2,7 @@
  *
  * storm.c - processes that fight for one soft lock and are killed at any moment.
  *
- * Who holds the lock says so in shared memory, by an exchange: who was there before must have said
+ * The holder says in shared memory that it holds the lock, by exchanging a pid.  The holder before it must have said
  * that it left, or be dead.
  */
 #include "storm.h"
@@ -20,7 +20,7 @@
 #define MOST 32
 
 struct scene {
-    int64_t holder; /* pid; 0: nobody */
+    int64_t holder; /* pid; 0: there is none */
     int64_t overlaps, takeovers, acquired, errors;
     int error; /* the last one */
     int stop;
@@ -36,7 +36,7 @@ void *shared_memory(size_t size)
     return memory;
 }
 
-/* Of one whose first thread has ended others may run: a sanitizer's too. */
+/* A process whose first thread has ended may run on in other threads.  A sanitizer's thread counts too. */
 int process_runs(int64_t pid)
 {
     char path[64], text[512], state = 'X';
@@ -49,7 +49,7 @@ int process_runs(int64_t pid)
     return !strchr("ZX", state) || threads > 1;
 }
 
-/* ---- Who fights ---------------------------------------------------------------------------------- */
+/* ---- The processes that fight ------------------------------------------------------------------- */
 
 uint32_t chance(uint32_t *state, uint32_t below)
 {
@@ -89,7 +89,7 @@ static void leave(int64_t self)
         count(&scene->overlaps);
 }
 
-/* Often no time at all; in one of the ways of being busy. */
+/* Holds the lock in one of several ways of being busy: often for no time at all. */
 static void hold(uint32_t *random, int64_t self)
 {
     int64_t end = now_ns() + chance(random, 50000);
@@ -111,7 +111,7 @@ static void failed(int error)
     count(&scene->errors);
 }
 
-/* Nothing of Check here: what it notes would get mixed up with what the parent notes. */
+/* Calls nothing of Check: a child would write its notes into its parent's. */
 static void fight(const struct storm *storm)
 {
     struct filelock_options options = FILELOCK_OPTIONS_INIT;
@@ -141,7 +141,7 @@ static void fight(const struct storm *storm)
     _exit(0);
 }
 
-/* ---- Who kills ----------------------------------------------------------------------------------- */
+/* ---- The process that kills --------------------------------------------------------------------- */
 
 static void start(const struct storm *storm, int index)
 {
@@ -160,8 +160,9 @@ static int slot_of(const struct storm *storm, int64_t pid)
 }
 
 /*
- * Before somebody who lives has got it nobody is killed: what stands unchanged for two seconds takes
- * that long.  Which one, or -1.
+ * Returns the index of the holder, or -1 if there is none for too long.
+ * No process is killed before a live process holds the lock, because a marker that is unclear stands for two seconds
+ * before it is broken.
  */
 static int wait_for_holder(const struct storm *storm)
 {
@@ -179,7 +180,7 @@ static void kill_one(const struct storm *storm, int index)
     start(storm, index);
 }
 
-/* The holder, now or a moment later, when it may be releasing; and then some who want to be the next. */
+/* Kills the holder, at once or a moment later, when it may be releasing.  Then kills some that want to be the next. */
 static void strike(const struct storm *storm, uint32_t *random)
 {
     int index = wait_for_holder(storm);
@@ -197,7 +198,7 @@ static void expect_peace(const struct storm *storm, const char *when)
 {
     int64_t overlaps = read_counter(&scene->overlaps), errors = read_counter(&scene->errors);
     int error = __atomic_load_n(&scene->error, __ATOMIC_SEQ_CST);
-    if (overlaps || errors) /* before the message, so that nothing is left running */
+    if (overlaps || errors) /* before the message, so that no process keeps running */
         for (int i = 0; i < storm->processes; i++)
             kill(pids[i], SIGKILL);
     ck_assert_msg(overlaps == 0, "%s: two held it at once, %lld times in %lld", when, (long long)overlaps,
@@ -218,7 +219,7 @@ static void expect_progress(const struct storm *storm, int64_t *acquired, int64_
     int runs = atoll(record) > 0 && process_runs(atoll(record));
     for (int i = 0; i < storm->processes; i++)
         kill(pids[i], SIGKILL);
-    ck_abort_msg("nobody got it for %d s, after %d takeovers; the marker is of one who %s: %s",
+    ck_abort_msg("no process got the lock for %d s, after %d takeovers; the marker's process %s: %s",
                  PATIENCE_MS / 1000, (int)read_counter(&scene->takeovers), runs ? "runs" : "does not run", record);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * storm.h - processes that fight for one soft lock and are killed at any moment, with a witness in
- * shared memory that sees two holders at once.
+ * storm.h - processes that fight for one soft lock and are killed at any moment.  A witness in shared memory sees two
+ * holders at once.
  */
 #ifndef STORM_H
 #define STORM_H
@@ -12,23 +12,23 @@
 struct storm {
     const char *path;
     int processes;
-    int takeovers;         /* goes on until so many locks were taken from the dead */
+    int takeovers;         /* the storm ends when this many locks were taken from the dead */
     unsigned flags;        /* of the handles */
-    void (*prepare)(void); /* in each process beforehand; NULL: nothing */
+    void (*prepare)(void); /* run by each process first; NULL: nothing */
 };
 
-/* Fails the test for what goes wrong: two holders, an error, no progress. */
+/* Runs a storm.  Fails the test if there are two holders at once, an error, or no progress. */
 void storm_run(const struct storm *storm);
 
-/* A number below that; the state, never 0, is the storm's own. */
+/* Returns a random number less than `below`.  The state is never 0, and is the storm's own. */
 uint32_t chance(uint32_t *state, uint32_t below);
 
 void nap_us(unsigned us);
 
-/* 1 while a process of that pid runs: one that has ended and waits for its parent does not. */
+/* True while a process of that pid runs.  A process that has ended and waits for its parent does not run. */
 int process_runs(int64_t pid);
 
-/* Memory that is shared with the children of this process; zeroed, never given back. */
+/* Returns zeroed memory that is shared with the children of this process; it is never given back. */
 void *shared_memory(size_t size);
 
 #endif

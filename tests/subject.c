@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * subject.c - a process that is experimented on, by seccomp(2) of Linux.
+ * subject.c - a process that is experimented on, by means of seccomp(2) of Linux.
  */
 #define _GNU_SOURCE
 #include "subject.h"
@@ -24,7 +24,7 @@
 #include <execinfo.h>
 #endif
 
-#define IDLE_MS 20 /* so long nothing happens in a process that waits */
+#define IDLE_MS 20 /* a process that makes no call for this long is waiting */
 
 /* ---- Which calls may fail, and how ------------------------------------------------------------------ */
 
@@ -40,6 +40,7 @@ static const struct {
     {SYS_flock, "flock", ERRORS(EINTR, EIO, ENOLCK, ENOSYS, ENOMEM, EBADF, ESTALE, EAGAIN)},
     {SYS_fcntl, "fcntl", ERRORS(EBADF, EMFILE)},
     {FCNTL_LOCK, "fcntl, locking", ERRORS(EINTR, EIO, ENOLCK, EINVAL, EBADF, ESTALE, EACCES, EAGAIN)},
+    {FCNTL_LOOK, "fcntl, looking", ERRORS(0)}, /* fails only if the descriptor is gone */
     {SYS_fstat, "fstat", ERRORS(EIO, ENOMEM, ESTALE)},
     {SYS_newfstatat, "newfstatat", ERRORS(ON_FILES)},
 #ifdef SYS_statx
@@ -103,7 +104,7 @@ static const struct {
 #endif
 };
 
-/* 32-bit systems have these in place of others. */
+/* 32-bit systems have these system calls in place of others. */
 static const struct {
     int number, same_as;
 } wide[] = {
@@ -157,6 +158,8 @@ static int number_of(const struct trace_call *call)
                   (call->arguments[1] == F_OFD_SETLK || call->arguments[1] == F_OFD_SETLKW);
     if (number == SYS_close && (int)call->arguments[0] < 0)
         return FAILING_CLOSE;
+    if (number == SYS_fcntl && call->arguments[1] == F_GETSIG)
+        return FCNTL_LOOK;
     return locking ? FCNTL_LOCK : number;
 }
 
@@ -169,7 +172,7 @@ int removes(int number)
     return number == SYS_unlinkat;
 }
 
-/* Whether it can block: then whatever it waits for may happen from now on. */
+/* True if the call can block: then the event that it waits for may happen from now on. */
 static int may_block(const struct trace_call *call)
 {
     switch (number_of(call)) {
@@ -191,20 +194,28 @@ static int may_block(const struct trace_call *call)
 
 const struct fault no_fault = {-1, 0};
 
-/* The word cannot fail, but for want of a tracer. */
+/* The call fails only if there is no tracer. */
 void subject_ready(void)
 {
     if (syscall(TRACE_WORD) < 0)
         _exit(0);
 }
 
-/* What glibc does once a process, and not for the library's sake: it loads what cancelling takes. */
+/* Makes glibc load what cancelling a thread takes.  It does so once in a process, and not for the library's sake. */
 static void warm_up(void)
 {
 #ifdef __GLIBC__
     void *frame[1];
     backtrace(frame, 1);
 #endif
+}
+
+/* No operation makes more calls than this, apart from those that it makes for each process of the system. */
+#define EVERY_STRIDE 128
+
+int subject_next_call(int call, int stride)
+{
+    return call < EVERY_STRIDE ? call + stride : call + stride * (call / 16);
 }
 
 int subject_start(struct subject *subject, void (*body)(void *arg), void *arg)
@@ -216,7 +227,7 @@ int subject_start(struct subject *subject, void (*body)(void *arg), void *arg)
     if (subject->pid == 0) {
         close(ends[0]);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        signal(SIGTERM, SIG_DFL); /* Check's handler is for the test */
+        signal(SIGTERM, SIG_DFL); /* Check's handler is meant for the test */
         warm_up();
         int traced = trace_me(ends[1]) == 0;
         close(ends[1]);
@@ -328,7 +339,7 @@ int subject_threads(const struct subject *subject)
     return entries_of(subject, "task");
 }
 
-/* Of one descriptor: is it close-on-exec? */
+/* True if the descriptor is not close-on-exec. */
 static int is_kept(const struct subject *subject, const char *number)
 {
     char path[300], line[128];

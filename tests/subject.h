@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * subject.h - a process that is experimented on: each of its system calls is told to the test, which lets
- * it be done, has it fail, or kills the process there.
+ * subject.h - a process that is experimented on.  The test is told of each of its system calls.
+ * The test lets the call be done, makes it fail, or kills the process there.
  */
 #ifndef SUBJECT_H
 #define SUBJECT_H
@@ -15,70 +15,93 @@
 #define SYS_newfstatat SYS_fstatat64
 #endif
 
-/* What happens to one call. */
+/* What happens at a call. */
 #define KILL (-1)
 #define PAUSE (-2)
 struct fault {
-    int at;     /* which call since subject_go(); -1: none */
-    int choice; /* it fails with that one of errors_of(); or KILL; or PAUSE: it is done, later */
+    int at;     /* the number of the call since subject_go(); -1: none */
+    int choice; /* the call fails with this error of error_of(); KILL; or PAUSE: it is done, but later */
 };
 
 extern const struct fault no_fault;
 
-/* The number that stands for fcntl(2) where it locks. */
+/* Stands for fcntl(2) that locks. */
 #define FCNTL_LOCK 100000
 
-/* And for close(2) of no descriptor: a close that fails, of one that is gone all the same (test_faults.c). */
+/*
+ * Stands for close(2) of a negative descriptor.  By it test_faults.c has a close fail although its descriptor is gone.
+ */
 #define FAILING_CLOSE 100001
 
-#define CALLS_MOST 512
+/* Stands for fcntl(2) with F_GETSIG. */
+#define FCNTL_LOOK 100002
+
+/*
+ * Bounds the calls of an operation.  No operation makes as many, even on a system with many processes, unless it never
+ * ends.
+ */
+#define CALLS_MOST 1000000
 
 struct subject {
     pid_t pid;
     int tracer;
-    void (*doom)(void); /* called before it is killed, or goes on, at a call; NULL: nothing */
-    int talking; /* it has said its word and waits for the answer */
+    void (*doom)(void); /* called at KILL or PAUSE, before the call; NULL: nothing */
+    int talking; /* the process is in subject_ready(), and waits for the answer */
     struct trace_call word;
     int calls;      /* since subject_go() */
-    int hit;        /* the number of the call that the fault hit; -1: none */
-    int error;      /* that it failed with */
-    char what[160]; /* all this for messages */
+    int hit;        /* the number of the system call that the fault hit; -1: none */
+    int error;      /* the error that this call failed with */
+    char what[160]; /* describes the fault, for messages */
 };
 
-/* For tests with markers.h: that there is nothing in a process that makes calls but the library. */
+/* Skips the test where a run-time makes system calls besides the library's.  For tests that use markers.h. */
 #define NEEDS_TRACES()                                                                             \
     do {                                                                                           \
         if (UNDER_TSAN || under_valgrind())                                                        \
             SKIP("its run-time makes system calls of its own");                                    \
     } while (0)
 
-/* A new process that does body(arg) and ends; 0, or -1 where calls cannot be traced. */
+/*
+ * Returns the call to stop at after this call: `stride` later, and more than that after the first 128 calls.
+ * A search for the holder of a lock makes the same few calls for each process of the system, and there may be
+ * thousands.
+ */
+int subject_next_call(int call, int stride);
+
+/* Starts a process that does body(arg) and ends.  Returns 0, or -1 where calls cannot be traced. */
 int subject_start(struct subject *subject, void (*body)(void *arg), void *arg);
 
-/* In the body: waits for the next subject_go(). */
+/* Called in the body: waits for the next subject_go(). */
 void subject_ready(void);
 
 /*
- * Lets it go on, with this fault, until it is ready again (1) or has ended (0).  `blocked` (NULL: nothing)
- * is called once, when it is about to wait for something, or does nothing for a while.
+ * Lets the process go on, with this fault, until it is ready again (1) or has ended (0).
+ * Calls `blocked` once, when the process is about to wait for something or has done nothing for a while; NULL: nothing.
  */
 int subject_go(struct subject *subject, const struct fault *fault, void (*blocked)(void));
 
-/* kill -9; returns when it is gone. */
+/* Kills the process as kill -9 does; it is gone when this returns. */
 void subject_kill(struct subject *subject);
 
-/* How many there are: seen from outside. */
+/* Return how many the process has, as seen from outside. */
 int subject_descriptors(const struct subject *subject);
 int subject_threads(const struct subject *subject);
 
-/* 1: a program that it executes gets the file that it has open there; 0: no; -1: it has no such file open. */
+/*
+ * Tells whether a program that the process executes inherits the file that the process has open there:
+ * - 1: it does
+ * - 0: it does not
+ * - -1: the process has no such file open
+ */
 int subject_keeps(const struct subject *subject, const char *path);
 
-/* How many errors a system call may fail with, and which: documented ones that matter. */
+/*
+ * Return how many errors a system call may fail with, and each of them.  They are those documented errors that matter.
+ */
 int errors_count(int number);
 int error_of(int number, int choice);
 
-/* Whether the system call is one that removes a file. */
+/* True if the system call removes a file. */
 int removes(int number);
 
 #endif

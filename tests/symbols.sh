@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# symbols.sh - the library exports exactly what the header declares, the version script names
-# exactly that, and no global symbol of the static library can clash with a program's.
-# Wants NM, OBJDUMP (for a DLL) and srcdir in the environment, as make check has them, and runs in the build
-# directory.
+# symbols.sh - the library exports exactly what the header declares, and the version script names exactly that.  No
+# global symbol of the static library can clash with a program's.  Needs NM, OBJDUMP (for a DLL) and srcdir in the
+# environment, as make check has them.  Runs in the build directory.
 header=${srcdir:-.}/include/filelock.h
 map=${srcdir:-.}/lib/filelock.map
 scratch=`mktemp -d` || exit 99
@@ -16,7 +15,7 @@ say_skipped() {
     test -z "$FILELOCK_TEST_CONSOLE" || echo "SKIP: tests/symbols.sh: $1" >&9
 }
 
-# same WHAT FILE: whether the names in FILE are those that the header declares.
+# same WHAT FILE: passes if the names in FILE are those that the header declares.
 same() {
     if diff "$scratch/header" "$2" >"$scratch/diff"; then
         echo "PASS: $1"
@@ -27,7 +26,7 @@ same() {
     fi
 }
 
-# Declarations may break after the type: the whole header is one line here, less its comments.
+# A declaration may break after the type, so the whole header is made one line, without its comments.
 tr '\n' ' ' <"$header" | sed 's:/\*:\n/*:g; s:\*/:*/\n:g' | grep -v '^/\*' | tr '\n' ' ' >"$scratch/code"
 grep -o 'FILELOCK_API [^;(]*(' "$scratch/code" | grep -o 'filelock_[a-z0-9_]*(' | tr -d '(' |
     sort >"$scratch/header"
@@ -46,7 +45,7 @@ shared=
 for file in .libs/libfilelock.so .libs/libfilelock.dylib .libs/libfilelock-0.dll; do
     test ! -f $file || shared=$file
 done
-# The table of names in a DLL: "[   0] name", or with its ordinal and a hint before the name.
+# Prints the names that a DLL exports.  Its table has "[   0] name", or has an ordinal and a hint before the name.
 exports_of_dll() {
     ${OBJDUMP:-objdump} -p "$1" | sed -n '/Name Pointer. Table/,/^$/p' |
         sed -n 's/^[[:space:]]*\[ *[0-9][0-9]*\] *\(+base\[ *[0-9]*\] *[0-9a-f]* *\)*//p' | sort -u
@@ -66,7 +65,7 @@ else
     say_skipped "there is no shared library here"
 fi
 
-# Names with a dot in them are the compiler's own.
+# A name with a dot in it is the compiler's own.
 if test -f .libs/libfilelock.a; then
     ${NM:-nm} -g .libs/libfilelock.a 2>/dev/null | awk 'NF >= 3 && $2 !~ /[Uw]/ && $3 !~ /[.]/ { print $3 }' |
         sed 's/^_\(filelock\|flk\)/\1/' | sort -u >"$scratch/static"

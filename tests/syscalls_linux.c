@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * syscalls_linux.c - system calls that fail, or are stopped one by one: seccomp(2) of Linux.
+ * syscalls_linux.c - system calls that fail, or are stopped one after the other, by means of seccomp(2) of Linux.
  */
 #define _GNU_SOURCE
 #include "syscalls_linux.h"
@@ -48,7 +48,7 @@ int deny(long number, unsigned argument, uint32_t bits, int error)
         RETURN(SECCOMP_RET_ALLOW),
     };
 #ifdef SYS_open
-    /* What glibc does by the one, musl does by the other. */
+    /* glibc opens files by openat(2), musl by open(2). */
     if (number == SYS_openat && deny(SYS_open, argument ? argument - 1 : 0, bits, error) != 0)
         return -1;
 #endif
@@ -79,9 +79,12 @@ int impoverish(unsigned lacks)
     return result;
 }
 
-/* ---- One by one ------------------------------------------------------------------------------------ */
+/* ---- One after the other -------------------------------------------------------------------------- */
 
-/* What the program under test does not do of its own accord, or what lets it talk to the test. */
+/*
+ * Calls that the tracer is not told of.  The program under test does not make them of its own accord, or talks to the
+ * test by them.
+ */
 static const long untold[] = {
     SYS_sendmsg,        SYS_exit_group,     SYS_exit,         SYS_clock_nanosleep, SYS_nanosleep,
     SYS_mmap,           SYS_munmap,         SYS_mprotect,     SYS_mremap,          SYS_madvise,
@@ -103,7 +106,7 @@ static const long untold[] = {
 #endif
 };
 
-/* Since Linux 6.6: who is told runs at once, on the processor of who told. */
+/* Since Linux 6.6: the tracer runs at once when it is told of a call, on the processor of the traced process. */
 #define SET_FLAGS _IOW('!', 4, uint64_t)
 #define SYNC_WAKE_UP 1
 
@@ -134,7 +137,7 @@ int trace_me(int to)
     }
     int sent = sendmsg(to, &message, 0) == 1 && fd >= 0;
     if (fd >= 0)
-        close(fd); /* or a tracer that is gone would be waited for, for ever */
+        close(fd); /* otherwise a tracer that is gone would be waited for, for ever */
     return sent ? 0 : -1;
 }
 
@@ -153,7 +156,7 @@ int tracer_open(int from)
     if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) == 1 && byte == 'y' && CMSG_FIRSTHDR(&message))
         memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
     if (fd >= 0)
-        (void)ioctl(fd, SET_FLAGS, SYNC_WAKE_UP); /* or it takes longer */
+        (void)ioctl(fd, SET_FLAGS, SYNC_WAKE_UP); /* otherwise it takes longer */
     return fd;
 }
 
@@ -162,7 +165,7 @@ enum trace trace_next(int tracer, struct trace_call *call)
     struct pollfd ready = {tracer, POLLIN, 0};
     union {
         struct seccomp_notif call;
-        char space[1024]; /* the kernel's may be larger */
+        char space[1024]; /* the kernel's structure may be larger */
     } told;
     if (poll(&ready, 1, 1) <= 0)
         return TRACE_IDLE;

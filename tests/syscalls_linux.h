@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * syscalls_linux.h - system calls that fail, or are stopped one by one: seccomp(2) of Linux.
+ * syscalls_linux.h - system calls that fail, or are stopped one after the other, by means of seccomp(2) of Linux.
  */
 #ifndef SYSCALLS_LINUX_H
 #define SYSCALLS_LINUX_H
@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /*
- * From now on the system call fails with this error, in this thread and what it forks and starts: if
- * the argument has one of these bits, or always (bits 0).  0, or -1 where that cannot be had.
+ * Makes the system call fail with this error from now on, in this thread and in what it forks and starts.  It fails if
+ * the argument has one of these bits, or always if bits is 0.  Returns 0, or -1 where that is not possible.
  */
 int deny(long number, unsigned argument, uint32_t bits, int error);
 
@@ -23,10 +23,10 @@ enum {
     NO_PIDFD = 32    /* no pidfd_open(2) */
 };
 
-/* From now on this process lives on such a system: 0, or -1 where calls cannot be denied. */
+/* Has this process live on such a system from now on.  Returns 0, or -1 where calls cannot be denied. */
 int impoverish(unsigned lacks);
 
-/* For tests of soft locks on such a system, with markers.h. */
+/* For tests of soft locks on such a system, which use markers.h. */
 #define ON_SYSTEM(lacks)                                                                           \
     do {                                                                                           \
         NEEDS_SOFT();                                                                              \
@@ -35,13 +35,12 @@ int impoverish(unsigned lacks);
     } while (0)
 
 /*
- * In a child of the tracing process, which is sent on `to` what tracer_open() takes from the other
- * end of that socket: from now on each system call is told to the tracer, but for those of
- * memory, sleep and time.  0, or -1.
+ * Called in a child of the tracing process.  Sends on `to` what tracer_open() takes from the other end of that socket.
+ * From now on the tracer is told of each system call, except those of memory, sleep and time.  Returns 0, or -1.
  */
 int trace_me(int to);
 
-/* The descriptor for trace_next(), or -1. */
+/* Returns the descriptor for trace_next(), or -1. */
 int tracer_open(int from);
 
 enum trace { TRACE_CALL, TRACE_IDLE, TRACE_END };
@@ -52,13 +51,18 @@ struct trace_call {
     uint64_t arguments[6];
 };
 
-/* What a traced process says to its tracer alone: nothing else asks for its parent. */
+/* The call by which a traced process talks to its tracer.  Nothing else asks for its parent. */
 #define TRACE_WORD SYS_getppid
 
-/* The next call, which waits for its answer; IDLE: none within a millisecond; END: the process has ended. */
+/*
+ * Waits for the next call.  Returns:
+ * - CALL: the call waits for its answer
+ * - IDLE: there was none within a millisecond
+ * - END: the process has ended
+ */
 enum trace trace_next(int tracer, struct trace_call *call);
 
-/* Lets it be done (error 0), or fail. */
+/* Lets the call be done if error is 0, or fail. */
 void trace_answer(int tracer, const struct trace_call *call, int error);
 
 #endif

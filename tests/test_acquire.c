@@ -133,7 +133,7 @@ START_TEST(test_two_handles)
 }
 END_TEST
 
-/* A handle in between must not close away a lock, as POSIX record locks have it. */
+/* A third handle of the file must not release the lock when it is closed.  POSIX record locks would be released. */
 START_TEST(test_third_handle_disturbs_nothing)
 {
     const struct kind *kind = kind_at(_i);
@@ -170,7 +170,7 @@ END_TEST
 
 /* ---- Shared locks --------------------------------------------------------------------------- */
 
-/* A kind that has only exclusive locks says so. */
+/* A kind that has only exclusive locks refuses shared ones. */
 START_TEST(test_shared_or_not)
 {
     const struct kind *kind = kind_at(_i);
@@ -215,7 +215,7 @@ START_TEST(test_nested_modes)
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), 0);
     ck_assert_uint_eq(filelock_depth(lock), 2);
-    PEER_SAYS(peer, "-ETIMEDOUT", "acquire a shared 0"); /* it is exclusive still */
+    PEER_SAYS(peer, "-ETIMEDOUT", "acquire a shared 0"); /* the lock is still exclusive */
     EXPECT(filelock_release(lock), 0);
     PEER_SAYS(peer, "-ETIMEDOUT", "acquire a shared 0");
     EXPECT(filelock_release(lock), 0);
@@ -225,7 +225,7 @@ START_TEST(test_nested_modes)
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EDEADLK);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), -EDEADLK);
     ck_assert_uint_eq(filelock_depth(lock), 2);
-    PEER_SAYS(peer, "0", "acquire a shared 0"); /* it is shared still */
+    PEER_SAYS(peer, "0", "acquire a shared 0"); /* the lock is still shared */
     EXPECT(filelock_release_all(lock), 0);
     filelock_free(lock);
 }
@@ -262,7 +262,7 @@ START_TEST(test_ranges)
 }
 END_TEST
 
-/* The default range of OFD is the whole file, however long it will be; of WIN32, byte 0. */
+/* The default range of OFD is the whole file, however long it gets.  The default range of WIN32 is byte 0. */
 START_TEST(test_default_range)
 {
     const struct kind *kind = kind_at(_i);
@@ -328,7 +328,7 @@ START_TEST(test_self_deadlock)
 }
 END_TEST
 
-/* By another name, too: it is about the file. */
+/* The file counts, not its name: another path leads to a deadlock too. */
 START_TEST(test_self_deadlock_by_another_path)
 {
     const struct kind *kind = kind_at(_i);
@@ -362,7 +362,7 @@ START_TEST(test_self_deadlock_shared)
 }
 END_TEST
 
-/* Ranges that do not meet are no deadlock. */
+/* Ranges that do not overlap are no deadlock. */
 START_TEST(test_no_self_deadlock_on_ranges)
 {
     const struct kind *kind = kind_at(_i);
@@ -380,7 +380,7 @@ START_TEST(test_no_self_deadlock_on_ranges)
 }
 END_TEST
 
-/* Somebody else in between: this thread holds byte 0, a peer byte 1, and this thread waits for byte 1. */
+/* Another process is in the way: this thread holds byte 0, a peer holds byte 1, and this thread waits for byte 1. */
 START_TEST(test_wait_beside_own_range)
 {
     const struct kind *kind = kind_at(_i);
@@ -403,7 +403,7 @@ START_TEST(test_wait_beside_own_range)
 }
 END_TEST
 
-/* Another thread's hold on the file is no deadlock: it can release. */
+/* If another thread holds the file, a wait for it is no deadlock, because that thread can release. */
 START_TEST(test_no_deadlock_across_threads)
 {
     const struct kind *kind = kind_at(_i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_answers.c - what Windows answers and Wine does not: calls of the library go to functions of the test's
- * own, which answer as Windows would and leave the rest to the system.
+ * test_answers.c - answers that Windows gives and Wine does not.
+ * Calls of the library go to functions of this test.  They answer as Windows would, and leave the rest to the system.
  */
 #include "imports.h"
 #include "markers.h"
@@ -19,7 +19,7 @@ NTSYSAPI NTSTATUS NTAPI LdrGetProcedureAddress(HMODULE module, ANSI_STRING *name
 
 typedef void (*function)(void);
 
-/* The system's own. */
+/* Returns the system's own function. */
 static function real_address(HMODULE module, const char *name)
 {
     ANSI_STRING text;
@@ -29,7 +29,7 @@ static function real_address(HMODULE module, const char *name)
     return (function)(uintptr_t)address;
 }
 
-/* That of the library that `other`, another function of it, is in. */
+/* Returns a function of the library that contains the function `other`. */
 static function real_beside(uintptr_t other, const char *name)
 {
     const DWORD flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT;
@@ -47,8 +47,8 @@ static function real_kernel(const char *name)
 
 /* ---- A C library that does not bear bad descriptors ------------------------------------------ */
 
-static _invalid_parameter_handler handlers[2]; /* the process's, the thread's */
-static int offered;                            /* how many of them there are */
+static _invalid_parameter_handler handlers[2]; /* of the process, of the thread */
+static int offered;                            /* how many of these two can be set */
 static int called, ended;
 
 static _invalid_parameter_handler set_handler(int which, _invalid_parameter_handler handler)
@@ -88,7 +88,7 @@ static intptr_t __cdecl handle_of(int fd)
 
 REPLACE_C(_get_osfhandle, handle_of);
 
-static int hides_wine; /* so that the library believes what it sees of locks */
+static int hides_wine; /* makes the library believe what it sees of locks */
 
 static FARPROC WINAPI address_of(HMODULE module, const char *name)
 {
@@ -97,7 +97,7 @@ static FARPROC WINAPI address_of(HMODULE module, const char *name)
         return NULL;
     if (!of_thread && strcmp(name, "_set_invalid_parameter_handler") != 0)
         return (FARPROC)real_address(module, name);
-    ck_assert(module == GetModuleHandleW(NULL)); /* which has _get_osfhandle() */
+    ck_assert(module == GetModuleHandleW(NULL)); /* the module that has _get_osfhandle() */
     if (offered <= of_thread)
         return NULL;
     return of_thread ? (FARPROC)(function)set_of_thread : (FARPROC)(function)set_of_process;
@@ -135,7 +135,7 @@ START_TEST(test_bad_descriptor)
         ck_assert(handlers[0] == wanted && handlers[1] == NULL);
     }
     ck_assert_int_eq(ended, 0);
-    ck_assert_int_eq(called, offered == 0); /* where it cannot be set, it stays */
+    ck_assert_int_eq(called, offered == 0); /* where no handler can be set, the program's stays, and is called */
     handlers[0] = NULL;
     close_fd(fd);
     EXPECT(filelock_new_from_fd(&lock, fd, NULL), -EBADF);
@@ -146,9 +146,9 @@ END_TEST
 
 /* ---- Paths ---------------------------------------------------------------------------------- */
 
-static DWORD refusal; /* what opening a file on a share ends with */
+static DWORD refusal; /* the error that opening a file on a share fails with; 0: none */
 
-/* Whether Windows finds a path too long. */
+/* True if Windows finds the path too long. */
 static int too_long(const WCHAR *path, size_t most)
 {
     if (wcslen(path) < most || !wcsncmp(path, L"\\\\?\\", 4))
@@ -157,9 +157,9 @@ static int too_long(const WCHAR *path, size_t most)
     return 1;
 }
 
-static int helped; /* what is opened to be deleted is deleted by another just before that */
+static int helped; /* another process deletes a file just before the library opens it for deletion */
 
-static DWORD pid; /* 0: the process's own */
+static DWORD pid; /* what the library is told of its own pid; 0: the truth */
 
 static DWORD WINAPI process_id(void)
 {
@@ -203,13 +203,13 @@ REPLACE(CreateDirectoryW, 8, create_directory);
 REPLACE(FindFirstFileW, 8, find_first);
 REPLACE(SetFileInformationByHandle, 16, set_information);
 
-/* What is put after a name, to move a file aside, counts as well. */
+/* What is appended to a name, to move a file aside, counts towards the length too. */
 START_TEST(test_too_long_for_windows)
 {
     char path[MAX_PATH + 64];
     size_t length = strlen(scratch(""));
     ck_assert_uint_lt(length, 200);
-    pid = 2147483644; /* as long as they get */
+    pid = 2147483644; /* has as many digits as a pid can have */
     for (size_t all = 200; all < MAX_PATH + 8; all += 3) {
         snprintf(path, sizeof path, "%s%0*d", scratch(""), (int)(all - length), 0);
         struct filelock *lock = new_soft(path, FILELOCK_ANY_THREAD), *other = new_soft(path, FILELOCK_ANY_THREAD);
@@ -255,7 +255,7 @@ static const struct {
     {ERROR_UNEXP_NET_ERR, -EIO},
 };
 
-/* What is told of a share that cannot be had, in words that say so. */
+/* If a share cannot be reached, the result says so, and the description uses words that are known. */
 START_TEST(test_share_refused)
 {
     const char path[] = "//host/share/lock";
@@ -274,7 +274,7 @@ START_TEST(test_share_refused)
 }
 END_TEST
 
-/* ---- Somebody else who breaks ---------------------------------------------------------------- */
+/* ---- Another breaker ------------------------------------------------------------------------ */
 
 START_TEST(test_break_is_helped)
 {
@@ -295,7 +295,7 @@ END_TEST
 #define MOST_LOCKS 16
 
 static struct {
-    HANDLE file; /* NULL: none */
+    HANDLE file; /* NULL: this entry is free */
     uint64_t start, length;
     int exclusive;
 } held[MOST_LOCKS];
@@ -327,7 +327,10 @@ static BOOL WINAPI unlock_file(HANDLE file, DWORD reserved, DWORD low, DWORD hig
     return REAL(UnlockFileEx)(file, reserved, low, high, at);
 }
 
-/* Of the one file that is locked here: others' handles neither read nor write what is locked. */
+/*
+ * True if a lock through another handle keeps this handle from reading or writing these bytes.  All handles are of one
+ * file.
+ */
 static int is_denied(HANDLE file, const OVERLAPPED *at, DWORD size, int writing)
 {
     for (int i = 0; at && i < MOST_LOCKS; i++)
@@ -372,7 +375,10 @@ static struct filelock *lock_of_range(int64_t start, int64_t length, unsigned fl
     return new_lock_with(&options, scratch("lock"));
 }
 
-/* 0: the pid is that, and 0 that of somebody. */
+/*
+ * Fails the test unless filelock_owner() returns this result, and tells this pid if the result is 0.
+ * The pid 0 stands for an owner that is not known.
+ */
 static void expect_owner(const struct filelock *lock, int result, int64_t wanted)
 {
     struct filelock_owner owner = {.size = sizeof owner};
@@ -395,7 +401,7 @@ static void show_wine(void)
 
 static const struct {
     int64_t start, length;
-    int readable; /* behind it is place for a record */
+    int readable; /* the range leaves room for a record */
 } ranges[] = {
     {0, 0, 1},           {0, 100, 1},        {1, 1, 1},    {5, 0, 1},           {10, 5, 1},
     {1000, 2000, 1},     {0, 60000, 1},      {65535, 1, 1}, {65536, 1, 1},      {70000, 4, 1},
@@ -403,7 +409,7 @@ static const struct {
     {1, INT64_MAX - 1, 0},
 };
 
-/* Whoever asks about a range is told who has it, and nothing of who has other bytes. */
+/* A caller that asks about a range is told its owner, and nothing about owners of other bytes. */
 START_TEST(test_owner_of_range)
 {
     int64_t start = ranges[_i].start, length = ranges[_i].length, all = length ? length : 1;
@@ -418,7 +424,7 @@ START_TEST(test_owner_of_range)
     EXPECT(filelock_release(lock), 0);
     expect_owner(same, -ENOTSUP, 0);
     EXPECT(filelock_acquire(plain, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
-    expect_owner(same, 0, 0); /* somebody who has written nothing */
+    expect_owner(same, 0, 0); /* an owner that has written no record */
     EXPECT(filelock_release(plain), 0);
     EXPECT(filelock_acquire(plain, FILELOCK_SHARED, FILELOCK_TRY), 0);
     expect_owner(same, -ENOTSUP, 0);
@@ -430,7 +436,7 @@ START_TEST(test_owner_of_range)
 }
 END_TEST
 
-/* A lock is had although another, of other bytes, keeps the record of its owner from being written. */
+/* A lock can be acquired even if another lock, of other bytes, keeps the record of its owner from being written. */
 START_TEST(test_record_in_the_way)
 {
     struct filelock *other = lock_of_range(10, 100, 0), *lock = lock_of_range(0, 0, FILELOCK_RECORD_OWNER);
@@ -449,7 +455,7 @@ START_TEST(test_record_in_the_way)
 }
 END_TEST
 
-/* A descriptor's own lock does not keep it from reading. */
+/* A descriptor can read what is locked through itself. */
 START_TEST(test_owner_by_descriptor)
 {
     int fd = open_fd(scratch("lock"));

@@ -121,7 +121,7 @@ START_TEST(test_wait_that_is_not_cancelled)
 }
 END_TEST
 
-/* One waitable ends the waits of all handles that have it. */
+/* A single waitable ends the waits of all handles that have it. */
 START_TEST(test_one_for_many)
 {
     enum { MANY = 4 };
@@ -147,7 +147,7 @@ START_TEST(test_one_for_many)
 }
 END_TEST
 
-/* A wait for another thread that holds the same handle. */
+/* A wait for another thread that holds the same handle can be cancelled too. */
 START_TEST(test_wait_for_a_thread)
 {
     const struct kind *kind = kind_at(_i);

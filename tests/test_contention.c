@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_contention.c - many processes and threads at one lock, and a witness that sees two at once.
+ * test_contention.c - many processes and threads contend for a lock, and a witness sees it when two are inside at once.
  */
 #include "peers.h"
 #include "testing.h"
@@ -14,7 +14,10 @@ struct totals {
     long long done, overlaps, together;
 };
 
-/* Hears all workers out: everyone did all he had to, and nobody met anybody he must not meet. */
+/*
+ * Reads the answers of all workers, and adds them up.
+ * Fails the test unless each did all its work, and none met another that it must not meet.
+ */
 static struct totals hear(struct peer **peers, int count)
 {
     struct totals totals = {0, 0, 0};
@@ -46,7 +49,10 @@ static void start_peers(const struct kind *kind, struct peer **peers, int count,
         peers[i] = peer_with(kind, scratch("lock"), flags);
 }
 
-/* Has `count` peers work with `threads` threads each, with finite waits and endless ones by turns. */
+/*
+ * Has `count` peers work with `threads` threads each.  Every second peer waits without a limit, the others with a
+ * limit.
+ */
 static struct totals work(const struct kind *kind, int count, int threads, unsigned flags, const char *how)
 {
     struct peer *peers[16];
@@ -60,7 +66,7 @@ static struct totals work(const struct kind *kind, int count, int threads, unsig
     return hear(peers, count);
 }
 
-/* ---- The witness is one ---------------------------------------------------------------------- */
+/* ---- The witness sees what is wrong ---------------------------------------------------------- */
 
 START_TEST(test_witness_sees_overlaps)
 {
@@ -89,7 +95,7 @@ START_TEST(test_witness_sees_lost_updates)
     peer_ask(other, "enter %s 2 writing", scratch("witness"));
     peer_ask(one, "leave %s 1 writing", scratch("witness"));
     peer_ask(other, "leave %s 2 writing", scratch("witness"));
-    ck_assert_int_eq(witness_count(scratch("witness")), 1); /* of two */
+    ck_assert_int_eq(witness_count(scratch("witness")), 1); /* of two increments */
     for (int i = 0; i < 2; i++) {
         peer_ask(one, "enter %s 1 writing", scratch("witness"));
         peer_ask(one, "leave %s 1 writing", scratch("witness"));
@@ -98,7 +104,7 @@ START_TEST(test_witness_sees_lost_updates)
 }
 END_TEST
 
-/* The same through a lock, which excludes nobody because everyone has another one. */
+/* The witness sees the overlap of two that hold a lock, because each has another lock file. */
 START_TEST(test_witness_sees_missing_lock)
 {
     const struct kind *kind = kind_at(_i);
@@ -150,7 +156,7 @@ START_TEST(test_readers_and_writers)
 }
 END_TEST
 
-/* Readers are inside together: the first waits in there for the others. */
+/* Readers are inside together: each stays inside until all have entered. */
 START_TEST(test_readers_overlap)
 {
     const struct kind *kind = kind_at(_i);
@@ -187,7 +193,7 @@ START_TEST(test_holder_killed)
 }
 END_TEST
 
-/* A waiter that is killed is out of the queue, and what it waited for is not given to it. */
+/* A waiter that is killed leaves the queue, and does not get the lock. */
 START_TEST(test_waiter_killed)
 {
     const struct kind *kind = kind_at(_i);
@@ -208,7 +214,7 @@ START_TEST(test_waiter_killed)
 }
 END_TEST
 
-/* Processes are killed in the midst of their work; the others do all of theirs. */
+/* Processes are killed in the middle of their work.  The others do all of theirs. */
 START_TEST(test_killed_under_load)
 {
     enum { VICTIMS = 6, OTHERS = 4 };
@@ -227,7 +233,7 @@ START_TEST(test_killed_under_load)
         put_to_work(kind, others[i], i, how);
     for (int i = 0; i < VICTIMS; i++) {
         int64_t seen = witness_count(victim_witness);
-        EVENTUALLY(witness_count(victim_witness) > seen); /* they are at it */
+        EVENTUALLY(witness_count(victim_witness) > seen); /* it is at work */
         peer_kill(victims[i]);
     }
     struct totals totals = hear(others, OTHERS);
@@ -283,7 +289,7 @@ START_TEST(test_unlink_under_load)
         snprintf(how, sizeof how, "count=%d own=%d", count, own);
         struct totals totals = work(kind, 5, 2, FILELOCK_UNLINK, how);
         ck_assert_int_eq(witness_count(scratch("witness")) - before, totals.done);
-        ck_assert_msg(!path_exists(scratch("lock")), "the last one out left the lock file");
+        ck_assert_msg(!path_exists(scratch("lock")), "the last holder left the lock file");
     }
 }
 END_TEST
@@ -312,8 +318,8 @@ END_TEST
 /* ---- Many waiters ---------------------------------------------------------------------------- */
 
 /*
- * They all wait at the same time, each through a handle of his own; each is served once.  Where every waiter looks
- * at every release there are fewer.
+ * All threads wait at the same time, each through a handle of its own, and each gets the lock once.
+ * There are fewer where every waiter looks at every release.
  */
 START_TEST(test_many_waiters)
 {

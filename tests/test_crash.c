@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_crash.c - kill -9 at every system call of acquire, hold, release and break, while others contend.
+ * test_crash.c - kill -9 at every system call of acquire, hold, release and break, while other processes contend.
  *
- * The others go on all the time, and write down when they are inside.  After each death both of them must get
- * the lock again; at the end the whole history is judged.
+ * These contenders go on all the time, and log when they are inside.  After each death both must get the lock again.
+ * At the end the whole history is judged.
  */
 #include "history.h"
 #include "markers.h"
@@ -21,26 +21,26 @@
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 #define CONTENDERS 2
 
-/* Shared by all. */
+/* Shared by all processes. */
 static struct scene {
     int stop;
-    int64_t got[CONTENDERS]; /* how often each has had the lock */
-    int wrong;               /* an error that somebody met with */
-    int held, let_go;        /* by a holder who is to lose the lock */
+    int64_t got[CONTENDERS]; /* how often each contender has had the lock */
+    int wrong;               /* an error that a contender got */
+    int held, let_go;        /* set by, and for, a holder whose lock is to be broken */
     struct history history;
 } *scene;
 
-/* What everyone needs to know. */
+/* What all processes need to know. */
 static struct plan {
     const struct kind *kind;
     const char *path;
     unsigned flags;
-    int tolerant;     /* victims may meet with errors */
-    int yields;       /* of the processor, by who is inside */
-    int stopped;      /* those who contend, until something has happened */
-    void (*at)(void); /* happens when a victim is about to be killed; NULL: it is noted */
-    unsigned victims; /* so far: each has a number of its own */
-    char what[160];   /* happened to the last one */
+    int tolerant;     /* victims may get errors */
+    int yields;       /* how often a process that is inside yields the processor */
+    int stopped;      /* true while the contenders are stopped, until something has happened */
+    void (*at)(void); /* called when a victim is about to be killed; NULL: its doom is logged */
+    unsigned victims; /* so far; gives each victim a number of its own */
+    char what[160];   /* what happened to the last victim */
 } plan;
 
 static int can_share(void)
@@ -65,7 +65,7 @@ static void went_wrong(int result)
     __atomic_store_n(&scene->wrong, result, __ATOMIC_SEQ_CST);
 }
 
-/* 1 if it got the lock. */
+/* True if the process got the lock. */
 static int visit(struct filelock *lock, uint32_t who, enum filelock_mode mode, int64_t timeout_ms)
 {
     int result = filelock_acquire(lock, mode, timeout_ms);
@@ -92,9 +92,9 @@ static struct filelock *open_lock(void)
     return lock;
 }
 
-/* ---- Who contends ------------------------------------------------------------------------------------ */
+/* ---- Contenders ------------------------------------------------------------------------------------- */
 
-/* In FILELOCK_TORTURE_APART each has a lock of his own, which is to be found out. */
+/* If FILELOCK_TORTURE_APART is set, each contender has a lock of its own, and the judge must find that out. */
 static void contend(int index)
 {
     static const int64_t timeouts[] = {FILELOCK_FOREVER, 50, FILELOCK_TRY, 60000};
@@ -143,13 +143,13 @@ static void continue_contenders(void)
     plan.stopped = 0;
 }
 
-/* Both of them, once more. */
+/* Fails the test unless both contenders get the lock once more. */
 static void expect_progress(const char *what)
 {
     for (int i = 0; i < CONTENDERS; i++) {
         int64_t before = got_by(i), end = now_ns() + (int64_t)PATIENCE_MS * 1000000;
         while (got_by(i) == before) {
-            ck_assert_msg(now_ns() < end, "%s: %s: nobody gets it any more", plan.kind->name, what);
+            ck_assert_msg(now_ns() < end, "%s: %s: a contender does not get the lock any more", plan.kind->name, what);
             sched_yield();
         }
     }
@@ -170,7 +170,7 @@ static void end_contenders(void)
            judgement.writers, judgement.readers, judgement.together);
 }
 
-/* ---- Who is killed ----------------------------------------------------------------------------------- */
+/* ---- Victims ---------------------------------------------------------------------------------------- */
 
 static void be_a_victim(void *arg)
 {
@@ -192,7 +192,12 @@ static void doom(void)
     history_add(&scene->history, CONTENDERS + plan.victims, EVENT_DOOMED);
 }
 
-/* What happens to a new subject; 1: it was killed, or paused, 0: it has come to its end, -1: it cannot be. */
+/*
+ * Starts a subject, and has the fault happen to it:
+ * - 1: the subject was killed, or paused
+ * - 0: it came to its end first
+ * - -1: system calls cannot be traced
+ */
 static int happen(const struct fault *fault, void (*body)(void *), void *arg)
 {
     struct subject subject;
@@ -220,7 +225,10 @@ static void plan_for(const struct kind *kind, unsigned flags)
 
 static const unsigned flags[] = {0, FILELOCK_UNLINK | FILELOCK_RECORD_OWNER};
 
-/* More calls are made when there is more to wait for: the end is where nobody got to, again and again. */
+/*
+ * A victim makes more calls when it waits more, so their number varies.  The end is where three victims in a row did
+ * not get that far.
+ */
 START_TEST(test_killed_in_a_crowd)
 {
     NEEDS_TRACES();
@@ -228,7 +236,7 @@ START_TEST(test_killed_in_a_crowd)
     int misses = 0, killed = 0;
     start_contenders();
     expect_progress("at the beginning");
-    for (int call = 0; misses < 3 && killed >= 0; call++) {
+    for (int call = 0; misses < 3 && killed >= 0; call = subject_next_call(call, 1)) {
         uint32_t who = CONTENDERS + plan.victims;
         killed = kill_at(call, be_a_victim, &who);
         misses = killed ? 0 : misses + 1;
@@ -245,7 +253,7 @@ END_TEST
 
 static const struct {
     unsigned lacks;
-    int stale; /* there is a dead one's marker */
+    int stale; /* there is a dead owner's marker */
 } situations[] = {
     {0, 0}, {0, 1}, {NO_UNNAMED, 0}, {NO_UNNAMED, 1}, {NO_SWAP, 1}, {NO_LOCKS, 1}, {NO_UNNAMED | NO_LINKS, 0},
 };
@@ -261,7 +269,7 @@ static void acquire_once(void *lacks)
     subject_ready();
 }
 
-/* The marker is a dead one's, or a living one's that is to go. */
+/* Breaks the marker of a dead owner, or of a live owner that is to lose the lock. */
 static void break_once(void *unused)
 {
     struct filelock *lock = open_lock();
@@ -271,7 +279,7 @@ static void break_once(void *unused)
     subject_ready();
 }
 
-/* Somebody else comes by, on the same system, and has it twice. */
+/* Fails the test unless another process, on the same kind of system, gets the lock twice. */
 static void expect_healed(unsigned lacks)
 {
     pid_t pid = fork();
@@ -286,7 +294,10 @@ static void expect_healed(unsigned lacks)
     ck_assert_msg(!path_exists(plan.path), "%s: there is a marker", plan.what);
 }
 
-/* Where names cannot be swapped, the next one who takes over from the dead clears up. */
+/*
+ * Fails the test if a file is left behind.  Where names cannot be swapped, the next process that takes over from a dead
+ * owner clears up.
+ */
 static void expect_nothing_left(unsigned lacks)
 {
     if (lacks & NO_SWAP)
@@ -296,7 +307,7 @@ static void expect_nothing_left(unsigned lacks)
     ck_assert_msg(!name, "%s: left behind for good: %s", plan.what, name);
 }
 
-/* At a call, one or three after the other: what they leave is not cleared up in between. */
+/* Kills `deaths` processes at this call, in turn.  What they leave behind is not cleared up in between. */
 static int kill_in_turn(int call, int deaths, unsigned *lacks)
 {
     int killed = kill_at(call, acquire_once, lacks);
@@ -312,7 +323,7 @@ START_TEST(test_killed_alone)
     plan_for(soft_kind(), 0);
     unsigned lacks = situations[_i / 2].lacks;
     int killed = 1;
-    for (int call = 0; killed > 0; call++) {
+    for (int call = 0; killed > 0; call = subject_next_call(call, 1)) {
         if (situations[_i / 2].stale)
             put_marker(plan.path, marker_record(dead_pid()));
         killed = kill_in_turn(call, _i % 2 ? 3 : 1, &lacks);
@@ -331,7 +342,7 @@ START_TEST(test_breaker_killed)
     NEEDS_TRACES();
     plan_for(soft_kind(), 0);
     int killed = 1;
-    for (int call = 0; killed > 0; call++) {
+    for (int call = 0; killed > 0; call = subject_next_call(call, 1)) {
         char text[MARKER_SIZE] = "", found[MARKER_SIZE] = "";
         snprintf(text, sizeof text, "%s", marker_record(_i ? own_pid() : dead_pid()));
         put_marker(plan.path, text);
@@ -351,12 +362,14 @@ END_TEST
 
 /* ---- Breaking in a crowd ----------------------------------------------------------------------------- */
 
-/* What is broken, by whom, while two contend for it: nobody but who is broken is ever inside with another. */
+/*
+ * What is broken, and how, while two processes contend for it.  Only the broken holder may ever be inside with another.
+ */
 enum breaking {
-    STALE_FOR_GOOD, /* the dead one's marker goes by filelock_break() alone */
-    STALE,          /* when the breaker is killed, the others take over */
-    STALE_SLOWLY,   /* the breaker goes on when the others have long taken over */
-    LIVING,         /* the marker of somebody who goes on believing that he holds the lock */
+    STALE_FOR_GOOD, /* only filelock_break() removes the dead owner's marker */
+    STALE,          /* if the breaker is killed, the contenders take over */
+    STALE_SLOWLY,   /* the breaker goes on long after the contenders have taken over */
+    LIVING,         /* the marker of a holder that goes on, and believes that it holds the lock */
     BREAKINGS
 };
 
@@ -366,14 +379,14 @@ static void be_a_holder(uint32_t who)
     if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER) != 0)
         _exit(71);
     history_add(&scene->history, who, EVENT_ENTERS_WRITING);
-    history_add(&scene->history, who, EVENT_DOOMED); /* he is to be broken */
+    history_add(&scene->history, who, EVENT_DOOMED); /* its lock is to be broken */
     __atomic_store_n(&scene->held, 1, __ATOMIC_SEQ_CST);
     while (!__atomic_load_n(&scene->let_go, __ATOMIC_SEQ_CST))
         nap_ms(1);
     _exit(filelock_release(lock) == 0 ? 0 : 72);
 }
 
-/* He has it when this returns. */
+/* Starts a holder.  It has the lock when this returns. */
 static pid_t start_holder(void)
 {
     scene->held = scene->let_go = 0;
@@ -392,21 +405,21 @@ static void let_others_go_on(void)
     continue_contenders();
 }
 
-/* Where the breaker is not in their way, they take over and go on. */
+/* Lets the contenders take over and go on, if the breaker is not in their way. */
 static void let_others_pass(void)
 {
     let_others_go_on();
     nap_ms(5);
 }
 
-/* Whose marker is there; 0: nobody's. */
+/* Returns the pid in the marker; 0: there is none. */
 static int64_t marker_pid(void)
 {
     char text[MARKER_SIZE] = "";
     return read_file(plan.path, text, sizeof text) > 0 ? strtoll(text, NULL, 10) : 0;
 }
 
-/* What the dead breaker has not broken, or has put there, is broken now: nobody else takes it away. */
+/* Breaks what the dead breaker has not broken, or has put there itself: no other process takes it away. */
 static void break_what_is_left(enum breaking breaking, pid_t holder)
 {
     struct filelock *lock = open_lock();
@@ -416,7 +429,7 @@ static void break_what_is_left(enum breaking breaking, pid_t holder)
     filelock_free(lock);
 }
 
-/* 1: the breaker was killed, or paused; 0: it has come to its end; -1: it cannot be. */
+/* Returns as happen() does, about the breaker. */
 static int break_in_a_crowd(enum breaking breaking, const struct fault *fault)
 {
     pid_t holder = start_holder();
@@ -437,18 +450,18 @@ static int break_in_a_crowd(enum breaking breaking, const struct fault *fault)
     return result;
 }
 
-/* Paused before it has looked at the marker, it would break another one. */
+/* Pauses the breaker only after it has looked at the marker.  If paused before that, it would break another marker. */
 START_TEST(test_breaker_killed_in_a_crowd)
 {
     enum breaking breaking = (enum breaking)_i;
     NEEDS_SOFT();
     NEEDS_TRACES();
     plan_for(soft_kind(), breaking == STALE_FOR_GOOD ? FILELOCK_NEVER_BREAK : 0);
-    plan.yields = 300; /* or what goes wrong for somebody inside would not be seen */
+    plan.yields = 300; /* long enough to see what goes wrong for a process inside */
     start_contenders();
     expect_progress("at the beginning");
     int happened = 1, looked = 0;
-    for (int call = 0; happened > 0; call++) {
+    for (int call = 0; happened > 0; call = subject_next_call(call, 1)) {
         happened = break_in_a_crowd(breaking, &(struct fault){call, looked ? PAUSE : KILL});
         looked |= breaking == STALE_SLOWLY && strstr(plan.what, "pread64");
         expect_progress(plan.what);
@@ -470,7 +483,7 @@ static long number_in(const char *variable, long otherwise)
     return text && *text ? strtol(text, NULL, 10) : otherwise;
 }
 
-/* One of those who contend stops for a while, wherever he is. */
+/* Stops a contender for a while, wherever it is. */
 static void stop_one(uint32_t *random)
 {
     pid_t pid = contenders[chance(random, CONTENDERS)];
@@ -479,7 +492,7 @@ static void stop_one(uint32_t *random)
     kill(pid, SIGCONT);
 }
 
-/* 0, or -1 where nothing can be done. */
+/* Returns -1 where system calls cannot be traced. */
 static int torture_for_a_while(uint32_t *random, int64_t end)
 {
     int result = 0;
@@ -496,7 +509,7 @@ static int torture_for_a_while(uint32_t *random, int64_t end)
     return result;
 }
 
-/* As long as FILELOCK_TORTURE_SECONDS says; what FILELOCK_TORTURE_SEED says is the beginning. */
+/* Runs for FILELOCK_TORTURE_SECONDS.  The random numbers begin with FILELOCK_TORTURE_SEED. */
 START_TEST(test_torture)
 {
     NEEDS_TRACES();
@@ -513,12 +526,12 @@ START_TEST(test_torture)
 }
 END_TEST
 
-/* ---- The judge is one -------------------------------------------------------------------------------- */
+/* ---- The judge sees what is wrong ------------------------------------------------------------------ */
 
 START_TEST(test_judge)
 {
     static const struct {
-        const char *events; /* each: who, and W, R, L or D */
+        const char *events; /* each event: a participant, and W, R, L or D */
         const char *wrong;
     } rows[] = {
         {"", NULL},
@@ -550,7 +563,7 @@ START_TEST(test_judge)
 }
 END_TEST
 
-/* Those who contend for nothing are found out. */
+/* The judge sees it when contenders have no lock in common. */
 START_TEST(test_judge_sees_missing_lock)
 {
     plan_for(kind_at(_i), 0);
@@ -565,7 +578,7 @@ START_TEST(test_judge_sees_missing_lock)
             history_add(&scene->history, i, EVENT_ENTERS_WRITING);
             __atomic_store_n(&scene->got[i], 1, __ATOMIC_SEQ_CST);
             while (result == 0 && !got_by(1 - (int)i))
-                sched_yield(); /* until the other is inside as well */
+                sched_yield(); /* until the other process is inside too */
             history_add(&scene->history, i, EVENT_LEAVES);
             filelock_free(lock);
             _exit(result == 0 ? 0 : 1);

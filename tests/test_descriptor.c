@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_descriptor.c - locks on descriptors of the caller's.
+ * test_descriptor.c - locks on descriptors that the caller opened.
  */
 #include "peers.h"
 #include "testing.h"
@@ -128,7 +128,7 @@ START_TEST(test_from_fd_words)
 }
 END_TEST
 
-/* Closed behind the library's back: an error at the next acquire, not another file's lock. */
+/* If the descriptor was closed without the library, the next acquire fails, and does not lock another file. */
 START_TEST(test_from_fd_closed)
 {
     const struct kind *kind = kind_at(_i);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_faults.c - every system call of every operation fails, and every allocation of memory.
+ * test_faults.c - each system call of each operation fails, and each allocation of memory.
  *
- * One after the other fails once, with each error that it may meet with.  Then either all of what was asked
- * is done, or the answer is an error that is documented for this; the handle must go on working, and nothing may
- * be left: no descriptor, thread, memory, lock or marker; nor may anybody else have lost his.
+ * They fail one after the other, with each error that is possible.  Then either all of what was asked is done, or the
+ * answer is an error that is documented for this.  The handle must go on working.  Nothing may be left: no descriptor,
+ * thread, memory, lock or marker.  No other holder may lose its lock.
  */
 #define _GNU_SOURCE
 #include "markers.h"
@@ -27,15 +27,15 @@
 enum order { ORDER_NEW, ORDER_ACQUIRE, ORDER_RELEASE, ORDER_CHECK, ORDER_OWNER, ORDER_BREAK, ORDER_FREE };
 
 enum scene {
-    NOTHING,       /* is there */
-    LOCK_FILE,     /* which nobody has locked */
-    HELD,          /* by somebody else, throughout */
-    HELD_A_WHILE,  /* until the subject waits */
-    HELD_CANCELED, /* throughout, and the wait is cancelled when it has begun */
-    HELD_UNCANCELED, /* until the subject waits, which could be cancelled */
-    OURS,          /* the subject holds it */
-    STALE,         /* the marker of a dead process */
-    LINK           /* to the lock file */
+    NOTHING,       /* there is no lock file */
+    LOCK_FILE,     /* there is one, not locked */
+    HELD,          /* by the test, throughout */
+    HELD_A_WHILE,  /* by the test, until the subject waits */
+    HELD_CANCELED, /* by the test, throughout; the wait is cancelled when it has begun */
+    HELD_UNCANCELED, /* by the test, until the subject waits; the wait could be cancelled */
+    OURS,          /* the subject holds the lock */
+    STALE,         /* there is the marker of a dead process */
+    LINK           /* there is a link to the lock file */
 };
 
 enum { WANTS_SOFT = 1024, WANTS_FILE = 2048 };
@@ -96,14 +96,14 @@ static const struct scenario {
 
 /* ---- The subject ------------------------------------------------------------------------------------- */
 
-/* Shared with it. */
+/* Shared with the subject. */
 static struct orders {
     enum order order;
     enum filelock_mode mode;
     int64_t timeout_ms;
     struct filelock_options options;
     char path[2048];
-    long refuse; /* the allocation that is refused */
+    long refuse; /* the number of the allocation that is refused */
     int result, held;
     int64_t took_ns;
     struct filelock_owner owner;
@@ -112,7 +112,10 @@ static struct orders {
 
 static int is_subject;
 
-/* Linux gives the descriptor back also where close(2) fails: that is told by another call, of none. */
+/*
+ * Linux closes the descriptor even if close(2) fails.  So another call, of a negative descriptor, tells whether it is
+ * to fail.
+ */
 int close(int fd)
 {
     int failed = is_subject && syscall(SYS_close, -1) != 0 && errno != EBADF, error = errno;
@@ -174,8 +177,8 @@ static struct trial {
     struct raw_lock holder;
     struct signal_pair cancel;
     int overlaid;    /* the lock file is on an overlay file system */
-    int descriptors; /* of the subject, beforehand */
-    long blocks;     /* that it may have afterwards; -1: not known yet */
+    int descriptors; /* of the subject, before the trial */
+    long blocks;     /* that the subject may have afterwards; -1: not known yet */
     char what[320];
 } trial;
 
@@ -186,7 +189,7 @@ static struct trial {
         ck_assert_msg(condition, "%s: %s: %s", trial.kind->name, trial.what, said_);               \
     } while (0)
 
-/* Starts the subject if there is none; 0, or -1 where there can be none. */
+/* Starts the subject if there is none.  Returns 0, or -1 where there can be none. */
 static int need_subject(void)
 {
     if (trial.subject.pid)
@@ -237,7 +240,7 @@ static void cancel(void)
         waitable_set(&trial.cancel);
 }
 
-/* The lock file itself, whatever the path is. */
+/* Returns the path of the lock file itself, whatever path the handle has. */
 static const char *lock_file(void)
 {
     const struct scenario *scenario = trial.scenario;
@@ -291,7 +294,7 @@ static int opens(int number)
     return number == SYS_openat;
 }
 
-/* Whether it looks at a file, or at what the path names. */
+/* True if the call looks at a file, or at what a path names. */
 static int looks(int number)
 {
 #ifdef SYS_lstat
@@ -305,7 +308,7 @@ static int looks(int number)
     return number == SYS_newfstatat || number == SYS_fstat;
 }
 
-/* An answer of the operation that says something else than that a call has failed. */
+/* True if this answer says something else than that a call has failed. */
 static int says_more(enum order order, int result)
 {
     if (result == -EINTR || result == -EINVAL)
@@ -324,7 +327,7 @@ static int says_more(enum order order, int result)
     }
 }
 
-/* What the header says that an operation answers when one of its calls fails with this error. */
+/* True if the header says that the operation answers this when one of its calls fails with this error. */
 static int is_documented(int result)
 {
     const struct scenario *scenario = trial.scenario;
@@ -338,12 +341,12 @@ static int is_documented(int result)
     if (locks(number) && (error == ENOSYS || error == EINVAL) && result == -ENOTSUP)
         return 1;
     if (number == FCNTL_LOCK && error == EACCES && result == -EAGAIN)
-        return 1; /* the two are one (fcntl(2)) */
+        return 1; /* both mean the same (fcntl(2)) */
     if (scenario->order == ORDER_OWNER && result == -ENOTSUP)
-        return 1; /* it cannot be known */
+        return 1; /* the owner cannot be known */
     if (scenario->order == ORDER_OWNER && result == -ENOENT)
         return error == ESTALE && !(trial.kind->can & CAN_KEEP_FILE); /* a marker that is gone */
-    /* "Somebody has it" is what these say: of a lock, or of a marker that cannot be read. */
+    /* These say that the lock is taken: by another holder, or by the owner of a marker that cannot be read. */
     if (scenario->order == ORDER_ACQUIRE && scenario->timeout_ms != FILELOCK_FOREVER && result == -ETIMEDOUT)
         return (locks(number) && (error == EAGAIN || error == EACCES)) ||
                (number == SYS_kill && error == EPERM) ||
@@ -351,7 +354,7 @@ static int is_documented(int result)
     return 0;
 }
 
-/* A record in the lock file: whose; 0: none. */
+/* Returns the pid of the record in the lock file; 0: there is no record. */
 static long long recorded(void)
 {
     char text[MARKER_SIZE] = "";
@@ -373,7 +376,10 @@ static void judge_acquired(void)
         JUDGE(waitable_is_set(&trial.cancel), "nobody has cancelled it");
 }
 
-/* What a lock file is worth does not depend on whether it is there, or on what is in it: as far as can be. */
+/*
+ * Judges what a release leaves.  Excluding others does not depend on whether the file, or its record, is gone.  So
+ * these may be left, if the call that failed was needed to remove them.
+ */
 static void judge_released(void)
 {
     int hit = trial.subject.hit, file = (trial.kind->can & CAN_KEEP_FILE) != 0;
@@ -384,19 +390,19 @@ static void judge_released(void)
         JUDGE(!recorded() || looks(hit) || hit == SYS_ftruncate, "the record is there");
 }
 
-static void judge_owner(void)
+static void judge_owner(long refuse)
 {
     int64_t right = trial.scenario->scene == OURS ? trial.subject.pid : own_pid();
     const struct filelock_owner *owner = &orders->owner;
     int nameless = !(trial.kind->can & CAN_NAME_PID) && trial.scenario->scene != OURS;
-    int unknown = owner->pid == 0 && (trial.subject.error || nameless);
+    int unknown = owner->pid == 0 && (trial.subject.error || refuse >= 0 || nameless);
     JUDGE(unknown || owner->pid == right, "pid %lld", (long long)owner->pid);
     JUDGE(owner->alive == (unknown ? -1 : 1), "alive %d", owner->alive);
     JUDGE(unknown || owner->local == 1, "local %d", owner->local);
 }
 
-/* What was asked has been done, although something has failed. */
-static void judge_success(void)
+/* Judges an operation that has done what was asked, although something has failed. */
+static void judge_success(long refuse)
 {
     switch (trial.scenario->order) {
     case ORDER_ACQUIRE:
@@ -408,7 +414,7 @@ static void judge_success(void)
         break;
     case ORDER_OWNER:
         if (orders->result == 0)
-            judge_owner();
+            judge_owner(refuse);
         break;
     default: /* judged in any case */
         break;
@@ -422,7 +428,7 @@ static void judge(long refuse)
     const struct subject *subject = &trial.subject;
     snprintf(trial.what, sizeof trial.what, "%s: %s, memory %ld", scenario->name, subject->what, refuse);
     if (result == scenario->expected)
-        judge_success();
+        judge_success(refuse);
     else if (refuse >= 0)
         JUDGE(result == -ENOMEM || (scenario->order == ORDER_OWNER && result == -ENOTSUP), "answers %s",
               result_name(result));
@@ -440,12 +446,12 @@ static void judge(long refuse)
     if (scenario->order == ORDER_BREAK)
         JUDGE(result != 0 || !path_exists(lock_file()), "answers 0, and the marker is there");
     if (trial.holder.held && scenario->order != ORDER_BREAK)
-        JUDGE(raw_is_held(&trial.holder), "somebody else has lost his lock");
+        JUDGE(raw_is_held(&trial.holder), "another holder has lost its lock");
     if (held)
         JUDGE(raw_is_locked(trial.kind, lock_file()), "held, but not locked");
 }
 
-/* The handle can be used as if nothing had been. */
+/* Fails the test unless the handle can be used as if nothing had happened. */
 static void expect_usable_handle(void)
 {
     const struct scenario *scenario = trial.scenario;
@@ -462,8 +468,8 @@ static void expect_usable_handle(void)
 }
 
 /*
- * What could not be removed, or was moved aside where names cannot be swapped, is there until the next one
- * takes over from the dead; whose it is must be dead, too.
+ * A file may be left that could not be removed, or that was moved aside where names cannot be swapped.  It stays until
+ * the next takeover from a dead owner.  Its own owner must be dead too.
  */
 static void expect_healed(void)
 {
@@ -476,7 +482,10 @@ static void expect_healed(void)
     expect_nothing_at(scratch("lock"));
 }
 
-/* One thread is there for the next wait, and takes a block of memory; another may be about to end. */
+/*
+ * Waits until at most one helper thread is left.  It is there for the next wait, and takes a block of memory.  Another
+ * thread may be about to end.
+ */
 static void expect_threads_to_end(void)
 {
     int64_t end = now_ns() + (int64_t)PATIENCE_MS * 1000000;
@@ -486,7 +495,7 @@ static void expect_threads_to_end(void)
     while ((threads > 2 || orders->blocks >= trial.blocks + threads) && now_ns() < end) {
         nap_ms(1);
         threads = subject_threads(&trial.subject);
-        command(ORDER_FREE, &no_fault, -1, NULL); /* of nothing: it counts its memory */
+        command(ORDER_FREE, &no_fault, -1, NULL); /* frees nothing, and counts its memory */
     }
     trial.subject.hit = hit;
     JUDGE(threads <= 2, "%d threads", threads);
@@ -529,7 +538,7 @@ static void prepare_handle(void)
     orders->timeout_ms = scenario->timeout_ms;
 }
 
-/* 0: the fault hit nothing; -1: nothing can be tried here. */
+/* Returns 1; 0: the fault hit nothing; -1: nothing can be tried here. */
 static int run_trial(const struct fault *fault, long refuse)
 {
     const struct scenario *scenario = trial.scenario;
@@ -552,19 +561,22 @@ static int run_trial(const struct fault *fault, long refuse)
     expect_nothing_left();
     clear_scene();
     if (starts_threads(scenario) || has_threads())
-        drop_subject(); /* the next one is to start its thread, too, and none is to end in its midst */
+        drop_subject(); /* so that the next trial starts a thread too, and no thread ends during that trial */
     return hit;
 }
 
 /* ---- All of them ------------------------------------------------------------------------------------- */
 
-/* Each call of the scenario with each of its errors; -1 where calls cannot be traced. */
+/*
+ * Makes each call of the scenario fail with each of its errors.  Returns the number of trials, or -1 where calls cannot
+ * be traced.
+ */
 static int fail_calls(void)
 {
     int trials = 0, hit = run_trial(&no_fault, -1);
     if (hit < 0)
         return -1;
-    for (struct fault fault = {0, 0}; (hit = run_trial(&fault, -1)) > 0; fault.at++) {
+    for (struct fault fault = {0, 0}; (hit = run_trial(&fault, -1)) > 0; fault.at = subject_next_call(fault.at, 1)) {
         int errors = errors_count(trial.subject.hit);
         for (fault.choice = 1; fault.choice < errors; fault.choice++)
             trials += run_trial(&fault, -1);
@@ -595,7 +607,7 @@ static int applies(const struct scenario *scenario, const struct kind *kind)
     return (kind->can & scenario->wants) == scenario->wants;
 }
 
-/* 0, or -1 where calls cannot be traced. */
+/* Returns 0, or -1 where calls cannot be traced. */
 static int fail_everything(const struct scenario *scenario, const struct kind *kind, int overlaid)
 {
     orders = shared_memory(sizeof *orders);
@@ -622,7 +634,10 @@ START_TEST(test_faults)
 }
 END_TEST
 
-/* Where stat(2) tells another device of a file than /proc/locks does: 0, or -1 where that cannot be had. */
+/*
+ * Mounts a file system on which stat(2) tells another device than /proc/locks does.  Returns 0, or -1 where that is not
+ * possible.
+ */
 static int mount_overlay(void)
 {
     char options[4096];
@@ -638,7 +653,7 @@ static int mount_overlay(void)
     return mount("none", scratch("overlaid"), "overlay", 0, options);
 }
 
-/* Whatever of /proc cannot be read: the right one, or nobody knows. */
+/* Whatever of /proc cannot be read, the owner is right, or not known. */
 START_TEST(test_owner_on_overlay)
 {
     const struct kind *kind = kind_at(_i);

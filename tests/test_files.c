@@ -47,13 +47,37 @@ START_TEST(test_relative_path)
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     expect_taken(kind, scratch("one/lock"));
     EXPECT(filelock_release(lock), 0);
-    ck_assert_int_eq(change_directory(scratch("two")), 0); /* resolved at each acquire */
+    ck_assert_int_eq(change_directory(scratch("two")), 0); /* the path is resolved at each acquire */
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     expect_taken(kind, scratch("two/lock"));
     expect_free(kind, scratch("one/lock"));
     EXPECT(filelock_release(lock), 0);
     ck_assert_int_eq(change_directory(root_directory()), 0);
     filelock_free(lock);
+}
+END_TEST
+
+/* The file that was locked is removed, and no other, wherever the program has gone in the meantime. */
+START_TEST(test_relative_path_removed)
+{
+    const struct kind *kind = kind_at(_i);
+    ck_assert_int_eq(make_directory(scratch("one")), 0);
+    ck_assert_int_eq(make_directory(scratch("two")), 0);
+    struct filelock *lock = new_lock(kind, "lock", FILELOCK_UNLINK);
+    for (int freed = 0; freed < 2; freed++) {
+        ck_assert_int_eq(change_directory(scratch("one")), 0);
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        ck_assert_int_eq(change_directory(scratch("two")), 0);
+        ck_assert_int_eq(write_file("lock", "", 0), 0);
+        if (freed)
+            filelock_free(lock);
+        else
+            EXPECT(filelock_release(lock), 0);
+        ck_assert_msg(!path_exists(scratch("one/lock")), "it was not removed");
+        ck_assert_msg(path_exists("lock"), "another file was removed");
+        remove_file("lock");
+    }
+    ck_assert_int_eq(change_directory(root_directory()), 0);
 }
 END_TEST
 
@@ -127,6 +151,7 @@ static void add_creation(Suite *suite)
     TCase *tcase = add_case(suite, "creation");
     ADD_FOR_KINDS(tcase, test_created_at_acquire);
     ADD_FOR_KINDS(tcase, test_relative_path);
+    ADD_FOR_KINDS(tcase, test_relative_path_removed);
     ADD_FOR_KINDS(tcase, test_make_parents);
     ADD_FOR_KINDS(tcase, test_make_parents_relative);
     ADD_FOR_KINDS(tcase, test_make_parents_again);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_foreign.c - programs written by others exclude us, and we them: flock(1) of util-linux,
- * Python's filelock, and plain POSIX record locks.
+ * test_foreign.c - other programs and the library exclude each other: flock(1) of util-linux, Python's filelock, and
+ * plain POSIX record locks.
  */
 #include "peer.h"
 #include "posix.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* One run to its end; what it said is not looked at. */
+/* Runs a program to its end, and returns its exit status.  What it says is not looked at. */
 static int run(const char *const argv[])
 {
     return peer_end(peer_start_program(argv));
@@ -25,7 +25,7 @@ static const struct kind *supported(int kind)
 
 /* ---- flock(1) --------------------------------------------------------------------------------- */
 
-/* util-linux's: busybox has a smaller one, and ours may be first in the path. */
+/* Finds flock(1) of util-linux.  That of busybox can do less, and the library's own may be first in the path. */
 static int find_flock(char *path, size_t size, int wants_fcntl)
 {
     const char *argv[] = {path, "-w", "0.1", scratch("probe"), "true", NULL};
@@ -33,7 +33,7 @@ static int find_flock(char *path, size_t size, int wants_fcntl)
     return find_program("flock", path, size) && run(wants_fcntl ? with_fcntl : argv) == 0;
 }
 
-/* flock(1) holds it until its child has read a line. */
+/* Starts flock(1), which holds the lock until its child has read a line. */
 static struct peer *flock_holding(const char *program, const char *mode)
 {
     const char *argv[] = {program, mode, scratch("lock"), "sh", "-c", "echo held; read line", NULL};
@@ -118,7 +118,7 @@ START_TEST(test_flock_fcntl)
 }
 END_TEST
 
-/* The holder that /proc/locks names is told, also when it is a program of others. */
+/* The owner is the holder that /proc/locks names, even if that is another program. */
 START_TEST(test_flock_is_named)
 {
     const struct kind *kind = supported(FILELOCK_KIND_FLOCK);
@@ -141,7 +141,7 @@ END_TEST
 
 /* ---- Python's filelock ------------------------------------------------------------------------ */
 
-/* The first Python that has it: one that was installed beside the system's may not. */
+/* Starts the first Python that has filelock.  A Python that was installed beside the system's may not have it. */
 static struct peer *start_python(void)
 {
     static const char *const names[] = {"/usr/bin/python3", "/usr/local/bin/python3", "python3"};
@@ -186,7 +186,7 @@ START_TEST(test_python)
 }
 END_TEST
 
-/* Our record and unlinking, and its truncation, do not get in each other's way. */
+/* The library's record and the truncation of the file by Python's filelock do not get in each other's way. */
 START_TEST(test_python_with_record)
 {
     const struct kind *kind = supported(FILELOCK_KIND_FLOCK);
@@ -209,7 +209,9 @@ END_TEST
 
 /* ---- fcntl() ---------------------------------------------------------------------------------- */
 
-/* It is built beside the suites: /tests/test_foreign, or /tests/.libs/test_foreign of libtool. */
+/*
+ * Starts foreign_fcntl, which is built beside the suites: /tests/test_foreign, or /tests/.libs/test_foreign of libtool.
+ */
 static struct peer *start_fcntl(void)
 {
     static char path[2048];
@@ -272,7 +274,7 @@ START_TEST(test_fcntl_ranges)
 }
 END_TEST
 
-/* A POSIX lock has its holder's pid in /proc/locks. */
+/* The owner of a POSIX lock is known, because /proc/locks has its pid. */
 START_TEST(test_fcntl_is_named)
 {
     const struct kind *kind = supported(FILELOCK_KIND_OFD);
@@ -292,6 +294,80 @@ START_TEST(test_fcntl_is_named)
 }
 END_TEST
 
+/* ---- FILELOCK_UNLINK beside waiters that never look again ---------------------------------------- */
+
+/*
+ * True once the list of locks is short.  Other suites may have thousands of locks at this moment, and a release looks
+ * at the first of them only.
+ */
+static int await_short_list(void)
+{
+    static char text[32768];
+    int64_t end = now_ns() + (int64_t)PATIENCE_MS * 1000000;
+    while (read_file("/proc/locks", text, sizeof text) >= (long)sizeof text - 1)
+        if (now_ns() < end)
+            nap_ms(10);
+        else
+            return 0;
+    return 1;
+}
+
+/* True if a release leaves the file that a program waits for, or has locked in another way. */
+static int is_left_for(struct filelock *lock, const char *path)
+{
+    uint64_t identity = file_identity(path);
+    EXPECT(filelock_release(lock), 0);
+    return path_exists(path) && file_identity(path) == identity;
+}
+
+START_TEST(test_unlink_beside_waiter)
+{
+    const struct kind *kind = supported(FILELOCK_KIND_FLOCK);
+    const char *path = scratch("lock");
+    char program[1024];
+    const char *const argv[] = {program, path, "echo", "got", NULL};
+    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    if (!kind || !find_flock(program, sizeof program, 0))
+        SKIP("wants kind flock and flock(1) of util-linux");
+    struct filelock *lock = new_lock(kind, path, FILELOCK_UNLINK);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    if (filelock_owner(lock, &owner) != 0)
+        SKIP("locks are not listed here");
+    struct peer *foreign = peer_start_program(argv);
+    wait_for_queue(kind, path, 1);
+    if (!await_short_list())
+        SKIP("the system has too many locks");
+    ck_assert_msg(is_left_for(lock, path), "it was removed from under a waiter");
+    PEER_ANSWERS(foreign, "got");
+    peer_end(foreign);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, PATIENCE_MS), 0);
+    ck_assert_msg(!is_left_for(lock, path), "it was not removed after that");
+    filelock_free(lock);
+}
+END_TEST
+
+START_TEST(test_unlink_beside_holder)
+{
+    const struct kind *kind = supported(FILELOCK_KIND_FLOCK);
+    struct peer *foreign = start_fcntl();
+    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    if (!kind || !foreign)
+        SKIP("wants kind flock and foreign_fcntl");
+    struct filelock *lock = new_lock(kind, scratch("lock"), FILELOCK_UNLINK);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    if (filelock_owner(lock, &owner) != 0)
+        SKIP("locks are not listed here");
+    PEER_SAYS(foreign, "0", "lock w 5 1");
+    if (!await_short_list())
+        SKIP("the system has too many locks");
+    ck_assert_msg(is_left_for(lock, scratch("lock")), "it was removed from under a holder");
+    PEER_SAYS(foreign, "0", "unlock");
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    ck_assert_msg(!is_left_for(lock, scratch("lock")), "it was not removed after that");
+    filelock_free(lock);
+}
+END_TEST
+
 /* flock and fcntl locks do not see each other on a local file system: kinds are protocols. */
 START_TEST(test_kinds_are_apart)
 {
@@ -304,7 +380,7 @@ START_TEST(test_kinds_are_apart)
     filelock_free(one);
     filelock_free(other);
     if (result == -ETIMEDOUT)
-        SKIP("this file system, like NFS, makes one of them");
+        SKIP("this file system, like NFS, makes both kinds the same");
     EXPECT(result, 0);
 }
 END_TEST
@@ -325,5 +401,8 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_fcntl_ranges);
     tcase_add_test(tcase, test_fcntl_is_named);
     tcase_add_test(tcase, test_kinds_are_apart);
+    tcase = add_case(suite, "unlink");
+    tcase_add_test(tcase, test_unlink_beside_waiter);
+    tcase_add_test(tcase, test_unlink_beside_holder);
     return suite;
 }

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_fork.c - a child never holds, unlocks, keeps alive or removes its parent's lock, unless the
- * handle says FILELOCK_FORK_SHARE.
+ * test_fork.c - a child never holds, unlocks, keeps alive or removes its parent's lock, unless the handle has
+ * FILELOCK_FORK_SHARE.
  */
+#define _GNU_SOURCE
 #include "markers.h"
 #include "posix.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
-/* A peer that holds "a" `depth` deep. */
+/* Starts a peer that holds its handle "a" `depth` deep. */
 static struct peer *holding(const struct kind *kind, unsigned flags, int depth)
 {
     struct peer *parent = peer_with(kind, scratch("lock"), flags);
@@ -51,7 +56,7 @@ START_TEST(test_child_of_holder)
 }
 END_TEST
 
-/* With FOREVER, too: the parent's hold is not the child's own, so this is no deadlock. */
+/* Also with FOREVER: the parent's hold is not the child's own, so the wait is no deadlock. */
 START_TEST(test_child_waits_for_parent)
 {
     const struct kind *kind = kind_at(_i);
@@ -96,7 +101,7 @@ START_TEST(test_child_frees_and_ends)
 }
 END_TEST
 
-/* A dead parent's lock is free, whatever became of its children. */
+/* A dead parent's lock is free, even while its children live. */
 START_TEST(test_parent_killed)
 {
     const struct kind *kind = kind_at(_i);
@@ -121,7 +126,10 @@ START_TEST(test_parent_killed)
 }
 END_TEST
 
-/* The descriptor that a handle at rest keeps open would become the parent's lock in the child's hands. */
+/*
+ * A handle at rest keeps a descriptor open, and the child must not keep it: the parent's next lock would be the child's
+ * too.
+ */
 START_TEST(test_forked_at_rest)
 {
     const struct kind *kind = kind_at(_i);
@@ -167,7 +175,7 @@ START_TEST(test_shared_mode)
     expect_nothing_inherited(child);
     PEER_SAYS(child, "0", "acquire a shared 0");
     PEER_SAYS(parent, "0", "release a");
-    expect_taken(kind, scratch("lock")); /* by the child's own lock */
+    expect_taken(kind, scratch("lock")); /* held by the child's own lock */
     PEER_SAYS(child, "0", "release a");
     expect_free(kind, scratch("lock"));
 }
@@ -195,7 +203,7 @@ END_TEST
 
 /* ---- Threads --------------------------------------------------------------------------------- */
 
-/* Another thread than the one that forks holds. */
+/* The lock is held by a thread other than the thread that forks. */
 START_TEST(test_thread_holds)
 {
     const struct kind *kind = kind_at(_i);
@@ -216,7 +224,7 @@ START_TEST(test_thread_holds)
 }
 END_TEST
 
-/* A thread that does not hold forks while another one waits for somebody else's lock. */
+/* A thread that holds nothing forks, while another thread of its process waits for another process's lock. */
 START_TEST(test_thread_waits)
 {
     const struct kind *kind = kind_at(_i);
@@ -247,7 +255,7 @@ START_TEST(test_thread_waits)
 }
 END_TEST
 
-/* The parent dies while it waits, and while the child lives: nothing of its wait is left. */
+/* The parent is killed while it waits, and while its child lives: nothing of its wait is left. */
 START_TEST(test_waiting_parent_killed)
 {
     const struct kind *kind = kind_at(_i);
@@ -269,7 +277,7 @@ START_TEST(test_waiting_parent_killed)
 }
 END_TEST
 
-/* The thread that holds forks, while others wait for their turn on the handle. */
+/* The thread that holds the lock forks, while another thread waits for its turn on the handle. */
 START_TEST(test_thread_forks)
 {
     const struct kind *kind = kind_at(_i);
@@ -290,7 +298,7 @@ START_TEST(test_thread_forks)
 }
 END_TEST
 
-/* Forks at any moment of acquires and releases: no child keeps anything, none is stuck. */
+/* Forks at any moment of acquires and releases: no child keeps anything, and none gets stuck. */
 static void storm(const struct kind *kind, const char *other)
 {
     int forks = scaled(200, 10);
@@ -301,11 +309,11 @@ static void storm(const struct kind *kind, const char *other)
     PEER_SAYS(parent, all, "storm a %s %d %s", other, forks, kind->can & CAN_QUEUE ? "descriptors" : "");
     process_kill(&(struct process){peer_pid(parent), -1, -1});
     expect_free_soon(kind, scratch("lock"));
-    ck_assert_msg(peer_silent(parent), "the children ended"); /* they hold its output open, and so are there */
+    ck_assert_msg(peer_silent(parent), "the children ended"); /* they hold its output open, so they live */
     peer_kill(parent);
 }
 
-/* A lock of qemu-user's own that another thread has at the fork is taken for ever in the child. */
+/* If another thread has one of qemu-user's own locks at the fork, the lock stays taken for ever in the child. */
 #define NEEDS_FORKS_AT_ANY_MOMENT()                                                                \
     do {                                                                                           \
         if (getenv("FILELOCK_TEST_EMULATOR"))                                                      \
@@ -345,7 +353,10 @@ static void *open_again_and_again(void *arg)
     return NULL;
 }
 
-/* Of the lowest ones, which is quick: the more forks in a row, the more openers are met. */
+/*
+ * Counts the open descriptors below 64 only, which is quick: the more forks there are in a row, the more of them meet
+ * an opener.
+ */
 static int low_descriptors(void)
 {
     int count = 0;
@@ -360,13 +371,13 @@ static int child_has_more(int descriptors)
     pid_t child = fork();
     if (child == 0)
         _exit(low_descriptors() > descriptors);
-    waitpid(child, &status, 0); /* without a nap, which would let the others come to an end with it */
+    waitpid(child, &status, 0); /* does not nap, which would let the openers finish too */
     return status != 0;
 }
 
 /*
- * Forks while other threads open lock files and close them: a child has none.  A thread that the system leaves
- * waiting in the middle of that cannot be waited for, which makes a few exceptions on a busy machine.
+ * Forks while other threads open and close lock files: a child has none of them open.  A fork cannot wait for a thread
+ * that the system suspends while it opens a file.  So a few exceptions are allowed, for a busy machine.
  */
 START_TEST(test_fresh_handles)
 {
@@ -390,7 +401,7 @@ START_TEST(test_fresh_handles)
         __atomic_store_n(&openers[i].ends, 1, __ATOMIC_SEQ_CST);
     for (int i = 0; i < OPENERS; i++)
         pthread_join(threads[i], NULL);
-    ck_assert_msg(leaks <= 1 + forks / 10, "%d of %d children have one", leaks, forks);
+    ck_assert_msg(leaks <= 1 + forks / 10, "%d of %d children have a lock file open", leaks, forks);
 }
 END_TEST
 
@@ -442,7 +453,7 @@ START_TEST(test_share_child_first)
 }
 END_TEST
 
-/* A daemon locks, forks twice and lets its ancestors go, in whatever way they go. */
+/* A daemon inherits a lock through two forks, and then its ancestors leave, in every way there is. */
 START_TEST(test_daemon)
 {
     const struct kind *kind = kind_at(_i);
@@ -498,7 +509,97 @@ static void expect_owner(const struct kind *kind, int64_t pid)
     filelock_free(lock);
 }
 
-/* Who has forked last; one that leaves hands it back. */
+/* Forks a child that has the file open, and closes the test's own copy.  The child runs until it is killed. */
+static pid_t hand_over_to_child(int fd)
+{
+    pid_t pid = fork();
+    while (pid == 0)
+        pause();
+    close(fd);
+    return pid;
+}
+
+/*
+ * Forks a child that takes the lock through the test's descriptor.  Then it ends, or if `stays`, closes its copy and
+ * runs on.
+ */
+static pid_t take_in_child(const struct kind *kind, int fd, int stays)
+{
+    int ends[2];
+    char byte = 0;
+    ck_assert_int_eq(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct filelock_options options = options_of(kind);
+        struct filelock *lock = NULL;
+        byte = filelock_new_from_fd(&lock, fd, &options) == 0 &&
+               filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY) == 0;
+        close(fd);
+        write_all(ends[1], &byte, 1);
+        while (stays)
+            pause();
+        _exit(0);
+    }
+    ck_assert_int_eq(read_some(ends[0], &byte, 1), 1);
+    ck_assert_int_eq(byte, 1);
+    close(ends[0]);
+    close(ends[1]);
+    if (!stays)
+        process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS);
+    return pid;
+}
+
+/* The owner is the process that has the lock, although the process that took it has ended or has closed the file. */
+START_TEST(test_holder_is_not_taker)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE | CAN_FD | CAN_TELL_HOLDER);
+    for (int stays = 0; stays < 2; stays++) {
+        int fd = open_fd(scratch("lock"));
+        pid_t taker = take_in_child(kind, fd, stays);
+        expect_owner(kind, own_pid());
+        pid_t holder = hand_over_to_child(fd);
+        expect_owner(kind, holder);
+        kill(holder, SIGKILL);
+        if (stays)
+            kill(taker, SIGKILL);
+        process_wait(&(struct process){holder, -1, -1}, PATIENCE_MS);
+        expect_free_soon(kind, scratch("lock"));
+    }
+}
+END_TEST
+
+/*
+ * Where the holder's files are hidden, the owner is the process that took the lock, and it is reported to have ended.
+ */
+START_TEST(test_hidden_holder)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE | CAN_FD | CAN_TELL_HOLDER);
+    if (kind->kind != FILELOCK_KIND_FLOCK)
+        SKIP("the system does not tell the process that has taken a lock");
+    NEEDS_ROOT();
+    char said[4096];
+    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    int fd = open_fd(scratch("lock"));
+    open_scratch();
+    ck_assert_int_eq(chmod(scratch("lock"), 0666), 0);
+    pid_t taker = take_in_child(kind, fd, 0);
+    pid_t holder = hand_over_to_child(fd);
+    become_nobody();
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    EXPECT(filelock_owner(lock, &owner), 0);
+    ck_assert_int_eq(owner.pid, taker);
+    ck_assert_int_eq(owner.alive, 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    filelock_describe(lock, -ETIMEDOUT, said, sizeof said);
+    ck_assert_msg(strstr(said, "taken by pid ") && strstr(said, ", which has ended"), "%s", said);
+    filelock_free(lock);
+    (void)holder; /* it ends with the test's process group */
+}
+END_TEST
+
+/* The record names the child that was forked last.  A process that releases hands the record back to another holder. */
 START_TEST(test_share_record)
 {
     const struct kind *kind = kind_at(_i);
@@ -520,7 +621,7 @@ START_TEST(test_share_record)
 }
 END_TEST
 
-/* Of several children one that leaves hands it to another who holds. */
+/* If there are several children, a process that releases hands the record to another holder. */
 START_TEST(test_share_record_of_siblings)
 {
     const struct kind *kind = kind_at(_i);
@@ -538,7 +639,7 @@ START_TEST(test_share_record_of_siblings)
 }
 END_TEST
 
-/* A shared lock writes no record, and its release takes none away. */
+/* A shared lock writes no record, and its release removes none. */
 START_TEST(test_share_without_record)
 {
     const struct kind *kind = kind_at(_i);
@@ -554,7 +655,10 @@ START_TEST(test_share_without_record)
 }
 END_TEST
 
-/* The thread that forks is the only one in the child: what another one holds it could never release. */
+/*
+ * The thread that forks is the only thread of the child.  Without FILELOCK_ANY_THREAD it could never release what
+ * another thread holds.
+ */
 START_TEST(test_share_from_other_thread)
 {
     const struct kind *kind = kind_at(_i);
@@ -570,9 +674,9 @@ START_TEST(test_share_from_other_thread)
 }
 END_TEST
 
-/* ---- Descriptors of the caller's -------------------------------------------------------------- */
+/* ---- Descriptors that the caller opened -------------------------------------------------------- */
 
-/* The child's copy of the descriptor is the caller's business; its handle is not held all the same. */
+/* The child's copy of the descriptor is left to the caller, but the child's handle is not held. */
 START_TEST(test_from_fd)
 {
     const struct kind *kind = kind_at(_i);
@@ -609,7 +713,9 @@ START_TEST(test_from_fd)
 }
 END_TEST
 
-/* A child of three threads in turn: the one that forked ends, which is told by a pipe, and another stays. */
+/*
+ * A child with two threads.  The thread that forked ends when `ending` is closed, the other when `staying` is closed.
+ */
 struct family {
     int ending[2], staying[2];
     pid_t child;
@@ -637,7 +743,7 @@ static void fork_and_end(void *arg)
     pthread_exit(NULL);
 }
 
-/* In the child the lock belongs to the thread that forked, and goes with it. */
+/* In the child the lock belongs to the thread that forked, and is released when this thread ends. */
 START_TEST(test_share_forking_thread_ends)
 {
     const struct kind *kind = kind_at(_i);
@@ -662,6 +768,261 @@ START_TEST(test_share_forking_thread_ends)
     close(family.staying[0]);
 }
 END_TEST
+
+/* ---- A file server that hangs ------------------------------------------------------------------ */
+
+static struct {
+    struct worker worker;
+    struct filelock *lock;
+    int descriptor; /* of the lock file */
+    int begun[2], end[2];
+} slow;
+
+/* Replaces close(2), for the library too.  A close of this descriptor takes until something is written to slow.end. */
+int close(int fd)
+{
+    static int (*system_close)(int);
+    char byte = 0;
+    if (!system_close) {
+        union {
+            void *data;
+            int (*call)(int);
+        } function = {dlsym(RTLD_NEXT, "close")};
+        system_close = function.call;
+    }
+    if (slow.lock && fd == slow.descriptor && pthread_equal(pthread_self(), slow.worker.thread)) {
+        write_all(slow.begun[1], &byte, 1);
+        read_some(slow.end[0], &byte, 1);
+    }
+    return system_close(fd);
+}
+
+static void free_slowly(void *arg)
+{
+    (void)arg;
+    filelock_free(slow.lock);
+}
+
+/* While a thread closes a lock file, another thread can make handles, lock, and fork; and no child keeps a copy. */
+START_TEST(test_close_hangs)
+{
+    const struct kind *kind = kind_at(_i);
+    char byte = 0;
+    ck_assert_int_eq(pipe(slow.begun), 0);
+    ck_assert_int_eq(pipe(slow.end), 0);
+    ck_assert_int_eq(worker_start(&slow.worker), 0);
+    slow.lock = new_lock(kind, scratch("lock"), 0);
+    EXPECT(filelock_acquire(slow.lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    slow.descriptor = filelock_fd(slow.lock);
+    worker_send(&slow.worker, free_slowly, NULL);
+    ck_assert_int_eq(read_some(slow.begun[0], &byte, 1), 1);
+    expect_free(kind, scratch("other"));
+    pid_t child = fork();
+    if (child == 0)
+        _exit(fcntl(slow.descriptor, F_GETFD) == -1 ? 0 : 1);
+    ck_assert_int_eq(process_wait(&(struct process){child, -1, -1}, PATIENCE_MS), 0);
+    write_all(slow.end[1], &byte, 1);
+    worker_end(&slow.worker);
+    slow.lock = NULL;
+    for (int i = 0; i < 2; i++) {
+        close(slow.begun[i]);
+        close(slow.end[i]);
+    }
+}
+END_TEST
+
+/* ---- Little stack ----------------------------------------------------------------------------- */
+
+/*
+ * The smallest stack that a thread can have.  Under a sanitizer it is larger, because that needs room on the stack too.
+ */
+#if UNDER_TSAN || UNDER_ASAN
+#define LITTLE_STACK 1048576
+#else
+#define LITTLE_STACK (PTHREAD_STACK_MIN > 16384 ? PTHREAD_STACK_MIN : 16384)
+#endif
+
+/* The thread notes what its calls return.  It does not check that, because checks need more stack. */
+struct little {
+    const struct kind *kind;
+    const char *path;
+    int acquired, refused, owned, shared, of_child, again, broken;
+    size_t described;
+    pid_t holder; /* the process that filelock_owner() names */
+};
+
+static struct filelock *little_lock(const struct little *little, const char *path)
+{
+    struct filelock_options options = options_of(little->kind);
+    struct filelock *lock;
+    options.flags |= FILELOCK_MAKE_PARENTS | FILELOCK_FORK_SHARE | FILELOCK_RECORD_OWNER | FILELOCK_FOLLOW_SYMLINK;
+    if (filelock_new(&lock, path, &options) != 0)
+        return NULL;
+    keep_reachable(lock);
+    return lock;
+}
+
+static void hold_together(struct little *little, struct filelock *lock)
+{
+    int go[2];
+    char byte = 0;
+    if (pipe(go) != 0)
+        return;
+    pid_t child = fork();
+    if (child == 0) {
+        close(go[1]);
+        if (read(go[0], &byte, 1) < 0)
+            _exit(99);
+        _exit(-filelock_release(lock));
+    }
+    close(go[0]);
+    little->shared = filelock_release(lock);
+    close(go[1]);
+    waitpid(child, &little->of_child, 0);
+}
+
+static void *use_little_stack(void *arg)
+{
+    struct little *little = arg;
+    struct filelock_owner owner = {.size = sizeof owner};
+    char text[64];
+    struct filelock *lock = little_lock(little, little->path), *other = little_lock(little, little->path);
+    if (!lock || !other)
+        return NULL;
+    little->acquired = filelock_acquire(lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
+    little->refused = filelock_acquire(other, FILELOCK_EXCLUSIVE, 20);
+    little->described = filelock_describe(other, little->refused, text, sizeof text);
+    little->owned = filelock_owner(other, &owner);
+    little->holder = (pid_t)owner.pid;
+    hold_together(little, lock);
+    little->again = filelock_acquire(other, FILELOCK_EXCLUSIVE, PATIENCE_MS);
+    little->broken = filelock_break(lock);
+    filelock_free(other);
+    filelock_free(lock);
+    return NULL;
+}
+
+/*
+ * Calls of every kind get by with the stack of the smallest thread.  The path is relative, and its directory is
+ * missing.
+ */
+START_TEST(test_little_stack)
+{
+    struct little little = {.kind = kind_at(_i), .path = "a/lock", .acquired = -1, .shared = -1, .again = -1};
+    pthread_attr_t attributes;
+    pthread_t thread;
+    open_scratch();
+    ck_assert_int_eq(chdir(scratch("")), 0);
+    pthread_attr_init(&attributes);
+    ck_assert_int_eq(pthread_attr_setstacksize(&attributes, (size_t)LITTLE_STACK), 0);
+    ck_assert_int_eq(pthread_create(&thread, &attributes, use_little_stack, &little), 0);
+    pthread_join(thread, NULL);
+    pthread_attr_destroy(&attributes);
+    EXPECT(little.acquired, 0);
+    EXPECT(little.refused, -ETIMEDOUT);
+    ck_assert(little.described > 0);
+    EXPECT(little.owned, 0);
+    ck_assert_int_eq(little.holder, getpid());
+    EXPECT(little.shared, 0);
+    ck_assert_int_eq(little.of_child, 0);
+    EXPECT(little.again, 0);
+    ck_assert_int_eq(chdir("/"), 0);
+}
+END_TEST
+
+/* ---- Many handles ------------------------------------------------------------------------------- */
+
+/* Returns how many pages a child that ends at once has touched or copied. */
+static long pages_of_child(void)
+{
+    struct rusage usage;
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    ck_assert_int_eq(wait4(child, &status, 0, &usage), child);
+    ck_assert_int_eq(status, 0);
+    return usage.ru_minflt;
+}
+
+/* A child copies no pages of handles at rest.  10,000 of these fill about 800 pages. */
+START_TEST(test_many_at_rest)
+{
+    enum { MANY = 10000, FEW_PAGES = 200 };
+    static struct filelock *locks[MANY];
+    const struct kind *kind = kind_at(_i);
+    const char *path = scratch("lock");
+    locks[0] = new_lock(kind, path, 0);
+    long before = pages_of_child();
+    for (int i = 1; i < MANY; i++) {
+        locks[i] = new_lock(kind, path, 0);
+        EXPECT(filelock_held(locks[i]), 0);
+    }
+    ck_assert_int_lt(pages_of_child(), before + FEW_PAGES);
+    for (int i = 0; i < MANY; i++)
+        filelock_free(locks[i]);
+}
+END_TEST
+
+#ifdef __linux__
+enum { OWN_PAGES = 1 << 20 }; /* malloc maps a block of this size by itself */
+
+/* Makes a handle whose long path gives it pages of its own. */
+static struct filelock *apart(const struct kind *kind, unsigned flags)
+{
+    static char path[OWN_PAGES];
+    memset(path, 'x', sizeof path - 1);
+    struct filelock *lock = new_lock(kind, path, flags);
+    EXPECT(filelock_held(lock), 0);
+    return lock;
+}
+
+/* Protects the pages of the handle.  If that is PROT_NONE, a look at the handle kills the process. */
+static void protect(struct filelock *lock, int protection)
+{
+    char *pages = (char *)lock - (uintptr_t)lock % (uintptr_t)sysconf(_SC_PAGESIZE);
+    ck_assert_int_eq(mprotect(pages, OWN_PAGES, protection), 0);
+}
+
+static void fork_once(void)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+
+/* Neither a fork, nor the end of a thread, nor the search for a deadlock reads a handle at rest. */
+START_TEST(test_at_rest_is_left_alone)
+{
+    const struct kind *kind = kind_at(_i);
+    if (UNDER_ASAN || UNDER_TSAN || under_valgrind() || getenv("FILELOCK_TEST_EMULATOR"))
+        SKIP("another malloc may keep its own notes on the handle's pages");
+    struct caller caller;
+    struct filelock *rests[] = {apart(kind, 0), apart(kind, FILELOCK_FORK_SHARE)};
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0), *other = new_lock(kind, scratch("lock"), 0);
+    for (int i = 0; i < 2; i++)
+        protect(rests[i], PROT_NONE);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    fork_once();
+    EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), -EDEADLK);
+    EXPECT(filelock_release(lock), 0);
+    fork_once();
+    caller_start(&caller);
+    EXPECT(caller_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    caller_end(&caller);
+    expect_free(kind, scratch("lock"));
+    filelock_free(lock);
+    filelock_free(other);
+    for (int i = 0; i < 2; i++) {
+        protect(rests[i], PROT_READ | PROT_WRITE);
+        filelock_free(rests[i]);
+    }
+}
+END_TEST
+#endif
 
 /* ---- Suite ------------------------------------------------------------------------------------ */
 
@@ -691,12 +1052,23 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_grandchild);
     ADD_FOR_KINDS(tcase, test_from_fd);
     add_threads(suite);
+    tcase = add_case(suite, "server");
+    ADD_FOR_KINDS(tcase, test_close_hangs);
+    tcase = add_case(suite, "stack");
+    ADD_FOR_KINDS(tcase, test_little_stack);
+    tcase = add_case(suite, "many");
+    ADD_FOR_KINDS(tcase, test_many_at_rest);
+#ifdef __linux__
+    ADD_FOR_KINDS(tcase, test_at_rest_is_left_alone);
+#endif
     tcase = add_case(suite, "share");
     ADD_FOR_KINDS(tcase, test_share);
     ADD_FOR_KINDS(tcase, test_share_child_first);
     ADD_FOR_KINDS(tcase, test_daemon);
     ADD_FOR_KINDS(tcase, test_share_unlink);
     ADD_FOR_KINDS(tcase, test_share_record);
+    ADD_FOR_KINDS(tcase, test_holder_is_not_taker);
+    ADD_FOR_KINDS(tcase, test_hidden_holder);
     ADD_FOR_KINDS(tcase, test_share_record_of_siblings);
     ADD_FOR_KINDS(tcase, test_share_without_record);
     ADD_FOR_KINDS(tcase, test_share_from_other_thread);

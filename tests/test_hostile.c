@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_hostile.c - what somebody may plant at the path of a lock, in directories that others can write:
- * it is neither waited for, nor followed, nor changed, and the handle can be used once it is gone.
+ * test_hostile.c - what another user may plant at the path of a lock, in a directory that others can write.  A plant is
+ * neither waited for, nor followed, nor changed.  The handle can be used once the plant is gone.
  */
 #include "posix.h"
 
@@ -19,7 +19,7 @@
 
 /* ---- Plants ------------------------------------------------------------------------------------ */
 
-/* Each makes something at a path in a directory that also has "victim"; 0, or -1 where that cannot be. */
+/* Each makes a plant at a path, in a directory that also has "victim".  Returns 0, or -1 where it cannot be made. */
 static int plant_link(const char *path)
 {
     return symlink("victim", path);
@@ -75,13 +75,13 @@ static int plant_full(const char *path)
     return mknod(path, S_IFCHR | 0666, makedev(1, 7));
 }
 
-/* A device that there is no driver for. */
+/* Makes a device that has no driver. */
 static int plant_no_device(const char *path)
 {
     return mknod(path, S_IFCHR | 0666, makedev(511, 255));
 }
 
-/* A terabyte, of which there is nothing; where files may be as large. */
+/* Makes a file of a terabyte that has no contents, where files may be that large. */
 static int plant_sparse(const char *path)
 {
     const int64_t terabyte = INT64_C(1) << 40;
@@ -98,7 +98,7 @@ static int plant_hard_link(const char *path)
     return link(victim, path);
 }
 
-/* Somebody else's, that all may read. */
+/* Makes a file of another user that all users may read. */
 static int plant_anothers(const char *path)
 {
     make_file(path, 0644, VICTIM);
@@ -113,13 +113,14 @@ static int plant_secret(const char *path)
 
 enum { FLOCK, OFD, SOFT, KINDS };
 
-/* What an exclusive acquire without waiting says of it, for each kind. */
+/* What an exclusive acquire without waiting returns, for each kind. */
 struct answers {
     int of[KINDS];
 };
 
 #define ALL(result) {{result, result, result}}
-#define TAKEN -ETIMEDOUT /* to a soft lock, what is there is somebody's */
+#define TAKEN -ETIMEDOUT  /* to a soft lock, a file that cannot be read is a marker that is held */
+#define NO_MARKER -EEXIST /* and a file that is no record is no marker */
 
 static const struct plant {
     const char *name;
@@ -137,10 +138,10 @@ static const struct plant {
     {"zero", plant_zero, {{0, 0, TAKEN}}, {{0, 0, TAKEN}}},
     {"full", plant_full, {{0, 0, TAKEN}}, {{0, 0, TAKEN}}},
     {"no device", plant_no_device, {{-ENXIO, -ENXIO, TAKEN}}, {{-ENXIO, -ENXIO, TAKEN}}},
-    {"terabyte", plant_sparse, {{0, 0, TAKEN}}, {{0, 0, TAKEN}}},
-    {"hard link", plant_hard_link, {{0, 0, TAKEN}}, {{0, -EACCES, TAKEN}}},
-    {"file of another", plant_anothers, {{0, 0, TAKEN}}, {{0, -EACCES, TAKEN}}},
-    {"secret", plant_secret, {{0, 0, TAKEN}}, {{-EACCES, -EACCES, TAKEN}}},
+    {"terabyte", plant_sparse, {{0, 0, NO_MARKER}}, {{0, 0, NO_MARKER}}},
+    {"hard link", plant_hard_link, {{0, 0, NO_MARKER}}, {{0, -EACCES, NO_MARKER}}},
+    {"file of another", plant_anothers, {{0, 0, NO_MARKER}}, {{0, -EACCES, NO_MARKER}}},
+    {"secret", plant_secret, {{0, 0, NO_MARKER}}, {{-EACCES, -EACCES, TAKEN}}},
 };
 
 #define PLANTS (sizeof plants / sizeof *plants)
@@ -166,7 +167,7 @@ static const char *at(size_t folder, const char *name)
     return path;
 }
 
-/* By root: all plants in all directories, and a victim in each. */
+/* Called as root: makes all plants in all directories, and a victim in each. */
 static void plant_all(int made[PLANTS])
 {
     umask(0);
@@ -210,7 +211,7 @@ static void expect_victims_unharmed(void)
 
 /* ---- Tests ------------------------------------------------------------------------------------- */
 
-/* A wait here would be one for ever: the time limit of the test ends it. */
+/* Locks a plant, or is refused.  If the library waited, it would wait for ever, until the time limit of the test. */
 static struct filelock *meet(const struct kind *kind, const char *path, int wanted)
 {
     struct filelock *lock = new_lock(kind, path, 0);
@@ -258,7 +259,7 @@ START_TEST(test_as_user)
 }
 END_TEST
 
-/* Once it is gone the same handle locks what is there then. */
+/* Once the plant is gone, the same handle locks the file that is there then. */
 START_TEST(test_usable_afterwards)
 {
     NEEDS_ROOT();
@@ -282,7 +283,7 @@ START_TEST(test_usable_afterwards)
 }
 END_TEST
 
-/* A record is written into nothing but a regular file. */
+/* A record is written into regular files only. */
 START_TEST(test_record_owner)
 {
     NEEDS_ROOT();
@@ -308,7 +309,7 @@ START_TEST(test_record_owner)
 }
 END_TEST
 
-/* The last release removes no more than a lock file. */
+/* The last release removes nothing but a lock file. */
 START_TEST(test_unlink)
 {
     NEEDS_ROOT();

@@ -14,7 +14,7 @@ static struct filelock *lock_on(const struct kind *kind, int fd)
     return lock;
 }
 
-/* The descriptor's own flags are the caller's. */
+/* The descriptor's flags stay as the caller has set them. */
 START_TEST(test_flags_stay)
 {
     const struct kind *kind = kind_at(_i);
@@ -31,7 +31,7 @@ START_TEST(test_flags_stay)
 }
 END_TEST
 
-/* One open file description is one lock, through however many descriptors and handles. */
+/* An open file description has only one lock, however many descriptors and handles use it. */
 START_TEST(test_copies_of_a_descriptor)
 {
     const struct kind *kind = kind_at(_i);
@@ -50,7 +50,7 @@ START_TEST(test_copies_of_a_descriptor)
 }
 END_TEST
 
-/* A descriptor has no path that could be lost. */
+/* A lock of a descriptor has no path that could be lost. */
 START_TEST(test_from_fd_deleted)
 {
     const struct kind *kind = kind_at(_i);
@@ -129,7 +129,7 @@ START_TEST(test_failed_unlock_of_descriptor)
 }
 END_TEST
 
-/* filelock_with() says it too, when the body has nothing to say. */
+/* filelock_with() returns the error of the release too, if the body returns 0. */
 static int close_it(void *arg)
 {
     return close(*(int *)arg);
@@ -151,7 +151,7 @@ START_TEST(test_failed_unlock_in_with)
 }
 END_TEST
 
-/* Another thread that waits for the handle is not let in by a release that failed. */
+/* A release that failed does not let in another thread that waits for the handle. */
 START_TEST(test_failed_unlock_with_waiter)
 {
     const struct kind *kind = kind_at(_i);
@@ -197,7 +197,7 @@ START_TEST(test_exec)
 }
 END_TEST
 
-/* A handle at rest has nothing to hand on. */
+/* A handle at rest has no descriptor to pass on. */
 START_TEST(test_exec_at_rest)
 {
     const struct kind *kind = kind_at(_i);

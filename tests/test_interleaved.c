@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_interleaved.c - what somebody else does between any two system calls of an operation.
+ * test_interleaved.c - what another process does between any two system calls of an operation.
  *
- * A process does the operation and is paused at one of its calls: the first, and then each third, or fewer.
- * Meanwhile the test acquires, releases, breaks, dies, or deletes the lock file.  The operation's answer must be one
- * that it could give if all this had been done before it, or after; nobody may lose what he holds, and nothing may
- * be left behind.
+ * A process does the operation and is paused at one of its calls: the first, and then each third, or fewer.  Meanwhile
+ * the test acquires, releases, breaks, dies, or deletes the lock file.  The operation's answer must be the same as if
+ * all this had been done before it, or after it.  No process may lose a lock that it holds, and nothing may be left
+ * behind.
  */
 #include "markers.h"
 #include "raw.h"
@@ -23,15 +23,15 @@
 
 enum order { ORDER_TRY, ORDER_WAIT, ORDER_RELEASE, ORDER_CHECK, ORDER_OWNER, ORDER_BREAK };
 
-/* At the beginning. */
+/* The situation at the beginning. */
 enum scene {
-    NOTHING, /* is there */
-    STALE,   /* the marker of a dead process */
-    OURS,    /* the subject holds it */
-    THEIRS   /* the test holds it */
+    NOTHING, /* there is no lock file */
+    STALE,   /* there is the marker of a dead process */
+    OURS,    /* the subject holds the lock */
+    THEIRS   /* the test holds the lock */
 };
 
-/* What the test does. */
+/* What the test does meanwhile. */
 enum act { HAS_IT, HAS_IT_LET, KEEPS_IT, DIES, RELEASES, HANDS_OVER, BREAKS, DELETES, USURPS, ACTS };
 
 static const char *const act_names[ACTS] = {
@@ -65,7 +65,7 @@ static const struct operation {
     {"break, stale", 1, STALE, ORDER_BREAK},
 };
 
-/* Soft or not, on systems that lack this, with these flags. */
+/* Whether the kind is soft, what the system lacks, and the flags of the handles. */
 static const struct variant {
     int soft;
     unsigned lacks, flags;
@@ -83,7 +83,7 @@ static const struct variant {
 
 /* ---- The subject ------------------------------------------------------------------------------------- */
 
-/* Told by it. */
+/* What the subject tells the test. */
 static struct answers {
     int result, held, check, release;
     int64_t owner;
@@ -93,18 +93,18 @@ static struct trial {
     const struct kind *kind;
     const struct operation *operation;
     const struct variant *variant;
-    int owners_known; /* without a record */
+    int owners_known; /* the owner is known without a record */
     enum act act;
     struct subject subject;
-    struct filelock *lock; /* the test's */
-    int deleted;           /* the file of whoever held the lock then */
+    struct filelock *lock; /* the test's handle */
+    int deleted;           /* the file of the process that held the lock then was deleted */
     int result;            /* of what the test did */
-    int present;           /* a lock file, or a marker, when it had done it */
-    int first;             /* it was done before the operation looked at anything */
-    int at;                /* the number of the call at which it was done; -1: none, nothing was done */
+    int present;           /* there was a lock file, or a marker, after the test had done it */
+    int first;             /* the test did it before the operation looked at anything */
+    int at;                /* the number of the system call at which it was done; -1: none, nothing was done */
     char where[160];
-    int seen;   /* at an earlier call: a break has answered 0 */
-    int spared; /* at an earlier call: who came then has kept the lock */
+    int seen;   /* at an earlier call: a break has returned 0 */
+    int spared; /* at an earlier call: the test kept the lock that it acquired */
 } trial;
 
 #define JUDGE(condition, ...)                                                                      \
@@ -121,7 +121,7 @@ static int is_soft(void)
     return !(trial.kind->can & CAN_KEEP_FILE);
 }
 
-/* Nothing of Check: also in a forked process. */
+/* Calls nothing of Check, because forked processes call this too. */
 static int open_quietly(struct filelock **lock, unsigned more)
 {
     struct filelock_options options = options_of(trial.kind);
@@ -217,7 +217,10 @@ static void have_it(unsigned more)
     filelock_free(lock);
 }
 
-/* Whoever waits is not waited for any more once he has been let go. */
+/*
+ * Releases the lock, and acquires it again.  If the test had released it before, for a subject that waits, it releases
+ * it once more: the subject is not waited for again.
+ */
 static void hand_over(void)
 {
     int keeps = has_it();
@@ -296,7 +299,7 @@ static void act(void)
     trial.present = path_exists(scratch("lock"));
 }
 
-/* Whether it makes a difference, and can be judged. */
+/* True if the act makes a difference for the operation, and can be judged. */
 static int applies(enum act act, const struct operation *operation)
 {
     int soft = is_soft(), theirs = operation->scene == THEIRS;
@@ -306,7 +309,7 @@ static int applies(enum act act, const struct operation *operation)
         return 0;
     if (act == RELEASES || act == HANDS_OVER)
         return theirs;
-    if (act == BREAKS) /* half a second each time, for a breaker that is paused is waited for: not everywhere */
+    if (act == BREAKS) /* each takes half a second, because it waits for the breaker that is paused: not everywhere */
         return soft && (operation->scene != STALE || !(trial.variant->lacks & NO_LOCKS));
     if (act == HAS_IT_LET)
         return soft && operation->scene == STALE;
@@ -332,12 +335,12 @@ static void judge_acquire(void)
     if (result == 0 && !trial.deleted)
         JUDGE(answers->check == 0, "check: %s", result_name(answers->check));
     if (result != 0 && !has_it())
-        JUDGE(may_be_either(), "answers %s, and nobody has it", result_name(result));
+        JUDGE(may_be_either(), "answers %s, but the lock is free", result_name(result));
     if (trial.operation->order == ORDER_WAIT)
         JUDGE(result == 0, "the wait has ended in vain");
 }
 
-/* Somebody held it whenever the operation looked, or nobody did. */
+/* True if the lock was held at every look of the operation, or at none. */
 static int is_definite(void)
 {
     return trial.first || trial.at < 0 || trial.act == HANDS_OVER;
@@ -354,7 +357,7 @@ static void judge_owner(void)
         JUDGE(owner == 0 || owner == own_pid(), "owner %lld", (long long)owner);
 }
 
-/* What it has seen there is gone when it ends, whoever has removed it. */
+/* A marker that the operation has seen is gone when it ends, whichever process has removed it. */
 static void judge_break(void)
 {
     int result = answers->result;
@@ -367,8 +370,9 @@ static void judge_break(void)
 }
 
 /*
- * No system call removes a file only if it is that one: where another has come by hand, or after the release of a
- * living holder, when the operation has looked at the file and is about to remove it, that is lost.
+ * True if the test may lose its lock.  No system call removes a file only if it is a certain file.  When the operation
+ * has looked at a file and is about to remove it, another file may come to its place.  That file is lost if it came by
+ * hand, or after the release of a live holder.
  */
 static int may_lose_it(void)
 {
@@ -380,7 +384,7 @@ static int may_lose_it(void)
     return trial.deleted && (trial.act != USURPS || (removes(trial.at) && !trial.first));
 }
 
-/* Nobody loses what he holds. */
+/* Fails the test if it has lost a lock that it holds, unless that may happen. */
 static void judge_other(void)
 {
     int keeps = filelock_check(trial.lock) == 0 && raw_is_locked(trial.kind, scratch("lock"));
@@ -446,7 +450,12 @@ static void set_scene(int call)
     trial.present = path_exists(scratch("lock"));
 }
 
-/* 1: it was paused; 0: it came to its end before; -1: it cannot be. */
+/*
+ * Pauses the operation at a call.  Returns:
+ * - 1: the operation was paused
+ * - 0: it ended before that call
+ * - -1: system calls cannot be traced
+ */
 static int run_trial(int call)
 {
     struct fault fault = {call, PAUSE};
@@ -470,7 +479,10 @@ static int run_trial(int call)
     return paused;
 }
 
-/* At how many calls of all it is done: each pair begins with another; where tortured, with others each time. */
+/*
+ * Returns how many calls lie between two trials, and stores the first call.  Each pair of an act and an operation
+ * begins with another call; under torture, also each run.
+ */
 static int stride_of(int pair, int *first)
 {
     int stride = 9 / scaled(3, 1);
@@ -479,18 +491,18 @@ static int stride_of(int pair, int *first)
     return stride;
 }
 
-/* -1: it cannot be. */
+/* Returns -1 where system calls cannot be traced. */
 static int interleave(enum act act, int pair)
 {
     int paused = 1, first, stride = stride_of(pair, &first);
     trial.act = act;
-    trial.seen = act == HAS_IT_LET; /* there is something to break at any time */
+    trial.seen = act == HAS_IT_LET; /* there is a marker to break at any time */
     trial.spared = 0;
-    for (int call = 0; paused > 0; call += call ? stride : first) {
+    for (int call = 0; paused > 0; call = call ? subject_next_call(call, stride) : first) {
         trial.lock = open_lock(0);
         paused = run_trial(call);
         filelock_free(trial.lock);
-        ck_assert_int_lt(call, 4 * CALLS_MOST);
+        ck_assert_int_lt(call, CALLS_MOST);
     }
     return paused;
 }
@@ -506,7 +518,10 @@ static int are_owners_known(void)
     return result != -ENOTSUP;
 }
 
-/* The variants of all kinds, one after the other; their number, where `index` is none of them. */
+/*
+ * Stores the variant of this index, of all kinds' variants one after the other.  Returns their number if `index` is
+ * none of them.
+ */
 static int variant_at(int index, const struct kind **kind, const struct variant **variant)
 {
     int count = 0;
@@ -537,7 +552,7 @@ START_TEST(test_interleaved)
                 SKIP("system calls cannot be traced here");
         }
     if (!trial.owners_known)
-        say_skipped(__func__, "it cannot be known here who holds a lock");
+        say_skipped(__func__, "holders cannot be known here");
 }
 END_TEST
 

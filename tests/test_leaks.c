@@ -2,12 +2,15 @@
  *
  * test_leaks.c - nothing is left behind: descriptors, threads, requests in the kernel.
  *
- * That no memory is left is for the sanitizers and valgrind to see, in all suites.
+ * Memory that is left is for the sanitizers and valgrind to see, in all suites.
  */
 #include "peers.h"
 #include "testing.h"
 
-/* A thread that a sanitizer has besides comes with the first one of the program. */
+/*
+ * Returns the number of threads.  Starts a thread first, because a sanitizer may add its own thread with the program's
+ * first.
+ */
 static int threads_now(void)
 {
     struct caller caller;
@@ -16,7 +19,7 @@ static int threads_now(void)
     return thread_count();
 }
 
-/* Helper threads may idle for a moment after a wait; then they end. */
+/* Helper threads may idle for a moment after a wait, and then end. */
 static void expect_as_before(int descriptors, int threads)
 {
     EVENTUALLY(open_descriptors() == descriptors);
@@ -72,7 +75,7 @@ START_TEST(test_after_errors)
 }
 END_TEST
 
-/* A handle keeps one descriptor, however often it is used and its file replaced. */
+/* A handle keeps only one descriptor, however often it is used and its file replaced. */
 START_TEST(test_one_descriptor_a_handle)
 {
     const struct kind *kind = kind_at(_i);
@@ -92,7 +95,7 @@ START_TEST(test_one_descriptor_a_handle)
 }
 END_TEST
 
-/* Many waits at once want many threads; they do not stay. */
+/* Many waits at once need many threads, which do not stay. */
 START_TEST(test_threads_do_not_stay)
 {
     enum { MANY = 12 };
@@ -125,7 +128,7 @@ START_TEST(test_threads_do_not_stay)
 }
 END_TEST
 
-/* What a thread that ended held or was given leaves nothing behind either. */
+/* A thread that ended leaves nothing behind, whether it held the lock or was given it. */
 START_TEST(test_ended_threads)
 {
     const struct kind *kind = kind_at(_i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_limits.c - how deep, and how many.
+ * test_limits.c - how deep a lock can be held, and how many locks can be held.
  */
 #include "testing.h"
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_limits_linux.c - when the disk is full, when there is nothing more to watch with, when the clock is set, and
- * when the path names another file again and again.
+ * test_limits_linux.c - what happens when the disk is full, or there is nothing left to watch with.  Also when the
+ * clock is set, and when the path names another file again and again.
  */
 #define _GNU_SOURCE
 #include "markers.h"
 #include "posix.h"
+#include "syscalls_linux.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
@@ -23,7 +25,7 @@
 
 /* ---- A full disk ------------------------------------------------------------------------------------- */
 
-/* A file system of one's own, with that much room: 0, or -1 where there can be none. */
+/* Mounts a file system of the test's own, with this much room.  Returns 0, or -1 where that is not possible. */
 static int mount_small(const char *path, const char *room)
 {
     ck_assert_int_eq(make_directory(path), 0);
@@ -41,7 +43,7 @@ static void fill(const char *path)
     close_fd(fd);
 }
 
-/* Refused without a trace, in every way of acquiring; and then there is room again. */
+/* Fails the test unless every way of acquiring is refused without a trace, and works once there is room again. */
 static void expect_refused(const struct kind *kind, unsigned flags, const char *filler)
 {
     const char *path = scratch("small/lock");
@@ -61,7 +63,18 @@ static void expect_refused(const struct kind *kind, unsigned flags, const char *
     filelock_free(lock);
 }
 
-/* What writes needs room for it; what only locks does not. */
+/* The record is a note for people.  Where there is no room for it, the file is locked without it. */
+static void expect_held_unrecorded(const struct kind *kind, const char *path)
+{
+    struct filelock *lock = new_lock(kind, path, FILELOCK_RECORD_OWNER);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    expect_contents(path, "");
+    PEER_SAYS(peer_with(kind, path, 0), "-ETIMEDOUT", "acquire a exclusive 0");
+    EXPECT(filelock_release(lock), 0);
+    filelock_free(lock);
+}
+
+/* A marker needs room for its record.  A lock of the system needs no room. */
 START_TEST(test_no_space)
 {
     const struct kind *kind = kind_at(_i);
@@ -69,8 +82,9 @@ START_TEST(test_no_space)
         SKIP("wants to be allowed a file system of its own");
     fill(scratch("small/filler"));
     if (kind->can & CAN_KEEP_FILE)
-        expect_free(kind, scratch("small/lock"));
-    expect_refused(kind, kind->can & CAN_KEEP_FILE ? FILELOCK_RECORD_OWNER : 0, scratch("small/filler"));
+        expect_held_unrecorded(kind, scratch("small/lock"));
+    else
+        expect_refused(kind, 0, scratch("small/filler"));
     umount(scratch("small"));
 }
 END_TEST
@@ -93,7 +107,7 @@ END_TEST
 static int instances[INSTANCES];
 static int instances_used;
 
-/* All that this user may have. */
+/* Takes all instances that this user may have. */
 static void take_instances(void)
 {
     struct rlimit many;
@@ -117,7 +131,7 @@ static int instance_limit(void)
     return read_file("/proc/sys/fs/inotify/max_user_instances", text, sizeof text) > 0 ? atoi(text) : 0;
 }
 
-/* The wait is a little less prompt then; a user who is nobody else's has the instances. */
+/* The wait is a little less prompt then.  The instances are taken by a user that no other program runs as. */
 START_TEST(test_no_instances)
 {
     const struct kind *kind = kind_at(_i);
@@ -154,18 +168,21 @@ END_TEST
 static int64_t clock_offset; /* s */
 static int clock_asked;
 
-/* What is opened there takes as long as nothing is sent to `hanging`; -1: nothing hangs. */
+/* Opening this path takes until `hanging` can be read; -1: nothing hangs. */
 static char hang_at[2048];
 static int hanging = -1, hung;
 
-/* So often what is opened at the path has lost it a moment later: to another path, or, NULL, for good. */
+/*
+ * The next `times` files that are opened at `path` lose this name at once.  They move to another path, or, if that is
+ * NULL, are removed.
+ */
 static struct {
     const char *path, *to;
     int times;
 } losing;
 
 #if defined __LP64__ && !UNDER_TSAN
-/* In this program the wall clock is set, for the library too. */
+/* Sets the wall clock in this program, for the library too. */
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     int result = (int)syscall(SYS_clock_gettime, clock, now);
@@ -181,7 +198,7 @@ static void lose(void)
     ck_assert_int_eq(losing.to ? rename(losing.path, losing.to) : unlink(losing.path), 0);
 }
 
-/* And a file hangs, as on a server that does not answer, or others are quick. */
+/* Makes a file hang, as on a server that does not answer, or lose its name, as when another process is quick. */
 int open(const char *path, int flags, ...)
 {
     va_list more;
@@ -206,7 +223,7 @@ static void set_clock(int64_t offset)
     __atomic_store_n(&clock_offset, offset, __ATOMIC_SEQ_CST);
 }
 
-/* The library asks one for a deadline. */
+/* True if the library asks the clock of this program, as it does for a deadline. */
 static int clock_can_be_set(const struct kind *kind)
 {
     struct filelock *lock = new_lock(kind, scratch("lock"), 0), *other = new_lock(kind, scratch("lock"), 0);
@@ -219,7 +236,7 @@ static int clock_can_be_set(const struct kind *kind)
     return asked > 0;
 }
 
-/* A year back, and a year ahead, between and during waits. */
+/* The clock goes a year back, and a year ahead, between waits and during waits. */
 static const int64_t settings[] = {0, -YEAR, YEAR, 0, YEAR, -YEAR};
 
 START_TEST(test_clock_set)
@@ -253,7 +270,7 @@ START_TEST(test_clock_set)
 }
 END_TEST
 
-/* A fork waits for what is being opened, but not for long, whatever the wall clock says. */
+/* A fork waits while another thread opens a file, but not for long, whatever the wall clock says. */
 START_TEST(test_clock_set_at_fork)
 {
     const struct kind *kind = kind_at(_i / 2);
@@ -266,20 +283,20 @@ START_TEST(test_clock_set_at_fork)
     caller_start(&caller);
     snprintf(hang_at, sizeof hang_at, "%s", scratch("lock"));
     if (!(kind->can & CAN_KEEP_FILE))
-        *strrchr(hang_at, '/') = '\0'; /* where a file without a name is made */
+        *strrchr(hang_at, '/') = '\0'; /* a file without a name is made in this directory */
     hung = 0;
     hanging = ends[0];
     begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
     EVENTUALLY(__atomic_load_n(&hung, __ATOMIC_SEQ_CST));
-    set_clock(_i % 2 ? YEAR : -YEAR); /* as the library reads it: then it is set back, or was */
+    set_clock(_i % 2 ? YEAR : -YEAR); /* as the library reads it: as if it were set back, or ahead, just after */
     int64_t start = now_ns();
     pid_t pid = fork();
     if (pid == 0)
-        kill(getpid(), SIGKILL); /* with what the other thread has of memory */
+        kill(getpid(), SIGKILL); /* so that no checker looks at the other thread's memory */
     EXPECT_TOOK(start, 100);
     ck_assert_int_eq(process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS), 128 + SIGKILL);
     ck_assert(still_calling(&caller));
-    close(ends[1]); /* now it opens */
+    close(ends[1]); /* now the file opens */
     EXPECT(end_call(&caller), 0);
     EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
     caller_end(&caller);
@@ -289,11 +306,11 @@ START_TEST(test_clock_set_at_fork)
 }
 END_TEST
 
-/* A helper thread that has nothing to do goes after two seconds, whatever the wall clock says. */
+/* A helper thread that has nothing to do ends after two seconds, whatever the wall clock says. */
 START_TEST(test_clock_set_while_idle)
 {
     const struct kind *kind = kind_at(_i / 2);
-    int threads = thread_count() + 1; /* and the caller */
+    int threads = thread_count() + 1; /* 1 for the caller */
     if (!clock_can_be_set(kind))
         SKIP("the clock cannot be set for a program here");
     struct peer *peer = peer_with(kind, scratch("lock"), 0);
@@ -326,7 +343,7 @@ static void date(const char *path, int64_t offset)
     ck_assert_int_eq(utimensat(AT_FDCWD, path, when, 0), 0);
 }
 
-/* Neither a live holder's marker nor one without a record gets older or younger by what its date says. */
+/* Neither a live holder's marker nor a lease gets older or younger by the date of its file. */
 START_TEST(test_marker_dated)
 {
     NEEDS_SOFT();
@@ -334,7 +351,7 @@ START_TEST(test_marker_dated)
     put_marker(scratch("lock"), marker_record(own_pid()));
     date(scratch("lock"), offset);
     EXPECT(try_soft(scratch("lock"), 20), -ETIMEDOUT);
-    put_marker(scratch("lock"), "nobody\n");
+    put_marker(scratch("lock"), "filelock/2\npid=1\nhost=another.host\nmode=lease\ntoken=1\nduration=2.0\n");
     date(scratch("lock"), offset);
     int64_t start = now_ns();
     EXPECT(try_soft(scratch("lock"), FILELOCK_TRY), -ETIMEDOUT);
@@ -371,7 +388,7 @@ static int files_can_be_lost(const struct kind *kind)
             SKIP("files cannot be lost by a program here");                                        \
     } while (0)
 
-/* Of a lock that is free, but for that. */
+/* Acquires a lock that is free, but whose file gets lost. */
 static int acquire_losing(struct filelock *lock, int64_t timeout_ms, const char *to, int times)
 {
     lose_files(to, times);
@@ -383,7 +400,10 @@ static int acquire_losing(struct filelock *lock, int64_t timeout_ms, const char 
     return result;
 }
 
-/* Others who remove it may be quick; a path that leads elsewhere though nothing was removed is a lie. */
+/*
+ * Another process may be quick to remove the file: then the acquire tries again.  But if the path keeps leading
+ * elsewhere although no file was removed, the acquire fails.
+ */
 START_TEST(test_files_lost)
 {
     const struct kind *kind = kind_at(_i);
@@ -422,13 +442,13 @@ START_TEST(test_files_lost_within_limits)
 }
 END_TEST
 
-/* Of what the holder removes, and then of every file that is made. */
+/* A waiter loses the file that it waits for, and then every file that is made. */
 START_TEST(test_files_lost_by_waiter)
 {
     const struct kind *kind = kind_at(_i / 2);
     const char *to = _i % 2 ? scratch("away") : NULL;
     NEEDS_LOSSES(kind);
-    struct peer *holder = peer_with(kind, scratch("lock"), FILELOCK_UNLINK);
+    struct peer *holder = peer_with(kind, scratch("lock"), 0);
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
     struct caller caller;
     caller_start(&caller);
@@ -436,6 +456,7 @@ START_TEST(test_files_lost_by_waiter)
         PEER_SAYS(holder, "0", "acquire a exclusive 0");
         begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, finite ? PATIENCE_MS : FILELOCK_FOREVER);
         wait_for_queued(kind, scratch("lock"), &caller);
+        ck_assert_int_eq(remove_file(scratch("lock")), 0);
         lose_files(to, 1100);
         PEER_SAYS(holder, "0", "release a");
         EXPECT(end_call(&caller), to ? -ESTALE : 0);
@@ -448,12 +469,56 @@ START_TEST(test_files_lost_by_waiter)
 }
 END_TEST
 
+/* ---- Containers that refuse kcmp(2) --------------------------------------------------------------------- */
+
+/* Returns the number of threads of this process. */
+static int threads_here(void)
+{
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    ck_assert_ptr_nonnull(tasks);
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;)
+        count += task->d_name[0] != '.';
+    closedir(tasks);
+    return count;
+}
+
+/* The helper that is kept idle serves the next wait too. */
+START_TEST(test_tables_cannot_be_compared)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_QUEUE);
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    struct caller caller;
+    int threads = 0;
+    if (under_valgrind() || deny(SYS_kcmp, 0, 0, EPERM) != 0)
+        SKIP("system calls cannot be denied here");
+    caller_start(&caller);
+    for (int i = 0; i < 6; i++) {
+        PEER_SAYS(peer, "0", "acquire a exclusive 0");
+        begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
+        wait_for_queue(kind, scratch("lock"), 1);
+        PEER_SAYS(peer, "0", "release a");
+        EXPECT(end_call(&caller), 0);
+        EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
+        if (i == 0)
+            threads = threads_here();
+        ck_assert_int_le(threads_here(), threads + 1); /* a helper whose call has returned may be on its way back */
+    }
+    caller_end(&caller);
+    filelock_free(lock);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("limits, Linux");
     TCase *tcase = add_case(suite, "full");
     ADD_FOR_KINDS(tcase, test_no_space);
     ADD_FOR_KINDS(tcase, test_no_inode);
+    tcase = add_case(suite, "kcmp");
+    ADD_FOR_KINDS(tcase, test_tables_cannot_be_compared);
     tcase = add_case(suite, "watches");
     ADD_FOR_KINDS(tcase, test_no_instances);
     tcase = add_case(suite, "clock");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_lockfileex.c - a program that calls LockFileEx itself excludes us, and we it: byte 0, length 1.
+ * test_lockfileex.c - a program that calls LockFileEx itself, with byte 0 and length 1, and the library exclude each
+ * other.
  */
 #include "peer.h"
 #include "peers.h"
@@ -18,7 +19,10 @@ static const struct kind *os_kind(void)
     return NULL;
 }
 
-/* It is built beside the suites: tests/test_lockfileex, or tests/.libs/test_lockfileex of libtool. */
+/*
+ * Starts foreign_lockfileex, which is built beside the suites: tests/test_lockfileex, or tests/.libs/test_lockfileex of
+ * libtool.
+ */
 static struct peer *start_foreign(void)
 {
     static char path[2048];
@@ -59,7 +63,7 @@ START_TEST(test_we_hold)
     PEER_SAYS(foreign, "held", "lock exclusive 0 1");
     PEER_SAYS(foreign, "held", "lock shared 0 1");
     PEER_SAYS(foreign, "held", "lock exclusive 0 100");
-    PEER_SAYS(foreign, "0", "lock exclusive 1 100"); /* byte 0, and no other */
+    PEER_SAYS(foreign, "0", "lock exclusive 1 100"); /* the lock is on byte 0, and no other */
     PEER_SAYS(foreign, "0", "unlock 1 100");
     EXPECT(filelock_release(lock), 0);
     EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), 0);
@@ -72,7 +76,7 @@ START_TEST(test_we_hold)
 }
 END_TEST
 
-/* Each waits for the other, in the kernel, and gets it when it is free. */
+/* Each waits for the other, in the kernel, and gets the lock when it is free. */
 START_TEST(test_waits)
 {
     struct filelock *lock = new_lock(os_kind(), scratch("lock"), 0);
@@ -87,7 +91,7 @@ START_TEST(test_waits)
         PEER_SAYS(foreign, "0", "unlock 0 1");
         EXPECT(end_call(&caller), 0);
         peer_send(foreign, "wait exclusive 0 1");
-        nap_ms(20); /* makes the test less sharp, not less right */
+        nap_ms(20); /* the test notices less, but stays right */
         ck_assert(peer_silent(foreign));
         EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
         PEER_ANSWERS(foreign, "0");
@@ -115,7 +119,7 @@ START_TEST(test_ranges)
 }
 END_TEST
 
-/* However it ends, its lock goes. */
+/* However the program ends, its lock goes. */
 START_TEST(test_it_is_killed)
 {
     struct filelock *lock = new_lock(os_kind(), scratch("lock"), 0);

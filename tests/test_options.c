@@ -2,6 +2,7 @@
  *
  * test_options.c - making handles: what filelock_new() and its options accept and refuse.
  */
+#include "peers.h"
 #include "testing.h"
 
 #include <stdio.h>
@@ -80,7 +81,7 @@ START_TEST(test_default_kind)
 }
 END_TEST
 
-/* Every kind that the header has: those of this build work, the others are refused by name. */
+/* A kind that this build has works.  Another kind that the header has is refused, but has a name. */
 START_TEST(test_every_kind)
 {
     const struct kind *kind;
@@ -178,6 +179,12 @@ START_TEST(test_ranges)
         {5, 0, 0},
         {0, 7, 0},
         {INT64_MAX - 1, 1, 0},
+        {INT64_MAX, 0, 0},
+        {INT64_MAX, 1, 0}, /* the last byte there is */
+        {1, INT64_MAX, 0},
+        {INT64_C(1) << 62, INT64_C(1) << 62, 0},
+        {INT64_MAX, 2, -EINVAL},
+        {(INT64_C(1) << 62) + 1, INT64_C(1) << 62, -EINVAL},
         {-1, 0, -EINVAL},
         {0, -1, -EINVAL},
         {INT64_MIN, 1, -EINVAL},
@@ -208,7 +215,7 @@ START_TEST(test_cancel_values)
 }
 END_TEST
 
-/* A program built against a later or earlier header passes another size. */
+/* A program that was built with a later or earlier header passes another size. */
 START_TEST(test_sizes)
 {
     struct {
@@ -232,6 +239,48 @@ START_TEST(test_sizes)
     EXPECT(result_for(&later.options, "lock"), -EINVAL);
     later.options.size = size - 1;
     EXPECT(result_for(&later.options, "lock"), -EINVAL);
+}
+END_TEST
+
+/* The struct of release 0.1.0. */
+struct first_options {
+    size_t size;
+    int kind;
+    unsigned flags;
+    int64_t timeout_ms;
+    unsigned file_mode;
+    filelock_waitable cancel;
+    int64_t range_start;
+    int64_t range_length;
+};
+
+START_TEST(test_first_size)
+{
+    const struct kind *kind = kind_at(_i);
+    struct first_options *first = malloc(sizeof *first); /* valgrind sees a read beyond it */
+    ck_assert_ptr_nonnull(first);
+    struct filelock_options now = options_of(kind);
+    memcpy(first, &now, sizeof *first);
+    first->size = sizeof *first;
+    first->timeout_ms = 20;
+    struct filelock *lock = new_lock_with((struct filelock_options *)(void *)first, scratch("lock"));
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TIMEOUT_DEFAULT), -ETIMEDOUT);
+    first->flags = 0x80000000u;
+    EXPECT(result_for((struct filelock_options *)(void *)first, "lock"), -EINVAL);
+    filelock_free(lock);
+    free(first);
+}
+END_TEST
+
+START_TEST(test_lease_of_what_does_not_expire)
+{
+    struct filelock_options options = options_of(kind_at(_i));
+    options.lease_ms = 1000;
+    EXPECT(result_for(&options, "lock"), -EINVAL);
+    options.lease_ms = -1;
+    EXPECT(result_for(&options, "lock"), -EINVAL);
 }
 END_TEST
 
@@ -294,6 +343,8 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_ranges);
     ADD_FOR_KINDS(tcase, test_cancel_values);
     ADD_FOR_KINDS(tcase, test_sizes);
+    ADD_FOR_KINDS(tcase, test_first_size);
+    ADD_FOR_KINDS(tcase, test_lease_of_what_does_not_expire);
     ADD_FOR_KINDS(tcase, test_options_are_not_kept);
     ADD_FOR_KINDS(tcase, test_path_is_copied);
     return suite;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_overlapped.c - waits for LockFileEx as Windows has it: a request that waits in the system, together with a
- * deadline and the caller's object, and that may be granted at the very moment in which it is taken back.
+ * deadline and the caller's object.  The request may be granted at the very moment in which it is taken back.
  *
  * Wine does not complete such requests, and no system can be made to be that unlucky.  So the calls go to a lock
- * manager of the test's own: the library is linked statically, and what it imports is defined here.
+ * manager of the test: the library is linked statically, and what it imports is defined here.
  */
 #include "imports.h"
 #include "testing.h"
@@ -20,7 +20,7 @@
 #define STATUS_TAKEN_BACK ((ULONG_PTR)0xC0000120)
 #define STATUS_FAILED ((ULONG_PTR)0xC000009A) /* STATUS_INSUFFICIENT_RESOURCES */
 
-/* Of one file; a handle's locks exclude each other as anybody's do. */
+/* A lock of the only file.  Locks of the same handle exclude each other too. */
 struct lock {
     HANDLE handle;
     OVERLAPPED *at; /* NULL: granted */
@@ -31,11 +31,11 @@ struct lock {
 
 static struct {
     SRWLOCK mutex;
-    struct lock locks[MOST_LOCKS]; /* in the order in which they were asked for */
+    struct lock locks[MOST_LOCKS]; /* in the order of the requests */
     int used;
     int calls, waits, cancels;
-    int synchronous;     /* what files are open for */
-    int grants_on_cancel; /* whoever holds a lock loses it just before a request is taken back */
+    int synchronous;     /* files are open for synchronous calls */
+    int grants_on_cancel; /* the first holder loses its lock just before a request is taken back */
 } manager;
 
 static int is_compatible(const struct lock *lock, int before)
@@ -142,7 +142,7 @@ static BOOL WINAPI result_of(HANDLE handle, OVERLAPPED *at, DWORD *size, BOOL wa
     return at->Internal == 0;
 }
 
-/* All that the library asks is what mode a file is open in. */
+/* Answers the only question of the library: in what mode a file is open. */
 NTSTATUS NTAPI NtQueryInformationFile(HANDLE handle, IO_STATUS_BLOCK *status, void *information, ULONG size,
                                       FILE_INFORMATION_CLASS class)
 {
@@ -153,7 +153,7 @@ NTSTATUS NTAPI NtQueryInformationFile(HANDLE handle, IO_STATUS_BLOCK *status, vo
     return 0;
 }
 
-/* Nobody is to find that this is Wine. */
+/* Hides from the library that this is Wine. */
 static FARPROC WINAPI address_of(HMODULE module, const char *name)
 {
     (void)module;
@@ -167,7 +167,7 @@ REPLACE(CancelIoEx, 8, cancel);
 REPLACE(GetOverlappedResult, 16, result_of);
 REPLACE(GetProcAddress, 8, address_of);
 
-/* ---- What the tests share ------------------------------------------------------------------- */
+/* ---- Common to the tests --------------------------------------------------------------------- */
 
 static void set_up(void)
 {
@@ -197,7 +197,7 @@ static struct filelock *a_lock(HANDLE cancelled_by)
     return new_lock_with(&options, scratch("lock"));
 }
 
-/* A lock that is held until it is freed. */
+/* Returns a lock that is held until it is freed. */
 static struct filelock *held(void)
 {
     struct filelock *lock = a_lock(NULL);
@@ -219,7 +219,7 @@ static int locks(int waiting)
 
 static const int64_t waits[] = {FILELOCK_FOREVER, 3600000};
 
-/* One request, however long it takes; those who wait are served in their order. */
+/* A wait makes only one request, however long it takes.  Waiters are served in their order. */
 START_TEST(test_granted)
 {
     struct filelock *lock = held(), *first = a_lock(NULL), *second = a_lock(NULL);
@@ -281,7 +281,7 @@ START_TEST(test_cancelled)
 }
 END_TEST
 
-/* The request is granted after the limit was reached, and before it could be taken back: the lock is had. */
+/* If the request is granted after the limit was reached, but before it could be taken back, the caller has the lock. */
 START_TEST(test_granted_at_the_last_moment)
 {
     HANDLE event = CreateEventW(NULL, TRUE, TRUE, NULL);
@@ -294,7 +294,7 @@ START_TEST(test_granted_at_the_last_moment)
     EXPECT(filelock_release(waiter), 0);
     ck_assert_int_eq(locks(0), 0);
     filelock_free(waiter);
-    EXPECT(filelock_release(lock), 0); /* which had been taken from it */
+    EXPECT(filelock_release(lock), 0); /* although the manager had taken it away */
     filelock_free(lock);
     CloseHandle(event);
 }
@@ -311,7 +311,7 @@ static void fail_requests(void)
     ReleaseSRWLockExclusive(&manager.mutex);
 }
 
-/* What a request ends with that was neither granted nor taken back is the system's own error. */
+/* If the request was neither granted nor taken back, the acquire returns the system's error. */
 START_TEST(test_failed)
 {
     struct filelock *lock = held(), *waiter = a_lock(NULL);
@@ -329,7 +329,7 @@ START_TEST(test_failed)
 }
 END_TEST
 
-/* A request would not return: it is never made. */
+/* On a synchronous file a request would not return, so none is made. */
 START_TEST(test_synchronous)
 {
     struct filelock *lock = held(), *waiter = a_lock(NULL);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_permissions.c - the lock file as only POSIX has it: modes and owners, links and FIFOs, descriptors.
+ * test_permissions.c - what only POSIX has: a lock file's mode and owner, links and FIFOs, descriptors.
  */
 #include "posix.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 static int try_path(const struct kind *kind, const char *path, unsigned flags, enum filelock_mode mode)
 {
@@ -55,11 +58,11 @@ START_TEST(test_exact_bits)
         filelock_free(lock);
         remove_file(scratch("lock"));
     }
-    ck_assert_uint_eq(umask(022), 077); /* nobody changed it */
+    ck_assert_uint_eq(umask(022), 077); /* the library did not change it */
 }
 END_TEST
 
-/* Set-id and sticky bits are bits as well. */
+/* Set-id and sticky bits can be set too. */
 START_TEST(test_exact_special_bits)
 {
     const struct kind *kind = kind_at(_i);
@@ -144,7 +147,7 @@ START_TEST(test_dangling_link)
 }
 END_TEST
 
-/* Only the last component is refused: /run and /tmp may well be links. */
+/* A link is refused only as the last component: /run and /tmp may well be links. */
 START_TEST(test_link_in_directory_part)
 {
     const struct kind *kind = kind_at(_i);
@@ -157,7 +160,7 @@ START_TEST(test_link_in_directory_part)
 }
 END_TEST
 
-/* A link that is planted where the lock file was, between two acquires of one handle. */
+/* A link is planted where the lock file was, between two acquires of the handle. */
 START_TEST(test_link_planted_later)
 {
     const struct kind *kind = kind_at(_i);
@@ -235,7 +238,7 @@ START_TEST(test_long_path)
 }
 END_TEST
 
-/* Whatever bytes the system takes for a name. */
+/* A name may consist of any bytes that the system takes. */
 START_TEST(test_names_of_bytes)
 {
     static const char *const names[] = {" ", "\n", "\xff\xfe", "a b\tc", "'\"$(x)`;"};
@@ -269,7 +272,10 @@ START_TEST(test_read_only_file)
 }
 END_TEST
 
-/* It was opened read-only while it had to be; once it may be written, it can be locked in full. */
+/*
+ * The handle opens the file read-only while that is all it may do.  Once the file may be written, the handle locks it
+ * exclusively.
+ */
 START_TEST(test_read_only_then_writable)
 {
     const struct kind *kind = kind_at(_i);
@@ -301,7 +307,7 @@ START_TEST(test_unwritable_directory)
     const struct kind *kind = kind_at(_i);
     ck_assert_int_eq(mkdir(scratch("dir"), 0755), 0);
     AS_ORDINARY_USER();
-    chmod(scratch("dir"), 0555); /* our own, where root does not run the tests */
+    chmod(scratch("dir"), 0555); /* for tests without root, who own the directory */
     EXPECT(try_exclusive(kind, scratch("dir/lock"), 0), -EACCES);
     EXPECT(try_exclusive(kind, scratch("dir/sub/lock"), FILELOCK_MAKE_PARENTS), -EACCES);
 }
@@ -317,7 +323,10 @@ START_TEST(test_unsearchable_directory)
 }
 END_TEST
 
-/* The switch is the whole system's: it is locked as long as it is set here.  A descriptor of it, or -1. */
+/*
+ * Sets the switch and locks it until it is restored, because the whole system has only one.  Returns a descriptor of
+ * it, or -1.
+ */
 static int set_protected_regular(char value, char *before)
 {
     int fd = open("/proc/sys/fs/protected_regular", O_RDWR | O_CLOEXEC);
@@ -335,8 +344,8 @@ static void restore_protected_regular(int fd, char before)
 }
 
 /*
- * With fs.protected_regular (the default of systemd) the kernel refuses O_CREAT on an existing file
- * of another user in a sticky directory that others may write to, although O_RDWR would do.
+ * If fs.protected_regular is set, as it is by default under systemd, the kernel refuses O_CREAT on some existing files
+ * although O_RDWR would do.  These are files of another user, in a sticky directory that others may write to.
  */
 START_TEST(test_sticky_directory)
 {
@@ -381,6 +390,190 @@ START_TEST(test_file_of_another_user)
 }
 END_TEST
 
+/* ---- How the file is opened ------------------------------------------------------------------- */
+
+static int access_mode(const struct kind *kind, const char *path, unsigned flags, enum filelock_mode mode)
+{
+    struct filelock *lock = new_lock(kind, path, flags);
+    EXPECT(filelock_acquire(lock, mode, FILELOCK_TRY), 0);
+    int access = fcntl(filelock_fd(lock), F_GETFL) & O_ACCMODE;
+    filelock_free(lock);
+    return access;
+}
+
+START_TEST(test_opened_to_read)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    int exclusive = kind->can & CAN_READ_ONLY ? O_RDONLY : O_RDWR;
+    for (int there = 0; there < 2; there++) {
+        ck_assert_int_eq(access_mode(kind, scratch("lock"), 0, FILELOCK_EXCLUSIVE), exclusive);
+        ck_assert_int_eq(access_mode(kind, scratch("shared"), 0, FILELOCK_SHARED), O_RDONLY);
+        ck_assert_int_eq(access_mode(kind, scratch("record"), FILELOCK_RECORD_OWNER, FILELOCK_EXCLUSIVE), O_RDWR);
+    }
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0); /* one handle, both modes */
+    for (int mode = 1; mode >= 0; mode--) {
+        EXPECT(filelock_acquire(lock, mode ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        ck_assert_int_eq(fcntl(filelock_fd(lock), F_GETFL) & O_ACCMODE, mode ? O_RDONLY : exclusive);
+        EXPECT(filelock_release(lock), 0);
+    }
+    filelock_free(lock);
+}
+END_TEST
+
+/* A program can be its own lock file: it is not opened for writing, which would keep the kernel from executing it. */
+START_TEST(test_program_as_lock_file)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    make_file(scratch("program"), 0755, "#!/bin/sh\nexit 7\n");
+    struct filelock *lock = new_lock(kind, scratch("program"), 0);
+    EXPECT(filelock_acquire(lock, kind->can & CAN_READ_ONLY ? FILELOCK_EXCLUSIVE : FILELOCK_SHARED, FILELOCK_TRY), 0);
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        execl(scratch("program"), "program", (char *)NULL);
+        _exit(99);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 7, "it did not run: %d", status);
+    filelock_free(lock);
+}
+END_TEST
+
+START_TEST(test_file_that_may_only_be_written)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    make_file(scratch("lock"), 0222, "");
+    open_scratch();
+    AS_ORDINARY_USER();
+    ck_assert_int_eq(access_mode(kind, scratch("lock"), 0, FILELOCK_EXCLUSIVE), O_WRONLY);
+    ck_assert_int_eq(access_mode(kind, scratch("lock"), FILELOCK_RECORD_OWNER, FILELOCK_EXCLUSIVE), O_WRONLY);
+    EXPECT(try_path(kind, scratch("lock"), 0, FILELOCK_SHARED), kind->can & CAN_READ_ONLY ? 0 : -EACCES);
+}
+END_TEST
+
+/* The record is a note: a lock that needs no write access is not refused because of it. */
+START_TEST(test_record_in_read_only_file)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    make_file(scratch("lock"), 0444, "text");
+    open_scratch();
+    AS_ORDINARY_USER();
+    EXPECT(try_exclusive(kind, scratch("lock"), FILELOCK_RECORD_OWNER), kind->can & CAN_READ_ONLY ? 0 : -EACCES);
+    EXPECT(try_path(kind, scratch("lock"), FILELOCK_RECORD_OWNER, FILELOCK_SHARED), 0);
+    expect_contents(scratch("lock"), "text");
+}
+END_TEST
+
+#ifdef __linux__
+/* The error of flock(2) on NFS, which asks the server for a lock: an exclusive lock needs write access.  0: none. */
+static int refusal;
+
+/* The error that an unlock is refused with; 0: none. */
+static int stuck;
+
+int flock(int fd, int operation)
+{
+    if (stuck != 0 && operation == LOCK_UN) {
+        errno = stuck;
+        return -1;
+    }
+    if (refusal != 0 && (operation & LOCK_EX) && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY) {
+        errno = refusal;
+        return -1;
+    }
+    return (int)syscall(SYS_flock, fd, operation);
+}
+
+START_TEST(test_flock_wants_write_access)
+{
+    static const int refusals[] = {EBADF, EIO};
+    const struct kind *kind = kind_at(_i);
+    if (kind->kind != FILELOCK_KIND_FLOCK)
+        return;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+        refusal = refusals[i];
+        for (int round = 0; round < 2; round++) {
+            EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+            ck_assert_int_eq(fcntl(filelock_fd(lock), F_GETFL) & O_ACCMODE, O_RDWR);
+            EXPECT(filelock_release(lock), 0);
+        }
+        filelock_free(lock);
+        refusal = 0;
+    }
+    make_file(scratch("read only"), 0444, "");
+    open_scratch();
+    AS_ORDINARY_USER();
+    refusal = EBADF;
+    EXPECT(try_exclusive(kind, scratch("read only"), 0), -EACCES);
+    refusal = 0;
+}
+END_TEST
+
+/* A lock that could not be released stays as it was. */
+START_TEST(test_refused_release)
+{
+    const struct kind *kind = kind_at(_i);
+    char before[1024], after[1024];
+    if (kind->kind != FILELOCK_KIND_FLOCK)
+        return;
+    struct filelock *lock = new_lock(kind, scratch("lock"), FILELOCK_RECORD_OWNER | FILELOCK_KEEP_ON_EXEC);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    int fd = filelock_fd(lock);
+    ssize_t size = pread(fd, before, sizeof before, 0);
+    ck_assert_int_gt(size, 0);
+    stuck = EIO;
+    EXPECT(filelock_release(lock), -EIO);
+    ck_assert_int_eq(pread(fd, after, sizeof after, 0), size);
+    ck_assert_int_eq(memcmp(before, after, (size_t)size), 0);
+    ck_assert_int_eq(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+    ck_assert_int_eq(filelock_held(lock), 1);
+    stuck = 0;
+    EXPECT(filelock_release(lock), 0);
+    ck_assert_int_eq(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    expect_contents(scratch("lock"), "");
+    filelock_free(lock);
+}
+END_TEST
+
+#ifndef F_SETLEASE
+#define F_SETLEASE 1024
+#endif
+
+/* The holder of a lease on the file gives it up when it likes.  Until then the lock counts as held. */
+START_TEST(test_lease)
+{
+    const struct kind *kind = kind_at(_i);
+    struct caller caller;
+    make_file(scratch("lock"), 0666, "1\ngoes.on\n");
+    int fd = open(scratch("lock"), O_RDWR | O_CLOEXEC);
+    signal(SIGIO, SIG_IGN);
+    if (fcntl(fd, F_SETLEASE, F_WRLCK) != 0) {
+        close(fd);
+        SKIP("no leases here");
+    }
+    caller_start(&caller);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20), -ETIMEDOUT);
+    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
+    wait_for_sleep(&caller);
+    ck_assert_int_eq(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
+    close(fd);
+    if (!(kind->can & CAN_KEEP_FILE))
+        ck_assert_int_eq(remove_file(scratch("lock")), 0);
+    EXPECT(end_call(&caller), 0);
+    EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
+    caller_end(&caller);
+    filelock_free(lock);
+}
+END_TEST
+#endif
+
 /* ---- Descriptors ---------------------------------------------------------------------------- */
 
 START_TEST(test_close_on_exec)
@@ -399,7 +592,7 @@ START_TEST(test_close_on_exec)
 }
 END_TEST
 
-/* Descriptors 0 to 2 belong to the program, also when it has closed them. */
+/* Descriptors 0 to 2 belong to the program, even if it has closed them. */
 START_TEST(test_standard_descriptors_stay_free)
 {
     const struct kind *kind = kind_at(_i);
@@ -438,7 +631,7 @@ START_TEST(test_descriptor_is_kept_and_closed)
 }
 END_TEST
 
-/* Out of descriptors: an error, a handle as before, and no half of an acquire left behind. */
+/* If there are no descriptors left, an acquire fails, and leaves the handle as it was and nothing half done. */
 START_TEST(test_no_descriptors)
 {
     const struct kind *kind = kind_at(_i);
@@ -500,12 +693,27 @@ static void add_permissions(Suite *suite)
     ADD_FOR_KINDS(tcase, test_file_of_another_user);
 }
 
+static void add_access(Suite *suite)
+{
+    TCase *tcase = add_case(suite, "access");
+    ADD_FOR_KINDS(tcase, test_opened_to_read);
+    ADD_FOR_KINDS(tcase, test_program_as_lock_file);
+    ADD_FOR_KINDS(tcase, test_file_that_may_only_be_written);
+    ADD_FOR_KINDS(tcase, test_record_in_read_only_file);
+#ifdef __linux__
+    ADD_FOR_KINDS(tcase, test_flock_wants_write_access);
+    ADD_FOR_KINDS(tcase, test_refused_release);
+    ADD_FOR_KINDS(tcase, test_lease);
+#endif
+}
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("permissions");
     add_modes(suite);
     add_paths(suite);
     add_permissions(suite);
+    add_access(suite);
     TCase *tcase = add_case(suite, "descriptors");
     ADD_FOR_KINDS(tcase, test_close_on_exec);
     ADD_FOR_KINDS(tcase, test_standard_descriptors_stay_free);

@@ -17,7 +17,7 @@ static int owner_of(const struct filelock *lock, struct filelock_owner *owner)
     return filelock_owner(lock, owner);
 }
 
-/* Whether the system can name holders at all: elsewhere -ENOTSUP is the right answer. */
+/* True if the system can name holders at all.  Elsewhere -ENOTSUP is the right answer. */
 static int owners_known(const struct filelock *lock)
 {
     struct filelock_owner owner;
@@ -97,7 +97,7 @@ START_TEST(test_no_owner)
     memset(&owner, 0x55, sizeof owner);
     struct filelock_owner before = owner;
     before.size = owner.size = sizeof owner;
-    EXPECT(filelock_owner(lock, &owner), -ENOENT); /* a file, and nobody */
+    EXPECT(filelock_owner(lock, &owner), -ENOENT); /* a file that is not locked */
     ck_assert_msg(!memcmp(&before, &owner, sizeof owner), "the out parameter was written on failure");
     filelock_free(lock);
 }
@@ -153,7 +153,7 @@ START_TEST(test_owner_is_another)
     PEER_SAYS(peer, "0", "acquire a exclusive 0");
     peer_send(waiter, "acquire a exclusive -1");
     wait_for_queue(kind, scratch("lock"), 1);
-    expect_owner(lock, peer_pid(peer)); /* and not who waits */
+    expect_owner(lock, peer_pid(peer)); /* and not the waiter */
     PEER_SAYS(peer, "0", "release a");
     PEER_ANSWERS(waiter, "0");
     expect_owner(lock, peer_pid(waiter));
@@ -238,7 +238,7 @@ START_TEST(test_record)
 }
 END_TEST
 
-/* It replaces what was there, all of it. */
+/* A record replaces all that was in the file. */
 START_TEST(test_record_replaces)
 {
     const struct kind *kind = kind_at(_i);
@@ -289,7 +289,7 @@ START_TEST(test_owner_by_record)
     PEER_SAYS(peer, "0", "release a");
     EXPECT(owner_of(lock, &owner), kind->can & CAN_TELL_HOLDER ? -ENOENT : -ENOTSUP);
     PEER_SAYS(peer, "0", "acquire a exclusive 0");
-    peer_kill(peer); /* the record stays, and is not believed */
+    peer_kill(peer); /* the record stays, but is not believed */
     int result = owner_of(lock, &owner);
     ck_assert_msg(result == -ENOENT || result == -ENOTSUP || (result == 0 && owner.alive == 0), "%s",
                   result_name(result));
@@ -297,7 +297,7 @@ START_TEST(test_owner_by_record)
 }
 END_TEST
 
-/* A record that an earlier holder left, or that is nonsense, must not name anybody. */
+/* A record that an earlier holder left, or that is nonsense, names no owner. */
 START_TEST(test_record_left_behind)
 {
     static const char *const texts[] = {"999999999\nnowhere\n", "nonsense", "1", "-5\nhost\n", "\n\n\n", "0\nh\n"};
@@ -389,6 +389,9 @@ START_TEST(test_describe_other_errors)
     struct filelock *lock = new_lock(kind, path, 0), *other = new_lock(kind, scratch("lock"), 0);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), -ENOENT);
     expect_sentence(lock, -ENOENT, "cannot acquire %s: its directory does not exist", path);
+    expect_sentence(lock, -EPERM, "cannot acquire %s: the system does not permit it", path);
+    expect_sentence(lock, -ELOOP, "cannot acquire %s: the path is a symbolic link", path);
+    expect_sentence(lock, -EOVERFLOW, "cannot acquire %s: its range ends beyond what can be locked here", path);
     EXPECT(filelock_release(lock), -EPERM);
     expect_sentence(lock, -EPERM, "cannot release %s: not held by this thread", path);
     EXPECT(filelock_check(lock), -EPERM);
@@ -396,7 +399,11 @@ START_TEST(test_describe_other_errors)
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TIMEOUT_DEFAULT - 1), -EINVAL);
     expect_sentence(lock, -EINVAL, "cannot acquire %s: a bad argument or option", path);
     filelock_free(lock);
-    lock = new_lock(kind, path, FILELOCK_ANY_THREAD);
+    lock = new_lock(kind, path, FILELOCK_ANY_THREAD | FILELOCK_FOLLOW_SYMLINK);
+    expect_sentence(lock, -EPERM, "cannot use %s: not held, or not permitted", path);
+    expect_sentence(lock, -ELOOP, "cannot use %s: its path has too many symbolic links", path);
+    (void)filelock_break(lock);
+    expect_sentence(lock, -EPERM, "cannot break %s: the system does not permit it", path);
     EXPECT(filelock_release(lock), -EPERM);
     expect_sentence(lock, -EPERM, "cannot release %s: not held", path);
     filelock_free(lock);
@@ -423,7 +430,7 @@ START_TEST(test_describe_other_errors)
 }
 END_TEST
 
-/* One sentence for every error there is, whatever was asked before: no full stop, no newline. */
+/* There is a sentence for every error, whatever was asked before.  It has no full stop and no newline. */
 START_TEST(test_describe_every_error)
 {
     struct filelock *lock = new_lock(kind_at(_i), scratch("lock"), 0);

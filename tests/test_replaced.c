@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_replaced.c - lock files that are deleted or replaced, by others or by FILELOCK_UNLINK.
+ * test_replaced.c - lock files that are deleted or replaced, by other programs or by FILELOCK_UNLINK.
  */
 #include "peers.h"
 #include "testing.h"
@@ -13,7 +13,7 @@ static void replace(const char *path)
     ck_assert_int_eq(rename_over(scratch("new"), path), 0);
 }
 
-/* What may happen to a lock file behind everybody's back. */
+/* Does to a lock file what may happen without notice: replaces it, or removes it. */
 static void disturb(const char *path, int how)
 {
     if (how)
@@ -36,7 +36,7 @@ START_TEST(test_stale_while_held)
         ck_assert_int_eq(filelock_held(lock), 1);
         EXPECT(filelock_release(lock), 0);
         EXPECT(filelock_check(lock), -EPERM);
-        ck_assert_int_eq(path_exists(path), how); /* a file of somebody else's is not removed */
+        ck_assert_int_eq(path_exists(path), how); /* a file of another holder is not removed */
         remove_file(path);
         EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
         EXPECT(filelock_check(lock), 0);
@@ -47,7 +47,7 @@ START_TEST(test_stale_while_held)
 }
 END_TEST
 
-/* A file by the same name that is the very same file again is no change. */
+/* If the path names the same file again, nothing has changed. */
 START_TEST(test_moved_away_and_back)
 {
     const struct kind *kind = kind_at(_i);
@@ -65,7 +65,7 @@ START_TEST(test_moved_away_and_back)
 }
 END_TEST
 
-/* The kept descriptor of a handle at rest must not be what the next acquire locks. */
+/* A handle at rest keeps a descriptor.  The next acquire must not lock the old file through it. */
 START_TEST(test_replaced_at_rest)
 {
     const struct kind *kind = kind_at(_i);
@@ -103,7 +103,7 @@ START_TEST(test_replaced_by_a_held_one)
 }
 END_TEST
 
-/* Who waits on a file that goes away ends up on the one that is there when its turn comes. */
+/* A waiter on a file that goes away gets the file that is there when its turn comes. */
 START_TEST(test_waiter_on_replaced)
 {
     const struct kind *kind = kind_at(_i);
@@ -126,7 +126,7 @@ START_TEST(test_waiter_on_replaced)
 }
 END_TEST
 
-/* It waits again, on the new file, if that is held when the old one is released. */
+/* The waiter waits again, on the new file, if that is held when the old file is released. */
 START_TEST(test_waiter_moves_on)
 {
     const struct kind *kind = kind_at(_i);
@@ -153,7 +153,7 @@ START_TEST(test_waiter_moves_on)
 }
 END_TEST
 
-/* The deadline is one for all the files that it waits on. */
+/* A wait has a single deadline, for all files that it waits on. */
 START_TEST(test_deadline_across_files)
 {
     const struct kind *kind = kind_at(_i);
@@ -175,6 +175,34 @@ START_TEST(test_deadline_across_files)
     caller_end(&caller);
     filelock_free(old);
     filelock_free(new);
+    filelock_free(waiting);
+}
+END_TEST
+
+/* When the time is up, the path may name another file that is free.  Then the caller gets it. */
+START_TEST(test_deadline_on_a_file_that_is_gone)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE | CAN_BE_REPLACED);
+    const char *path = scratch("lock");
+    struct caller caller;
+    caller_start(&caller);
+    struct filelock *old = new_lock(kind, path, 0);
+    struct filelock *waiting = new_lock(kind, path, FILELOCK_ANY_THREAD);
+    for (int how = 0; how < 2; how++) {
+        EXPECT(filelock_acquire(old, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        begin_acquire(&caller, waiting, FILELOCK_EXCLUSIVE, 2000);
+        wait_for_queued(kind, path, &caller);
+        disturb(path, how);
+        EXPECT(end_call(&caller), 0);
+        EXPECT(filelock_check(waiting), 0);
+        expect_taken(kind, path);
+        EXPECT(filelock_check(old), -ESTALE);
+        EXPECT(filelock_release(old), 0);
+        EXPECT(filelock_release(waiting), 0);
+    }
+    caller_end(&caller);
+    filelock_free(old);
     filelock_free(waiting);
 }
 END_TEST
@@ -212,7 +240,7 @@ START_TEST(test_no_unlink)
 }
 END_TEST
 
-/* Never from under another holder. */
+/* The file is never removed while another holder has it. */
 START_TEST(test_unlink_shared)
 {
     const struct kind *kind = kind_at(_i);
@@ -223,7 +251,7 @@ START_TEST(test_unlink_shared)
     EXPECT(filelock_acquire(other, FILELOCK_SHARED, FILELOCK_TRY), 0);
     uint64_t identity = file_identity(path);
     EXPECT(filelock_release(one), 0);
-    ck_assert_msg(file_identity(path) == identity, "removed while another one holds it");
+    ck_assert_msg(file_identity(path) == identity, "removed while another handle holds it");
     EXPECT(filelock_check(other), 0);
     expect_taken(kind, path);
     EXPECT(filelock_release(other), 0);
@@ -263,7 +291,7 @@ START_TEST(test_unlink_with_waiters)
 }
 END_TEST
 
-/* The file at the path may be somebody else's by now. */
+/* A release does not remove the file at the path if it is another file by now. */
 START_TEST(test_unlink_spares_others)
 {
     const struct kind *kind = kind_at(_i);
@@ -279,7 +307,7 @@ START_TEST(test_unlink_spares_others)
 }
 END_TEST
 
-/* A timed out acquire must not remove what somebody else holds. */
+/* An acquire that times out must not remove the file that another process holds. */
 START_TEST(test_unlink_only_by_holder)
 {
     const struct kind *kind = kind_at(_i);
@@ -322,6 +350,7 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_waiter_on_replaced);
     ADD_FOR_KINDS(tcase, test_waiter_moves_on);
     ADD_FOR_KINDS(tcase, test_deadline_across_files);
+    ADD_FOR_KINDS(tcase, test_deadline_on_a_file_that_is_gone);
     tcase = add_case(suite, "unlink");
     ADD_FOR_KINDS(tcase, test_unlink);
     ADD_FOR_KINDS(tcase, test_no_unlink);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_rlimits.c - what happens when the system gives no more: threads, descriptors, space.
+ * test_rlimits.c - what happens when the system gives no more threads, descriptors, or space.
  */
 #include "markers.h"
 #include "posix.h"
@@ -26,7 +26,7 @@ static int no_thread_can_be_had(void)
     return 0;
 }
 
-/* Makes pthread_create() fail from now on; 0 if it does. */
+/* Makes pthread_create() fail from now on.  Returns 0 if it does. */
 static int forbid_threads(struct rlimit *before)
 {
     if (geteuid() == 0)
@@ -36,7 +36,7 @@ static int forbid_threads(struct rlimit *before)
     return setrlimit(RLIMIT_NPROC, &none) != 0 || !no_thread_can_be_had();
 }
 
-/* Finite waits then try again and again, at lengthening intervals: never early, and not for long after. */
+/* Waits with a limit then try again at growing intervals.  They never end early, and not much late. */
 START_TEST(test_no_threads)
 {
     const struct kind *kind = kind_at(_i);
@@ -68,14 +68,14 @@ START_TEST(test_no_threads)
     filelock_free(lock);
     waitable_close(&pair);
     peer_end(peer);
-    setrlimit(RLIMIT_NPROC, &before); /* LeakSanitizer wants a thread at the end */
+    setrlimit(RLIMIT_NPROC, &before); /* LeakSanitizer needs a thread at the end */
 }
 END_TEST
 
-/* More than the stack of a helper thread, which has to hold it. */
+/* Larger than the stack of a helper thread, which has to hold it. */
 static __thread volatile char large[400 * 1024];
 
-/* A program with much thread-local storage waits as others do: in the kernel, where the waiter is listed. */
+/* A program with much thread-local storage waits as others do: in the kernel, which lists the waiter. */
 START_TEST(test_large_thread_storage)
 {
     const struct kind *kind = kind_at(_i);
@@ -123,7 +123,80 @@ START_TEST(test_no_descriptors_for_waiting)
 }
 END_TEST
 
-/* As many as are asked for, and some for the test itself; 0, or -1. */
+static int acquire_without(struct filelock *lock, int descriptors, int64_t timeout)
+{
+    struct rlimit limit, none;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = (rlim_t)descriptors;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, timeout);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    return result;
+}
+
+/*
+ * The limit is lower than the number of descriptors that poll(2) looks at.  The wait is as long as ever, and sees its
+ * cancel descriptor.
+ */
+START_TEST(test_limit_below_a_wait)
+{
+    const struct kind *kind = kind_at(_i);
+    struct filelock_options options = options_of(kind);
+    struct signal_pair pair;
+    NEEDS(kind, CAN_KEEP_FILE);
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    if (under_valgrind())
+        SKIP("it has limits of its own");
+    waitable_open(&pair);
+    for (int cancellable = 0; cancellable < 2; cancellable++) {
+        options.cancel = cancellable ? pair.waitable : FILELOCK_NO_WAITABLE;
+        options.flags = cancellable ? FILELOCK_INTERRUPTIBLE : 0;
+        struct filelock *lock = new_lock_with(&options, scratch("lock"));
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        EXPECT(filelock_release(lock), 0);
+        PEER_SAYS(peer, "0", "acquire a exclusive 0");
+        for (int descriptors = 0; descriptors < 3; descriptors++) {
+            int64_t start = now_ns();
+            EXPECT(acquire_without(lock, descriptors, 30), -ETIMEDOUT);
+            ck_assert_int_ge(now_ns() - start, 30000000);
+        }
+        if (cancellable) {
+            waitable_set(&pair);
+            EXPECT(acquire_without(lock, 0, FILELOCK_FOREVER), -ECANCELED);
+            waitable_clear(&pair);
+        }
+        PEER_SAYS(peer, "0", "release a");
+        filelock_free(lock);
+    }
+    waitable_close(&pair);
+}
+END_TEST
+
+/* A wait that found no descriptor has no effect on later waits: they wait in the kernel, which lists them. */
+START_TEST(test_later_wait)
+{
+    static struct caller caller;
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_QUEUE);
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_release(lock), 0);
+    PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    int starved = acquire_without(lock, 3, 20);
+    EXPECT(starved, -ETIMEDOUT);
+    caller_start(&caller);
+    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, 3600000);
+    wait_for_queue(kind, scratch("lock"), 1);
+    PEER_SAYS(peer, "0", "release a");
+    EXPECT(end_call(&caller), 0);
+    caller_end(&caller);
+    filelock_free(lock);
+}
+END_TEST
+
+/* Allows this many descriptors, and some for the test itself.  Returns 0, or -1. */
 static int allow_descriptors(int count)
 {
     struct rlimit limit;
@@ -148,7 +221,7 @@ START_TEST(test_10000_locks_held)
         SKIP("wants %d descriptors", many);
     for (int i = 0; i < many; i++) {
         snprintf(path, sizeof path, "%s%d", scratch("lock"), i);
-        locks[i] = new_lock(kind, path, FILELOCK_UNLINK);
+        locks[i] = new_lock(kind, path, i % 100 ? 0 : FILELOCK_UNLINK); /* its release looks at all locks */
         EXPECT(filelock_acquire(locks[i], FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), 0);
     }
     for (int i = 0; i < many; i += 97) {
@@ -164,7 +237,7 @@ START_TEST(test_10000_locks_held)
 }
 END_TEST
 
-/* The lowest number that is not in use is beyond the limit: not one is left. */
+/* Leaves no descriptor: the lowest number that is free is beyond the limit. */
 static void forbid_descriptors(struct rlimit *before)
 {
     int next = dup(2);
@@ -186,7 +259,7 @@ START_TEST(test_no_descriptors)
     EXPECT(once, -EMFILE);
     EXPECT(again, -EMFILE);
     ck_assert_int_eq(held, 0);
-    /* Valgrind opens the file before it says so. */
+    /* Valgrind opens the file before it reports the error. */
     ck_assert(!path_exists(scratch("lock")) || under_valgrind());
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     EXPECT(filelock_release(lock), 0);
@@ -196,7 +269,7 @@ END_TEST
 
 /* ---- Long paths -------------------------------------------------------------------------------------- */
 
-/* "<scratch>////...//lock", that long. */
+/* Returns "<scratch>////...//lock", with this length. */
 static const char *long_path(size_t length)
 {
     static char path[PATH_MAX + 1];
@@ -253,7 +326,7 @@ START_TEST(test_holder_stopped)
 }
 END_TEST
 
-/* All of its threads, when this returns. */
+/* Stops the peer.  All its threads have stopped when this returns. */
 static void stop(struct peer *peer)
 {
     siginfo_t info;
@@ -262,7 +335,7 @@ static void stop(struct peer *peer)
                 waitid(P_PID, (id_t)peer_pid(peer), &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0));
 }
 
-/* Who is stopped while he waits is in nobody's way, and waits on when he goes on. */
+/* A waiter that is stopped is in no other waiter's way.  It waits on when it is continued. */
 START_TEST(test_waiters_stopped)
 {
     const struct kind *kind = kind_at(_i);
@@ -277,7 +350,7 @@ START_TEST(test_waiters_stopped)
         stop(stopped[i]);
     waiter = peer_with(kind, scratch("lock"), 0);
     peer_send(waiter, "acquire a exclusive %d", PATIENCE_MS);
-    nap_ms(20); /* it may be the next or come too late for that: it is served */
+    nap_ms(20); /* next in the queue or too late for that, it is served */
     PEER_SAYS(holder, "0", "release a");
     PEER_ANSWERS(waiter, "0");
     for (int i = 0; i < 2; i++)
@@ -299,7 +372,7 @@ START_TEST(test_no_file_space_wanted)
     struct rlimit limit, none;
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
     none = limit;
-    none.rlim_cur = 0; /* any write to a file would be a SIGXFSZ, also one of Check's */
+    none.rlim_cur = 0; /* any write to a file would raise SIGXFSZ, even a write of Check */
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
     int limited = setrlimit(RLIMIT_FSIZE, &none);
     int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
@@ -317,6 +390,8 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_no_threads);
     ADD_FOR_KINDS(tcase, test_large_thread_storage);
     ADD_FOR_KINDS(tcase, test_no_descriptors_for_waiting);
+    ADD_FOR_KINDS(tcase, test_limit_below_a_wait);
+    ADD_FOR_KINDS(tcase, test_later_wait);
     ADD_FOR_KINDS(tcase, test_no_file_space_wanted);
     ADD_FOR_KINDS(tcase, test_10000_locks_held);
     ADD_FOR_KINDS(tcase, test_no_descriptors);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_signals.c - signals during waits, and that waits leave the process's signals and timers alone.
+ * test_signals.c - signals during waits.  Waits leave the process's signals and timers alone.
  */
 #include "posix.h"
 
@@ -11,7 +11,7 @@
 static const int64_t waits[] = {FILELOCK_FOREVER, 3600000, INT64_MAX};
 #define WAITS (sizeof waits / sizeof *waits)
 
-/* Read by one thread, written by a handler in another: sig_atomic_t is not made for that. */
+/* Read by a thread, and written by a handler in another thread: sig_atomic_t is not made for that. */
 static int handled;
 static pthread_t handled_in;
 
@@ -45,7 +45,10 @@ static struct peer *holder(const struct kind *kind)
     return peer;
 }
 
-/* Once the caller sleeps in its wait, signals until it answers: one may come before it is quite there. */
+/*
+ * Waits until the caller sleeps in its wait, and then signals until it answers: a signal may come before the wait has
+ * quite begun.
+ */
 static int signal_until_answer(struct caller *caller)
 {
     wait_for_sleep(caller);
@@ -92,7 +95,7 @@ START_TEST(test_interrupted_with_restart)
 }
 END_TEST
 
-/* Without the flag a handler runs, and the wait goes on, on either kind of handler. */
+/* Without the flag, a handler of either kind runs, and the wait goes on. */
 START_TEST(test_not_interrupted)
 {
     const struct kind *kind = kind_at(_i);
@@ -122,7 +125,7 @@ START_TEST(test_not_interrupted)
 }
 END_TEST
 
-/* Signals do not make a finite wait any longer or shorter. */
+/* Signals make a wait with a limit neither longer nor shorter. */
 START_TEST(test_timeout_under_signals)
 {
     const struct kind *kind = kind_at(_i);
@@ -142,7 +145,7 @@ START_TEST(test_timeout_under_signals)
 }
 END_TEST
 
-/* A wait for another thread that holds the same handle. */
+/* A wait for another thread that holds the same handle can be interrupted too. */
 START_TEST(test_wait_for_a_thread)
 {
     if (UNDER_TSAN)
@@ -175,7 +178,7 @@ START_TEST(test_wait_for_a_thread)
 }
 END_TEST
 
-/* A signal that no handler runs for ends no wait. */
+/* A signal for which no handler runs ends no wait. */
 START_TEST(test_ignored_signals)
 {
     const struct kind *kind = kind_at(_i);
@@ -201,7 +204,7 @@ START_TEST(test_ignored_signals)
 }
 END_TEST
 
-/* Handlers, masks and timers of the process are as before, and no handler of its own ever runs. */
+/* A wait leaves the handlers, masks and timers of the process as they were, and none of its handlers ever runs. */
 START_TEST(test_signals_are_left_alone)
 {
     const struct kind *kind = kind_at(_i);
@@ -233,7 +236,7 @@ START_TEST(test_signals_are_left_alone)
 }
 END_TEST
 
-/* A signal sent to the process while one thread wants it, which waits: the handler runs there. */
+/* A signal is sent to the process while all its threads but a waiter block it: the handler runs in that thread. */
 START_TEST(test_helpers_take_no_signals)
 {
     const struct kind *kind = kind_at(_i);
@@ -247,7 +250,7 @@ START_TEST(test_helpers_take_no_signals)
     caller_start(&caller);
     sigemptyset(&usr1);
     sigaddset(&usr1, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, &usr1, NULL); /* this thread does not want it: the caller has to take it */
+    pthread_sigmask(SIG_BLOCK, &usr1, NULL); /* this thread blocks it, so the caller has to take it */
     begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, 3600000);
     wait_for_queue(kind, scratch("lock"), 1);
     for (int sent = 1; sent <= 5; sent++) {
@@ -296,7 +299,7 @@ START_TEST(test_bad_cancel_descriptor)
 }
 END_TEST
 
-/* No function is a cancellation point: a thread that is to be cancelled comes out with the lock. */
+/* No function is a cancellation point: a thread that is cancelled while it waits returns with the lock. */
 struct doomed {
     struct filelock *lock;
     int result;
@@ -329,7 +332,7 @@ START_TEST(test_no_cancellation_point)
     ck_assert_ptr_eq(value, PTHREAD_CANCELED);
     ck_assert_int_eq(doomed.past, 1);
     EXPECT(doomed.result, 0);
-    expect_free(kind, scratch("lock")); /* its end released the lock */
+    expect_free(kind, scratch("lock")); /* the thread's end released the lock */
     filelock_free(lock);
 }
 END_TEST

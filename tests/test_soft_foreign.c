@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_soft_foreign.c - Python's SoftFileLock excludes us, and we it; and each takes over from the
- * other's dead.
+ * test_soft_foreign.c - Python's SoftFileLock and the library exclude each other, and each takes over from the other's
+ * dead.
  */
 #include "markers.h"
 #include "posix.h"
@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-/* The first Python that can import this: one that was installed beside the system's may not. */
+/* Finds the first Python that can import this module.  A Python that was installed beside the system's may lack it. */
 static int find_python(const char *module, char *path, size_t size)
 {
     static const char *const names[] = {"/usr/bin/python3", "/usr/local/bin/python3", "python3"};
@@ -78,7 +78,7 @@ START_TEST(test_each_waits)
 }
 END_TEST
 
-/* A live one's marker stays, whether there is a record in it or none, for longer than the grace. */
+/* The marker of a live process stays for longer than the grace, whether there is a record in it or not. */
 START_TEST(test_live_and_killed)
 {
     struct peer *python = start_filelock();
@@ -118,7 +118,7 @@ static void open_witness(void)
     ck_assert(witness != MAP_FAILED);
 }
 
-/* Nothing of Check here. */
+/* Calls nothing of Check. */
 static void fight(struct filelock *lock, const char *stop)
 {
     while (!path_exists(stop)) {
@@ -165,13 +165,14 @@ static void kill_holder(pid_t *ours, struct peer **theirs)
     for (int i = 0; i < THEIRS; i++)
         if (theirs[i] && peer_pid(theirs[i]) == holder) {
             peer_kill(theirs[i]);
-            theirs[i] = NULL; /* starting another one takes long */
+            theirs[i] = NULL; /* starting another takes long */
         }
 }
 
 /*
- * A Python that moves a marker of the living aside, and back, leaves the path free for a moment: then
- * there may be two, which is seen up to three times.  It says so, and nobody else may be the cause.
+ * A Python program that moves the marker of a live process aside, and back, leaves the path free for a moment.  Then
+ * two processes may hold the lock, which is seen up to three times.  The program counts that mistake, and nothing else
+ * may be the cause.
  */
 START_TEST(test_storm)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_soft_posix.c - soft locks and processes: how they end, fork, wait for each other; and what
- * happens where a marker cannot be made.
+ * test_soft_posix.c - soft locks and processes: how these end, fork, and wait for each other.  Also what happens where
+ * a marker cannot be made.
  */
 #include "markers.h"
 #include "posix.h"
@@ -25,7 +25,10 @@ static struct peer *holding(const char *path, unsigned flags)
     return peer;
 }
 
-/* That the marker is this process's, and everybody respects it: also who judges by the record alone. */
+/*
+ * Fails the test unless the marker is this process's, and is respected, even by a contender that judges by the record
+ * alone.
+ */
 static void expect_held_by(const char *path, int64_t pid)
 {
     char text[MARKER_SIZE], copy[2048];
@@ -58,7 +61,7 @@ START_TEST(test_exit)
 }
 END_TEST
 
-/* Another thread that holds may be at work until the process is no more. */
+/* Another thread that holds the lock may be at work until the process is gone. */
 START_TEST(test_exit_of_other_thread)
 {
     NEEDS_SOFT();
@@ -72,7 +75,7 @@ START_TEST(test_exit_of_other_thread)
 }
 END_TEST
 
-/* The process is not left by exit(): the marker stays, and is taken from the dead. */
+/* The process does not leave by exit(): its marker stays, and is taken over from the dead. */
 START_TEST(test_kill)
 {
     NEEDS_SOFT();
@@ -103,7 +106,7 @@ START_TEST(test_thread_ends)
 }
 END_TEST
 
-/* A child that says when it has the lock, and goes on as `then` has it. */
+/* Forks a child that says when it has the lock, and then does `then`. */
 static pid_t fork_holder(const char *path, void (*then)(struct filelock *lock))
 {
     int ends[2];
@@ -132,7 +135,7 @@ static void leave_at_once(struct filelock *lock)
     (void)lock;
 }
 
-/* A zombie holds nothing, although its pid is there. */
+/* A zombie holds nothing, although its pid still exists. */
 START_TEST(test_zombie)
 {
     NEEDS_SOFT();
@@ -202,7 +205,7 @@ END_TEST
 
 /* ---- Fork --------------------------------------------------------------------------------------- */
 
-/* What a child does that has nothing of its parent's lock, and how it ends. */
+/* Whatever a child does, and however it ends, its parent's lock is not affected. */
 START_TEST(test_child)
 {
     NEEDS_SOFT();
@@ -244,7 +247,7 @@ START_TEST(test_orphan)
 }
 END_TEST
 
-/* The marker names the child from the fork on, whatever becomes of the parent. */
+/* From the fork on, the marker names the child, whatever becomes of the parent. */
 START_TEST(test_daemon)
 {
     NEEDS_SOFT();
@@ -277,7 +280,7 @@ START_TEST(test_daemon)
 }
 END_TEST
 
-/* A daemon that forks twice and is killed in the end. */
+/* A daemon forks twice, and is killed in the end. */
 START_TEST(test_grandchild)
 {
     NEEDS_SOFT();
@@ -316,7 +319,7 @@ START_TEST(test_child_first)
 }
 END_TEST
 
-/* The child that the marker names is killed: nobody takes what the parent still holds. */
+/* The child that the marker names is killed: no process takes over what the parent still holds. */
 START_TEST(test_child_killed)
 {
     NEEDS_SOFT();
@@ -333,7 +336,7 @@ START_TEST(test_child_killed)
 }
 END_TEST
 
-/* A marker that was broken is left alone by all who shared it. */
+/* All processes that shared a marker leave it alone after it was broken. */
 START_TEST(test_shared_and_broken)
 {
     NEEDS_SOFT();
@@ -396,7 +399,10 @@ START_TEST(test_handover_from_the_dead)
 }
 END_TEST
 
-/* What one wait leaves to the next is no word for it: the owner may have died, and the directory be another, since. */
+/*
+ * A wait does not rely on what the wait before it has seen.  Since then the owner may have died, or the directory may
+ * have been replaced.
+ */
 START_TEST(test_between_waits)
 {
     NEEDS_SOFT();
@@ -436,7 +442,10 @@ START_TEST(test_between_waits)
 }
 END_TEST
 
-/* Nobody tells of a marker that goes by being renamed, or by another one over it: it is seen all the same. */
+/*
+ * A marker may go away by a rename, or by another marker over it, and no process tells of that.  The waiter sees it all
+ * the same.
+ */
 START_TEST(test_marker_moves)
 {
     NEEDS_SOFT();
@@ -464,12 +473,12 @@ START_TEST(test_marker_moves)
 }
 END_TEST
 
-/* Whoever waits sleeps: for a process, and for a marker that no process here can be watched for. */
+/* A waiter sleeps, whether it waits for a process, or for a marker whose process cannot be watched from here. */
 START_TEST(test_waiter_sleeps)
 {
     NEEDS_SOFT();
     if (under_valgrind())
-        SKIP("valgrind knows no pidfd_open(2), so that who waits naps");
+        SKIP("valgrind knows no pidfd_open(2), so that a waiter naps");
     for (int foreign = 0; foreign < 2; foreign++) {
         struct peer *peer = foreign ? NULL : holding(scratch("lock"), 0);
         if (foreign)
@@ -495,11 +504,11 @@ static int processes(void)
     return count;
 }
 
-/* Also for one that anybody else would have taken over by now. */
+/* A waiter that never breaks sleeps even if another waiter would have taken over by now. */
 START_TEST(test_waiter_that_never_breaks_sleeps)
 {
     NEEDS_SOFT();
-    static const char *const markers[] = {"no record", "filelock/2\npid=1\nhost=another.host\nmode=lease\n"
+    static const char *const markers[] = {"4711\nhalf-a-rec", "filelock/2\npid=1\nhost=another.host\nmode=lease\n"
                                                        "token=1\nduration=0.1\n"};
     put_marker(scratch("lock"), markers[_i]);
     struct filelock *lock = new_soft(scratch("lock"), FILELOCK_NEVER_BREAK);
@@ -507,7 +516,7 @@ START_TEST(test_waiter_that_never_breaks_sleeps)
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 3000), -ETIMEDOUT);
     used = processor_ns() - used;
     EXPECT_TOOK(start, 3000);
-    /* Who might write the marker is looked for among all processes there are. */
+    /* The process that might write the marker is searched for among all processes. */
     int slow = under_valgrind() || getenv("FILELOCK_TEST_EMULATOR") || processes() > 500;
     ck_assert_msg(used < 100000000 || slow, "%d us of processor time", (int)(used / 1000));
     expect_contents(scratch("lock"), markers[_i]);
@@ -528,7 +537,7 @@ static void set_cancelling(int signal)
     waitable_set(&cancelling);
 }
 
-/* A wait for a marker of another host ends in these ways, too. */
+/* A wait for a marker of another host can end in these ways too. */
 START_TEST(test_wait_ends)
 {
     NEEDS_SOFT();
@@ -556,7 +565,7 @@ START_TEST(test_wait_ends)
 }
 END_TEST
 
-/* Many wait for one; each gets it, and when the holder dies one of them. */
+/* Many processes wait for the lock.  When the holder dies, one of them gets it, and in the end all have had it. */
 START_TEST(test_many_waiters)
 {
     NEEDS_SOFT();
@@ -609,7 +618,7 @@ START_TEST(test_forbidden_directory)
 }
 END_TEST
 
-/* In a directory like /tmp nobody may remove what another user left. */
+/* In a directory like /tmp a user may not remove what another user left. */
 START_TEST(test_sticky_directory)
 {
     NEEDS_SOFT();
@@ -627,7 +636,7 @@ START_TEST(test_sticky_directory)
 }
 END_TEST
 
-/* A file that cannot grow stands for a full disk. */
+/* A file that cannot grow stands in for a full disk. */
 START_TEST(test_no_room)
 {
     NEEDS_SOFT();
@@ -661,6 +670,28 @@ START_TEST(test_no_room)
 }
 END_TEST
 
+/* If a path gets free by a rename further up, no event tells of it. */
+START_TEST(test_freed_from_above)
+{
+    NEEDS_SOFT();
+    static struct caller caller;
+    struct filelock *lock = new_soft(scratch("above/folder/lock"), FILELOCK_NEVER_BREAK);
+    ck_assert_int_eq(mkdir(scratch("above"), 0777), 0);
+    ck_assert_int_eq(mkdir(scratch("above/folder"), 0777), 0);
+    put_marker(scratch("above/folder/lock"), marker_record(dead_pid()));
+    caller_start(&caller);
+    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
+    wait_for_sleep(&caller);
+    ck_assert_int_eq(mkdir(scratch("new"), 0777), 0);
+    ck_assert_int_eq(mkdir(scratch("new/folder"), 0777), 0);
+    ck_assert_int_eq(rename(scratch("above"), scratch("old")), 0);
+    ck_assert_int_eq(rename(scratch("new"), scratch("above")), 0);
+    EXPECT(end_call(&caller), 0);
+    caller_end(&caller);
+    filelock_free(lock);
+}
+END_TEST
+
 START_TEST(test_no_descriptors)
 {
     NEEDS_SOFT();
@@ -686,7 +717,9 @@ START_TEST(test_no_descriptors)
 }
 END_TEST
 
-/* A relative path is that of the acquire: a daemon leaves for the root. */
+/*
+ * A relative path is relative to the directory at the acquire, even if the process goes to the root as a daemon does.
+ */
 START_TEST(test_directory_left)
 {
     NEEDS_SOFT();
@@ -704,7 +737,7 @@ START_TEST(test_directory_left)
 }
 END_TEST
 
-/* A directory on the way is another's by the time of the release: nobody takes what is left there for held. */
+/* The directory has another name at the release.  The marker that is left there is not taken for held. */
 START_TEST(test_directory_renamed)
 {
     NEEDS_SOFT();
@@ -719,7 +752,7 @@ START_TEST(test_directory_renamed)
 }
 END_TEST
 
-/* Of that the directory says nothing. */
+/* The marker is emptied while a caller waits for it.  The directory says nothing about that. */
 START_TEST(test_emptied_while_waited_for)
 {
     NEEDS_SOFT();
@@ -740,7 +773,7 @@ START_TEST(test_emptied_while_waited_for)
 }
 END_TEST
 
-/* What acquiring says when the link is made anew while it waits where that had led to. */
+/* Returns the result of an acquire that waits for the file that a link leads to.  Meanwhile the link is made anew. */
 static int acquire_by_moving_link(struct caller *caller, struct filelock *lock)
 {
     put_marker(scratch("first"), marker_record(own_pid()));
@@ -769,7 +802,7 @@ START_TEST(test_link_moves)
 }
 END_TEST
 
-/* Whether the library's next unlink(2), in a thread other than the test's own, fails. */
+/* True if the library's next unlink(2) fails, unless it is in the test's own thread. */
 static int refuses_to_remove;
 static pthread_t tester;
 
@@ -781,7 +814,10 @@ int unlink(const char *path)
     return -1;
 }
 
-/* What was made where the link had led to cannot be removed: it is emptied, and the handle has nothing of it. */
+/*
+ * The marker that was made where the link had led cannot be removed: it is disowned, and the handle keeps nothing of
+ * it.
+ */
 START_TEST(test_link_moves_from_what_stays)
 {
     NEEDS_SOFT();
@@ -792,7 +828,7 @@ START_TEST(test_link_moves_from_what_stays)
     caller_start(&caller);
     EXPECT(acquire_by_moving_link(&caller, lock), -EIO);
     ck_assert(!__atomic_load_n(&refuses_to_remove, __ATOMIC_SEQ_CST));
-    expect_contents(scratch("first"), "");
+    expect_contents(scratch("first"), marker_disowned());
     ck_assert_int_eq(descriptors_on(scratch("first")), 0);
     EXPECT(caller_call(&caller, CALL_RELEASE, lock), -EPERM);
     EXPECT(caller_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
@@ -809,7 +845,7 @@ END_TEST
 /* ---- What the dead leave ------------------------------------------------------------------------- */
 
 static const struct {
-    const char *format; /* of a dead process's pid */
+    const char *format; /* takes a dead process's pid */
     int goes;
 } left[] = {
     {"lock.break.0123456789abcdef", 1},   {"lock.break.0123456789abcde", 0}, {"lock.break.0123456789abcdefa", 0},
@@ -827,7 +863,7 @@ static void leave_all(void)
     }
 }
 
-/* How many of those that go are there; the others are all there, and go now. */
+/* Returns how many of those that go are there.  The others must all be there.  Removes all of them. */
 static int count_left(void)
 {
     char name[64];
@@ -849,7 +885,7 @@ static int count_left(void)
     return count;
 }
 
-/* Whoever takes over from the dead removes what they have left, and nothing else; so does filelock_break(). */
+/* A process that takes over from the dead removes what they have left, and nothing else.  So does filelock_break(). */
 START_TEST(test_swept)
 {
     NEEDS_SOFT();
@@ -860,7 +896,7 @@ START_TEST(test_swept)
     ck_assert_int_eq(count_left(), 0);
     leave_all();
     EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
-    ck_assert_int_eq(count_left(), 1); /* not by who has nothing there */
+    ck_assert_int_eq(count_left(), 1); /* not by a contender that gets nothing */
     leave_all();
     EXPECT(filelock_break(other), 0);
     ck_assert_int_eq(count_left(), 0);
@@ -917,6 +953,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_forbidden_directory);
     tcase_add_test(tcase, test_sticky_directory);
     tcase_add_test(tcase, test_no_room);
+    tcase_add_test(tcase, test_freed_from_above);
     tcase_add_test(tcase, test_no_descriptors);
     tcase = add_case(suite, "left");
     tcase_add_test(tcase, test_directory_left);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_soft_sharing.c - soft locks that several processes share by fork: the marker names one who holds it
- * until the last has left.
+ * test_soft_sharing.c - soft locks that several processes share by fork.  The marker names a process that holds the
+ * lock, until the last holder has left.
  */
 #define _GNU_SOURCE
 #include "markers.h"
@@ -39,7 +39,7 @@ static void expect_named(const struct peer *peer)
 
 /* ---- One after the other ------------------------------------------------------------------------- */
 
-/* A child that leaves names its brother, where the parent lives but holds nothing any more; and the other way round. */
+/* A child that leaves names its brother, if the parent lives but no longer holds the lock; and the other way round. */
 START_TEST(test_siblings)
 {
     NEEDS_SOFT();
@@ -58,7 +58,7 @@ START_TEST(test_siblings)
 }
 END_TEST
 
-/* The child that the marker named was killed: whoever leaves next repairs that. */
+/* The child that the marker named was killed.  The next process that leaves repairs that. */
 START_TEST(test_named_one_killed)
 {
     NEEDS_SOFT();
@@ -76,7 +76,7 @@ START_TEST(test_named_one_killed)
 }
 END_TEST
 
-/* A program that was executed without the marker holds nothing, though its process lives. */
+/* A program that was executed without the marker holds nothing, although its process lives. */
 START_TEST(test_program)
 {
     NEEDS_SOFT();
@@ -91,7 +91,7 @@ START_TEST(test_program)
 }
 END_TEST
 
-/* One that has inherited the marker holds the lock as long as it lives. */
+/* A program that has inherited the marker holds the lock as long as it lives. */
 START_TEST(test_program_that_keeps)
 {
     NEEDS_SOFT();
@@ -108,7 +108,7 @@ START_TEST(test_program_that_keeps)
 }
 END_TEST
 
-/* The directory was renamed: nobody takes for held what the last one leaves there. */
+/* The directory was renamed.  The marker that the last holder leaves there is not taken for held. */
 START_TEST(test_directory_renamed)
 {
     NEEDS_SOFT();
@@ -132,8 +132,8 @@ END_TEST
 
 struct scene {
     struct filelock *lock;
-    int go[2], settled[2]; /* pipes: they leave; who stays looks */
-    int stays;             /* an index; CHILDREN: the parent; -1: nobody */
+    int go[2], settled[2]; /* at the end of go processes leave; at the end of settled the remaining process looks */
+    int stays;             /* an index; CHILDREN: the parent; -1: none */
 };
 
 static void await_end(int from)
@@ -150,7 +150,7 @@ static int names_self(void)
     return read_file(scratch("lock"), text, sizeof text) > 0 && !strncmp(text, number, strlen(number));
 }
 
-/* What a child is to be blamed for, as its exit status; nothing of Check here. */
+/* What a child does.  Its exit status says what went wrong.  Calls nothing of Check. */
 static void live(const struct scene *scene, int index)
 {
     int status = 0;
@@ -190,7 +190,7 @@ static void leave_at_once(struct scene *scene)
         if (i != scene->stays)
             expect_status(pids[i], i);
     if (scene->stays == CHILDREN) {
-        ck_assert_msg(names_self(), "it names another than the parent, who holds it");
+        ck_assert_msg(names_self(), "the marker does not name the parent, which holds the lock");
         EXPECT(filelock_release(scene->lock), 0);
     }
     close(scene->settled[1]);
@@ -216,7 +216,7 @@ START_TEST(test_all_but_one_leave)
 }
 END_TEST
 
-/* A child of the test that shares the lock until `end` is closed. */
+/* Forks a child that shares the lock until `end` is closed. */
 static pid_t fork_sharer(struct filelock *lock, int *end)
 {
     int ends[2];
@@ -233,7 +233,62 @@ static pid_t fork_sharer(struct filelock *lock, int *end)
     return pid;
 }
 
-/* The last one may not remove the marker any more: it empties it. */
+/* Tries to lock until the pipe is at its end.  Exits with 1 if it finds anything but a lock that is held, or free. */
+static _Noreturn void contend(const int ends[2])
+{
+    char none;
+    close(ends[1]);
+    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
+        _exit(2);
+    while (read(ends[0], &none, 1) != 0) {
+        int result = try_soft(scratch("lock"), FILELOCK_TRY);
+        if (result != 0 && result != -ETIMEDOUT)
+            _exit(1);
+    }
+    _exit(0);
+}
+
+/* Makes the record longer than the next record will be: zeros before a number do not count. */
+static void lengthen_record(void)
+{
+    char text[1024], longer[2048];
+    long size = read_file(scratch("lock"), text, sizeof text - 1);
+    ck_assert_int_gt(size, 0);
+    text[size] = '\0';
+    char *token = strchr(strchr(text, '\n') + 1, '\n') + 1;
+    if (*token == '\0')
+        return; /* this system's records have no token */
+    int length = snprintf(longer, sizeof longer, "%.*s0000%s", (int)(token - text), text, token);
+    ck_assert_int_eq(write_file(scratch("lock"), longer, (size_t)length), 0);
+}
+
+/* A contender that looks while a shorter record is written over a longer record sees a marker all the time. */
+START_TEST(test_shorter_record)
+{
+    NEEDS_SOFT();
+    int ends[2], end;
+    ck_assert_int_eq(pipe(ends), 0);
+    pid_t contender = fork();
+    ck_assert_int_ge(contender, 0);
+    if (contender == 0)
+        contend(ends);
+    close(ends[0]);
+    struct filelock *lock = new_soft(scratch("lock"), FILELOCK_FORK_SHARE);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, PATIENCE_MS), 0);
+    for (int round = 0; round < scaled(100, 10); round++) {
+        lengthen_record();
+        pid_t child = fork_sharer(lock, &end);
+        close(end);
+        expect_status(child, 0);
+    }
+    close(ends[1]);
+    expect_status(contender, 0);
+    EXPECT(filelock_release(lock), 0);
+    filelock_free(lock);
+}
+END_TEST
+
+/* If the last holder may not remove the marker any more, it disowns it. */
 START_TEST(test_unremovable)
 {
     NEEDS_SOFT();
@@ -248,7 +303,7 @@ START_TEST(test_unremovable)
     expect_status(child, 0);
     expect_contents(scratch("folder/lock"), marker_record(own_pid()));
     EXPECT(filelock_release(lock), 0);
-    expect_contents(scratch("folder/lock"), "");
+    expect_contents(scratch("folder/lock"), marker_disowned());
     ck_assert_int_eq(chmod(scratch("folder"), 0755), 0);
     filelock_free(lock);
     EXPECT(try_soft(scratch("folder/lock"), PATIENCE_MS), 0);
@@ -256,7 +311,7 @@ START_TEST(test_unremovable)
 }
 END_TEST
 
-/* Without the rights to open the marker, one that may remove it does. */
+/* A holder that may not open the marker, but may remove it, does so. */
 START_TEST(test_unopenable)
 {
     NEEDS_SOFT();
@@ -298,7 +353,7 @@ START_TEST(test_unopenable)
 }
 END_TEST
 
-/* One that could do nothing about the marker, if it were the last, does not leave it without saying so. */
+/* A holder that could do nothing about the marker, if it were the last, does not leave without an error. */
 START_TEST(test_no_rights)
 {
     NEEDS_SOFT();
@@ -321,7 +376,7 @@ START_TEST(test_no_rights)
 }
 END_TEST
 
-/* What cannot be read as a record is written anew. */
+/* A marker that cannot be read as a record is written anew. */
 START_TEST(test_torn_record)
 {
     NEEDS_SOFT();
@@ -332,7 +387,7 @@ START_TEST(test_torn_record)
 }
 END_TEST
 
-/* ---- While somebody looks ------------------------------------------------------------------------- */
+/* ---- While another process looks ------------------------------------------------------------------ */
 
 /* Called before the library's next flock(2), once. */
 static void (*before_flock)(void);
@@ -346,7 +401,7 @@ int flock(int fd, int operation)
     return (int)syscall(SYS_flock, fd, operation);
 }
 
-/* A process that has the marker locked by an open file of its own, as a breaker has for a moment. */
+/* A process that has the marker locked through an open file of its own, as a breaker has for a moment. */
 static struct {
     int order[2], done[2];
     pid_t pid;
@@ -358,7 +413,7 @@ static void have_it_locked(void)
     ck_assert(write(looker.order[1], &byte, 1) == 1 && read(looker.done[0], &byte, 1) == 1);
 }
 
-/* Before the lock is acquired, or it would share it. */
+/* Starts that process.  Called before the lock is acquired, or the process would share it. */
 static void start_looker(void)
 {
     char byte;
@@ -390,7 +445,7 @@ int nanosleep(const struct timespec *nap, struct timespec *left)
     return 0;
 }
 
-/* A program that another thread starts, and that has a copy of the open file until then. */
+/* A program that another thread starts.  It has a copy of the open file until it begins. */
 static struct {
     pthread_t thread;
     pid_t pid;
@@ -416,7 +471,7 @@ static void let_it_begin(void)
     char command[32] = "";
     spawned.fifo = open(scratch("fifo"), O_WRONLY);
     pthread_join(spawned.thread, NULL);
-    while (strcmp(command, "sh") != 0) /* an emulator does not wait for that */
+    while (strcmp(command, "sh") != 0) /* under an emulator posix_spawn() does not wait for that */
         command_of(spawned.pid, command, sizeof command);
 }
 
@@ -437,7 +492,7 @@ static int has_child(void)
     return found;
 }
 
-/* A program that is just being started has the open file, and does not hold the lock. */
+/* A program that is just being started has the open file, but does not hold the lock. */
 START_TEST(test_program_is_no_heir)
 {
     NEEDS_SOFT();
@@ -463,7 +518,10 @@ START_TEST(test_program_is_no_heir)
 }
 END_TEST
 
-/* Who has the marker locked for a moment, when the last one leaves, does not hold the lock, and is not named. */
+/*
+ * A process that has the marker locked for a moment, when the last holder leaves, does not hold the lock, and is not
+ * named.
+ */
 START_TEST(test_looker_is_no_heir)
 {
     NEEDS_SOFT();
@@ -495,11 +553,11 @@ END_TEST
 /* ---- A storm of families --------------------------------------------------------------------------- */
 
 #define FIGHTERS 4
-#define MEMBERS 64 /* who may hold at one time, children that have lost their parent among them */
+#define MEMBERS 64 /* bounds the holders at any time, including children that have lost their parent */
 
 /*
- * In shared memory, a cell for each process: its pid, times TICKETS, and the ticket of the family by which it holds
- * the lock, 0 while it does not.
+ * In shared memory each process has a cell.  That has its pid, times TICKETS, plus the ticket of the family by which
+ * the process holds the lock.  While it does not hold the lock, the ticket is 0.
  */
 #define TICKETS 1000000
 static struct storm_scene {
@@ -518,7 +576,7 @@ static void store(int64_t *to, int64_t value)
     __atomic_store_n(to, value, __ATOMIC_SEQ_CST);
 }
 
-/* A cell of the dead is free; what they held is nobody's. */
+/* Takes a cell.  A dead process's cell is free, and no longer counts as holding. */
 static int64_t *join(int64_t ticket)
 {
     for (int64_t *member = storm->members; member < storm->members + MEMBERS; member++) {
@@ -531,7 +589,10 @@ static int64_t *join(int64_t ticket)
     _exit(71);
 }
 
-/* Of a member of another family.  Who was killed gives up its files a moment before it is seen to be dead. */
+/*
+ * True if the member holds the lock for another family.  A process that was killed gives up its files a moment before
+ * it is seen to be dead.
+ */
 static int is_overlap(const int64_t *member, int64_t ticket)
 {
     int64_t was = load(member), end = now_ns() + (int64_t)LATENESS_MS * 1000000;
@@ -540,7 +601,7 @@ static int is_overlap(const int64_t *member, int64_t ticket)
     while (process_runs(was / TICKETS)) {
         int64_t is = load(member);
         if (is != was || now_ns() > end)
-            return is / TICKETS == was / TICKETS || is == 0; /* or another has found it dead, and the cell free */
+            return is / TICKETS == was / TICKETS || is == 0; /* else the cell was found free, and taken */
         nap_us(100);
     }
     return 0;
@@ -564,7 +625,9 @@ static void give_up(struct filelock *lock, int64_t *self)
     __atomic_fetch_add(&storm->errors, 1, __ATOMIC_SEQ_CST);
 }
 
-/* A child that shares the lock: it releases, ends without doing so, or is killed, and may have a child of its own. */
+/*
+ * A child that shares the lock.  It releases, ends without releasing, or is killed, and it may have a child of its own.
+ */
 static void be_child(struct filelock *lock, int64_t ticket)
 {
     int64_t *self;
@@ -583,7 +646,7 @@ static void be_child(struct filelock *lock, int64_t ticket)
         _exit(0);
     }
     give_up(lock, self);
-    nap_us(chance(&random, 200)); /* it lives on, and holds nothing */
+    nap_us(chance(&random, 200)); /* the process lives on, and holds nothing */
     store(self, 0);
     _exit(0);
 }
@@ -641,10 +704,14 @@ static void expect_order(const pid_t *fighters)
     ck_assert_msg(load(&storm->errors) == 0, "a release fails: %s", result_name(storm->error));
 }
 
-/* Families of holders, of whom anybody may be killed at any time: never two families at once, and never wedged. */
+/*
+ * Families of holders, in which any process may be killed at any time.  Two families never hold the lock at once, and
+ * the lock never gets stuck.
+ */
 START_TEST(test_storm_of_families)
 {
     NEEDS_SOFT();
+    NEEDS_FORK_BESIDE_THREADS();
     pid_t fighters[FIGHTERS];
     uint32_t random = (uint32_t)now_ns() | 1;
     int64_t acquired = 0, since = now_ns(), wanted = scaled(500, 40);
@@ -661,7 +728,7 @@ START_TEST(test_storm_of_families)
             fighters[one] = start_fighter();
         }
         expect_order(fighters);
-        ck_assert_msg(now_ns() - since < (int64_t)PATIENCE_MS * 1000000, "nobody got it for %d s, after %d",
+        ck_assert_msg(now_ns() - since < (int64_t)PATIENCE_MS * 1000000, "no process got it for %d s, after %d times",
                       PATIENCE_MS / 1000, (int)acquired);
     }
     __atomic_store_n(&storm->stop, 1, __ATOMIC_SEQ_CST);
@@ -672,9 +739,9 @@ START_TEST(test_storm_of_families)
 }
 END_TEST
 
-/* ---- Where less is to be had ------------------------------------------------------------------- */
+/* ---- Where the system has less to offer -------------------------------------------------------- */
 
-/* Without flock(2) who is last is known from who has the marker open. */
+/* Without flock(2), the last holder knows that it is the last by which processes have the marker open. */
 START_TEST(test_without_locks)
 {
     ON_SYSTEM(NO_LOCKS);
@@ -700,8 +767,8 @@ START_TEST(test_without_locks_at_once)
 END_TEST
 
 /*
- * Whether others hold it cannot be seen without a descriptor.  A release says so, and can be repeated; what is freed
- * all the same leaves the others their lock.
+ * Without a descriptor it cannot be seen whether other processes hold the lock.  A release says so, and can be
+ * repeated.  If the handle is freed instead, the others keep their lock.
  */
 START_TEST(test_no_descriptors)
 {
@@ -741,7 +808,10 @@ START_TEST(test_no_descriptors)
 }
 END_TEST
 
-/* A child that has given up its privileges does not see what its parent has open, and trusts it. */
+/*
+ * A child that has given up its privileges does not see what its parent has open, and assumes that the parent holds the
+ * lock.
+ */
 START_TEST(test_unseen_parent)
 {
     NEEDS_SOFT();
@@ -764,7 +834,7 @@ START_TEST(test_unseen_parent)
 }
 END_TEST
 
-/* Where a process does not see others in /proc at all. */
+/* A parent is also trusted where a process does not see others in /proc at all. */
 START_TEST(test_hidden_parent)
 {
     NEEDS_SOFT();
@@ -790,7 +860,7 @@ START_TEST(test_hidden_parent)
 }
 END_TEST
 
-/* Has a child in another pid namespace that shares the lock release it; 77: there can be none. */
+/* Has a child that shares the lock, in another pid namespace, release it.  Returns 77 if there can be no namespace. */
 static int release_from_another_namespace(struct filelock *lock)
 {
     char text[MARKER_SIZE];
@@ -804,7 +874,7 @@ static int release_from_another_namespace(struct filelock *lock)
     return read_file(scratch("lock"), text, sizeof text) > 0 ? filelock_release(lock) != 0 : 2;
 }
 
-/* From there nobody is seen: the marker is left as it is to who holds it. */
+/* From there no other process is seen, so the marker is left as it is for its holder. */
 START_TEST(test_from_another_pid_namespace)
 {
     NEEDS_SOFT();
@@ -855,7 +925,7 @@ static void *hold_and_fork(void *arg)
     _exit(filelock_release(lock) != 0);
 }
 
-/* A process whose first thread has ended holds the lock by another. */
+/* A process whose first thread has ended holds the lock through another thread. */
 START_TEST(test_first_thread_has_ended)
 {
     NEEDS_SOFT();
@@ -874,7 +944,7 @@ START_TEST(test_first_thread_has_ended)
         close(daemon_of_threads.stay[1]);
         if (pthread_create(&thread, NULL, hold_and_fork, lock) != 0)
             _exit(1);
-        /* In a forked process the first thread of musl 1.2.3 ends with a lock that fork(2) wants. */
+        /* Under musl 1.2.3, the first thread of a forked process ends with a lock taken that fork(2) needs. */
         while (!__atomic_load_n(&daemon_of_threads.has_forked, __ATOMIC_SEQ_CST))
             nap_us(100);
         pthread_exit(NULL);
@@ -915,6 +985,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_torn_record);
     tcase = add_case(suite, "while somebody looks");
     tcase_add_test(tcase, test_looker_is_no_heir);
+    tcase_add_test(tcase, test_shorter_record);
     tcase_add_test(tcase, test_program_is_no_heir);
     tcase = add_case(suite, "storm");
     tcase_add_test(tcase, test_storm_of_families);

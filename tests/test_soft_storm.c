@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_soft_storm.c - soft locks are taken from the dead by one at a time, whenever these die and
- * whoever else is about to do it.
+ * test_soft_storm.c - only one process at a time takes a soft lock over from a dead owner.  It does not matter when
+ * owners die, or which other processes are about to take over too.
  */
 #include "markers.h"
 #include "posix.h"
@@ -18,7 +18,7 @@ START_TEST(test_storm)
 }
 END_TEST
 
-/* Two is another number: the one who breaks meets the one who releases more often. */
+/* If there are only two, the breaker meets the process that releases more often. */
 START_TEST(test_storm_of_two)
 {
     NEEDS_SOFT();
@@ -28,7 +28,7 @@ START_TEST(test_storm_of_two)
 }
 END_TEST
 
-/* The path is long enough for private names to be cut. */
+/* The path is so long that private names are cut. */
 START_TEST(test_storm_at_long_name)
 {
     NEEDS_SOFT();
@@ -43,7 +43,7 @@ START_TEST(test_storm_at_long_name)
 }
 END_TEST
 
-/* Spawned processes, each with threads, of which one after the other is killed. */
+/* Processes that were spawned, each with threads, are killed one after the other. */
 START_TEST(test_peers_killed)
 {
     NEEDS_SOFT();

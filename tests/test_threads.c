@@ -72,7 +72,7 @@ START_TEST(test_thread_times_out)
 }
 END_TEST
 
-/* The time spent waiting for a thread counts when it then has to wait for a process. */
+/* The time that a caller has waited for a thread counts if it then has to wait for a process. */
 START_TEST(test_one_timeout_for_both_waits)
 {
     const struct kind *kind = kind_at(_i);
@@ -96,7 +96,7 @@ START_TEST(test_one_timeout_for_both_waits)
 }
 END_TEST
 
-/* A thread that waits with a short time must not be held up by another's long wait on the handle. */
+/* A thread with a short timeout must not be held up by another thread's long wait on the handle. */
 START_TEST(test_short_wait_behind_a_long_one)
 {
     const struct kind *kind = kind_at(_i);
@@ -192,7 +192,7 @@ START_TEST(test_thread_ends_while_holding_many)
 }
 END_TEST
 
-/* Who waits for a thread that ends while holding gets the lock. */
+/* If a thread ends while it holds the lock, a waiter gets it. */
 START_TEST(test_thread_ends_with_waiter)
 {
     const struct kind *kind = kind_at(_i);
@@ -211,7 +211,7 @@ START_TEST(test_thread_ends_with_waiter)
 }
 END_TEST
 
-/* A handle may be freed by a thread that does not hold it while another one does. */
+/* A thread may free the handle while another thread holds it. */
 START_TEST(test_free_from_another_thread)
 {
     const struct kind *kind = kind_at(_i);
@@ -221,7 +221,7 @@ START_TEST(test_free_from_another_thread)
     EXPECT(caller_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     filelock_free(lock);
     expect_free(kind, scratch("lock"));
-    caller_end(&caller); /* nothing of the handle is left for the thread's end to trip over */
+    caller_end(&caller); /* nothing of the handle is left that the thread's end could touch */
 }
 END_TEST
 
@@ -248,7 +248,7 @@ START_TEST(test_two_handles_two_threads)
 }
 END_TEST
 
-/* Threads that hold one handle shared each would need a handle each: one handle has one holder. */
+/* Threads that want to hold a lock shared need a handle each: a handle has only one holder. */
 START_TEST(test_shared_handle_has_one_holder)
 {
     const struct kind *kind = kind_at(_i);
@@ -266,7 +266,10 @@ START_TEST(test_shared_handle_has_one_holder)
 }
 END_TEST
 
-/* That all who wait get the lock, one after the other, in this order where each was seen to wait before the next. */
+/*
+ * Fails the test unless all waiters get the lock, one after the other.  If each was seen to wait before the next came,
+ * they must get it in this order.
+ */
 static void expect_turns(struct caller *callers, int count, struct filelock *lock)
 {
     int seen = task_asleep(own_pid(), own_task()) >= 0;
@@ -283,7 +286,7 @@ static void expect_turns(struct caller *callers, int count, struct filelock *loc
     }
 }
 
-/* Threads that wait on one handle are served in turn: nobody twice before everybody once. */
+/* Threads that wait on a handle are served in turn: none twice before every other once. */
 START_TEST(test_turns)
 {
     enum { MANY = 6 };
@@ -304,7 +307,7 @@ START_TEST(test_turns)
 }
 END_TEST
 
-/* A waiter in the middle of the queue gives up; those behind it still get their turn. */
+/* A waiter in the middle of the queue gives up.  Those behind it still get their turn. */
 START_TEST(test_turn_given_up)
 {
     const struct kind *kind = kind_at(_i);
@@ -334,7 +337,7 @@ END_TEST
 struct hammer {
     pthread_t thread;
     struct filelock *lock;
-    int *counter; /* not atomic: ThreadSanitizer and lost updates both tell */
+    int *counter; /* not atomic: ThreadSanitizer and lost updates both show a failure */
     int rounds;
     int failed;
 };
@@ -394,7 +397,7 @@ START_TEST(test_many_handles)
             locks[i] = new_lock(kind, name, 0);
         }
         for (int i = 0; i < MANY; i++)
-            filelock_free(locks[(i * 7) % MANY]); /* in another order than they were made */
+            filelock_free(locks[(i * 7) % MANY]); /* in another order than that in which they were made */
     }
 }
 END_TEST

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_timeout.c - how long an acquire waits: never a moment less than it was told, and hardly more.
+ * test_timeout.c - how long an acquire waits: never less than it was told, and hardly more.
  */
 #include "peers.h"
 #include "testing.h"
 
-/* A handle, and a peer that holds the lock. */
+/* Returns a handle, and starts a peer that holds the lock. */
 static struct filelock *contended(const struct kind *kind, struct peer **peer, int64_t timeout_ms)
 {
     const char *path = scratch("lock");
@@ -66,13 +66,13 @@ START_TEST(test_default)
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TIMEOUT_DEFAULT), -ETIMEDOUT);
     EXPECT_TOOK(start, 70);
     start = now_ns();
-    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20), -ETIMEDOUT); /* the call's own goes first */
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20), -ETIMEDOUT); /* the call's own timeout comes first */
     EXPECT_TOOK(start, 20);
     filelock_free(lock);
 }
 END_TEST
 
-/* Long waits of every sort end with the lock once it is released. */
+/* Long waits of every sort get the lock once it is released. */
 static const int64_t long_waits[] = {FILELOCK_FOREVER, FILELOCK_TIMEOUT_DEFAULT, 3600000, INT64_MAX,
                                      INT64_MAX / 1000000, INT64_MAX - 1};
 
@@ -118,7 +118,7 @@ START_TEST(test_long_waits_of_peers)
 }
 END_TEST
 
-/* Nothing is left in the kernel of a wait that timed out: it cannot be granted afterwards. */
+/* A wait that timed out leaves no request in the kernel, which could be granted afterwards. */
 START_TEST(test_no_request_stays)
 {
     const struct kind *kind = kind_at(_i);
@@ -134,7 +134,7 @@ START_TEST(test_no_request_stays)
 }
 END_TEST
 
-/* The time that a wait is granted and timed out at once: whatever it says must be so. */
+/* A wait may be granted and time out at the same moment.  Whatever the acquire returns must be true. */
 START_TEST(test_grant_against_timeout)
 {
     const struct kind *kind = kind_at(_i);

@@ -2,7 +2,8 @@
  *
  * testing.h - what every suite uses: the kinds to test, scratch files, expectations, threads.
  *
- * A suite is a source file that defines make_suite(); main.c runs it.  Tests are looped over kinds:
+ * A suite is a source file that defines make_suite().  main.c runs it.  A test runs once for each kind, and gets it by
+ * index:
  *
  *   START_TEST(test_something)
  *   {
@@ -14,6 +15,12 @@
 #ifndef TESTING_H
 #define TESTING_H
 
+/* check.h passes %jd to printf(), which the C library of Windows lacks. */
+#ifdef __MINGW32__
+#pragma GCC diagnostic ignored "-Wformat"
+#pragma GCC diagnostic ignored "-Wformat-extra-args"
+#endif
+
 #include <check.h>
 #include <errno.h>
 #include <filelock.h>
@@ -23,7 +30,7 @@
 #include "platform.h"
 #include "workers.h"
 
-/* How long anything may take that must happen; how late a timeout may be on a busy machine. */
+/* Give up after PATIENCE_MS on anything that must happen.  On a busy machine a timeout may be LATENESS_MS late. */
 #define PATIENCE_MS 60000
 #define LATENESS_MS lateness_ms()
 int lateness_ms(void);
@@ -32,7 +39,7 @@ int lateness_ms(void);
 
 Suite *make_suite(void);
 
-/* A test case in which every test has a scratch directory of its own, and must close what it opens. */
+/* Adds a test case in which every test has a scratch directory of its own, and must close whatever it opens. */
 TCase *add_case(Suite *suite, const char *name);
 
 /* Adds a test that is run for every kind of this build. */
@@ -41,17 +48,18 @@ TCase *add_case(Suite *suite, const char *name);
 /* ---- Kinds ---------------------------------------------------------------------------------- */
 
 enum {
-    CAN_SHARE = 1,      /* shared locks */
-    CAN_RANGE = 2,      /* a range of bytes */
-    CAN_FD = 4,         /* a descriptor of the caller's */
-    CAN_QUEUE = 8,      /* waiters wait in the kernel */
-    CAN_NAME_PID = 16,  /* the system knows the holder's process */
-    CAN_READ_ONLY = 32, /* an exclusive lock on a file that may only be read */
-    CAN_DIRECTORY = 64, /* an exclusive lock on a directory */
-    CAN_KEEP_FILE = 128, /* the lock file stays, and what is in it is not the library's */
-    CAN_TELL_FD = 256,   /* the descriptor that is locked */
-    CAN_BE_REPLACED = 512, /* the file may be deleted and replaced while it is held */
-    CAN_TELL_HOLDER = 1024 /* whether anybody holds it, though he left no record */
+    CAN_SHARE = 1,      /* takes shared locks */
+    CAN_RANGE = 2,      /* locks a range of bytes */
+    CAN_FD = 4,         /* locks a descriptor that the caller opened */
+    CAN_QUEUE = 8,      /* lets waiters wait in the kernel */
+    CAN_NAME_PID = 16,  /* the system knows the process that holds the lock */
+    CAN_READ_ONLY = 32, /* takes an exclusive lock on a file that the caller may only read */
+    CAN_DIRECTORY = 64, /* takes an exclusive lock on a directory */
+    CAN_KEEP_FILE = 128, /* keeps the lock file, and leaves its contents alone */
+    CAN_TELL_FD = 256,   /* tells which descriptor is locked */
+    CAN_BE_REPLACED = 512, /* the file may be deleted and replaced while it is locked */
+    CAN_TELL_HOLDER = 1024, /* tells that the lock is held, even if its holder left no record */
+    CAN_CONVERT_UP = 2048   /* converts from shared to exclusive */
 };
 
 struct kind {
@@ -63,15 +71,15 @@ struct kind {
 int kinds_count(void);
 const struct kind *kind_at(int index);
 
-/* Says which kinds kind_at() leaves out although this build has them. */
+/* Says which kinds this build has but kind_at() leaves out. */
 void say_untestable_kinds(void);
 
-/* Of all kinds that the header names, built or not: NULL after the last. */
+/* Returns a kind that the header names, whether this build has it or not; NULL after the last. */
 const struct kind *any_kind(int index);
 
 /* ---- Skipping ------------------------------------------------------------------------------- */
 
-/* Tells the log, and the console of make check where that is passed on, that something is not tested. */
+/* Tells the log that something is not tested; also the console of make check, where that is passed on. */
 void say_skipped(const char *test, const char *format, ...)
 #ifdef __GNUC__
     __attribute__((format(printf, 2, 3)))
@@ -91,8 +99,9 @@ void say_skipped(const char *test, const char *format, ...)
     } while (0)
 
 /*
- * What ThreadSanitizer's run-time cannot do: it holds a signal back while its thread is in a system
- * call that it does not know of, and a thread in the child of a process with threads can kill it.
+ * 1 where ThreadSanitizer's run-time is used.  It cannot do two things:
+ * It holds a signal back while its thread is in a system call that the run-time does not know.
+ * A thread in the child of a process with threads can kill the run-time.
  */
 #ifdef __SANITIZE_THREAD__
 #define UNDER_TSAN 1
@@ -104,6 +113,25 @@ void say_skipped(const char *test, const char *format, ...)
 #ifndef UNDER_TSAN
 #define UNDER_TSAN 0
 #endif
+
+/* 1 where AddressSanitizer is used: it puts room around variables on the stack. */
+#ifdef __SANITIZE_ADDRESS__
+#define UNDER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_ASAN 1
+#endif
+#endif
+#ifndef UNDER_ASAN
+#define UNDER_ASAN 0
+#endif
+
+/* A process that forks while another thread has a lock of the sanitizer's allocator has a child that waits for ever. */
+#define NEEDS_FORK_BESIDE_THREADS()                                                                \
+    do {                                                                                           \
+        if (UNDER_ASAN || UNDER_TSAN || under_valgrind())                                          \
+            SKIP("a child forked beside a thread hangs in the sanitizer's allocator");             \
+    } while (0)
 
 /* ---- Expectations --------------------------------------------------------------------------- */
 
@@ -123,7 +151,7 @@ void say_skipped(const char *test, const char *format, ...)
         }                                                                                          \
     } while (0)
 
-/* That what began at `start_ns` took `wanted_ms`: not a moment less, and not much more. */
+/* Fails the test unless what began at `start_ns` took at least `wanted_ms`, and at most LATENESS_MS more. */
 #define EXPECT_TOOK(start_ns, wanted_ms)                                                           \
     do {                                                                                           \
         int64_t took_ = now_ns() - (start_ns), least_ = (int64_t)(wanted_ms) * 1000000;            \
@@ -134,37 +162,45 @@ void say_skipped(const char *test, const char *format, ...)
 
 /* ---- Files and handles ---------------------------------------------------------------------- */
 
-/* The path of `name` in this test's scratch directory; valid until the test ends. */
+/* Returns the path of `name` in this test's scratch directory; valid until the test ends. */
 const char *scratch(const char *name);
 
-/* That the file has these contents. */
+/* Fails the test unless the file has these contents. */
 void expect_contents(const char *path, const char *text);
 
-/* A new handle; the test fails if there is none. */
+/* Returns a new handle; fails the test if there is none. */
 struct filelock *new_lock(const struct kind *kind, const char *path, unsigned flags);
+/* Makes leak checkers find a pointer to a handle that a child may leave. */
+void keep_reachable(struct filelock *lock);
+
 struct filelock *new_lock_with(const struct filelock_options *options, const char *path);
 struct filelock_options options_of(const struct kind *kind);
 
-/* Returns when `count` requests wait in the kernel for the file; where that cannot be seen, soon. */
+/* Returns when `count` requests wait in the kernel for the file.  Where that cannot be seen, naps a moment instead. */
 void wait_for_queue(const struct kind *kind, const char *path, int count);
 
-/* That nobody holds it: one more handle gets it at once, or (soon) when a process has quite ended. */
+/*
+ * Fail the test unless the lock is in this state: free, free soon, or taken.  Another handle tries to lock.  Soon is
+ * for a lock whose process may not have ended completely.
+ */
 void expect_free(const struct kind *kind, const char *path);
 void expect_free_soon(const struct kind *kind, const char *path);
 void expect_taken(const struct kind *kind, const char *path);
 
-/* `count` times FILELOCK_TEST_SCALE (1 if not set), at least `least`. */
+/* Returns `count` times FILELOCK_TEST_SCALE (1 if it is not set), but no less than `least`. */
 int scaled(int count, int least);
 
 /*
- * That whoever waits for the lock, which somebody else has, does not run: polling as seldom as every 50 ms would show.
- * A sanitizer or an emulator has threads of its own that run now and then, so that the best of five seconds counts.
+ * Fails the test if a thread runs while it waits for the lock.  Another handle holds the lock.
+ * Polling is noticed even if it happens only every 50 ms.
+ * A sanitizer or an emulator has threads of its own that run now and then: so five seconds are tried, and the best
+ * counts.
  */
 void expect_waiter_sleeps(struct filelock *lock);
 
 /* ---- Other threads -------------------------------------------------------------------------- */
 
-/* A thread that calls the library: begin_ starts a call, end_ waits for its result. */
+/* A thread that calls the library.  begin_acquire() starts a call, end_call() waits for its result. */
 struct caller {
     struct worker worker;
     struct filelock *lock;
@@ -183,12 +219,15 @@ void begin_acquire(struct caller *caller, struct filelock *lock, enum filelock_m
 int end_call(struct caller *caller);
 int still_calling(struct caller *caller);
 
-/* Until the caller is queued; on a busy machine a short timeout may be over before that is seen. */
+/*
+ * Returns when the caller is queued in the kernel, or when its call has ended.
+ * On a busy machine a short timeout may be over before the queue is looked at.
+ */
 void wait_for_queued(const struct kind *kind, const char *path, struct caller *caller);
 int caller_call(struct caller *caller, int call, struct filelock *lock);
 int caller_acquire(struct caller *caller, struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms);
 
-/* Returns when the caller sleeps in its call. */
+/* Returns when the caller sleeps in its call; fails the test if it does not. */
 void wait_for_sleep(struct caller *caller);
 
 #endif

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# tool.sh - the tool filelock from outside: side by side with flock(1) where that is installed, and
-# everything that flock(1) has not.
+# tool.sh - the tool filelock from outside: side by side with flock(1) where that is installed, and all that flock(1)
+# does not have.
 #
-# Nothing here sleeps to let something happen: processes report and wait on FIFOs.  A case that
-# hangs is ended by timeout(1), and fails.
+# Nothing here sleeps to let something happen: processes report and wait on FIFOs.  A case that hangs is ended by
+# timeout(1), and fails.
 
 LC_ALL=C
 export LC_ALL
@@ -49,13 +49,13 @@ verdict() {
     if "$@"; then ok "$verdict_name"; else bad "$verdict_name" "not: $*"; fi
 }
 
-# run COMMAND...: leaves $status, and what it wrote in the files out and err.
+# run COMMAND...: leaves its status in $status, and its output in the files out and err.
 run() { "$@" >out 2>err 7>&- 8>&-; status=$?; }
 
 lines() { wc -l <"$1" | tr -d ' '; }
 
-# expect NAME STATUS [OUT [ERR]]: of what ran last; OUT and ERR are patterns of the one line each, "-"
-# stands for anything at all, and nothing for silence.
+# expect NAME STATUS [OUT [ERR]]: checks the last command.  OUT and ERR are patterns of the only line of each.  "-"
+# stands for anything at all, and an empty pattern for silence.
 expect() {
     if [ "$status" -ne "$2" ]; then
         bad "$1" "status $status, expected $2"
@@ -84,7 +84,7 @@ try() {
     expect "$try_name" "$try_status" "$try_out" "$try_err"
 }
 
-# refused NAME ARGUMENTS...: a usage error: one sentence, status 64, and no lock file.
+# refused NAME ARGUMENTS...: passes if it is a usage error: one sentence, status 64, and no lock file.
 refused() {
     refused_name="refused: $1"
     shift
@@ -99,11 +99,12 @@ refused() {
 
 # ---- Holders and waiters --------------------------------------------------------------------
 
-# hold COMMAND...: runs a locking command around a process that holds until let_go; $holder is its pid.
+# hold COMMAND...: runs a locking command around a process that holds until let_go.  $holder is the command's pid, and
+# $inside the process's.
 hold() {
-    "$@" sh -c 'echo up >&7; read -r word <&8' &
+    "$@" sh -c 'echo $$ >&7; read -r word <&8' &
     holder=$!
-    read -r _ <&7
+    read -r inside <&7
 }
 
 let_go() {
@@ -115,7 +116,7 @@ let_go() {
 wait_in_line() {
     "$@" >waiter.out 2>waiter.err 7>&- 8>&- &
     waiter=$!
-    # Where the system lists its locks, an arrow marks those who wait.
+    # Where the system lists its locks, an arrow marks a waiter.
     if [ -r /proc/locks ]; then
         until grep -q -e "-> .* $waiter " /proc/locks; do
             kill -0 "$waiter" 2>/dev/null || { bad "a waiter in line: $*" "it did not wait" && break; }
@@ -123,14 +124,17 @@ wait_in_line() {
     fi
 }
 
-free() { "$tool" -n "$@" true 7>&- 8>&-; }
-taken() { ! free "$@"; }
+# Both have the command tell whether it ran.  A conflict has a status of its own, so that no other failure is taken for
+# it.
+contend() { contend_out=$("$tool" -n -E 42 "$@" echo ran 7>&- 8>&-); contend_status=$?; }
+free() { contend "$@" && [ "$contend_status $contend_out" = "0 ran" ]; }
+taken() { contend "$@"; [ "$contend_status $contend_out" = "42 " ]; }
 
 # ---- Side by side with flock(1) ---------------------------------------------------------------
 
 normalise() { sed -e 's/^flock:/filelock:/' -e 's/[0-9]\.[0-9]\{6\} seconds/N seconds/' "$1" | sort; }
 
-# same NAME ARGUMENTS...: equal status and standard output, and both or neither on standard error.
+# same NAME ARGUMENTS...: passes if status and standard output are equal, and both or neither write to standard error.
 same() {
     same_name="as flock(1): $1"
     shift
@@ -155,7 +159,7 @@ same() {
 }
 
 side_by_side_free() {
-    same "a command" f true
+    same "a command" f echo ran
     same "a command's status" f sh -c 'exit 7'
     same "a command's output" f echo a b
     same "a command's standard error" f sh -c 'echo x >&2'
@@ -167,72 +171,76 @@ side_by_side_free() {
     same "-c without a command" f -c
     same "-c with two commands" f -c a b
     same "options end at the file" f echo -s --verbose
-    same "options end at --" -n -- f true
+    same "options end at --" -n -- f echo ran
     same "a command that is not there" f ./missing
     same "a command that cannot be run" f "$work"
-    same "a command named --" f -- true
+    same "a command named --" f -- echo ran
     same "-F with a command that is not there" -F f ./missing
     for option in -s -x -e -n -o -u -F --shared --exclusive --nb --nonblock --nonblocking --nonb --close \
         --unlock --no-fork --s --sh --e --cl --u --no-f --verbose -sn -xF -eno; do
         same "$option" $option f echo "done"
     done
-    same "-w" -w 5 f true
-    same "-w.5" -w.5 f true
-    same "--wait" --wait 0.01 f true
-    same "--timeout=" --timeout=1.25 f true
-    same "--w" --w 1 f true
-    same "-w 0" -w 0 f true
+    same "-w" -w 5 f echo ran
+    same "-w.5" -w.5 f echo ran
+    same "--wait" --wait 0.01 f echo ran
+    same "--timeout=" --timeout=1.25 f echo ran
+    same "--w" --w 1 f echo ran
+    same "-w 0" -w 0 f echo ran
     same "-E" -E 5 f sh -c 'exit 6'
-    same "--conf" --conf 255 f true
-    same "--co" --co 255 f true
+    same "--conf" --conf 255 f echo ran
+    same "--co" --co 255 f echo ran
     same "--verbose with a status" --verbose f sh -c 'exit 9'
-    same "--verbose -u" --verbose -u f true
+    same "--verbose -u" --verbose -u f echo ran
     same "no arguments"
     same "no file" -n
     same "a file without a command" f
-    same "a bad option" --nonsense f true
-    same "a bad letter" -Z f true
-    same "an ambiguous option" --no f true
+    same "a bad option" --nonsense f echo ran
+    same "a bad letter" -Z f echo ran
+    same "an ambiguous option" --no f echo ran
     same "an option without its value" -w
-    same "a timeout that is no number" -w x f true
-    same "a timeout with a tail" -w 1x f true
-    same "an empty timeout" -w '' f true
-    same "a status that is no number" -E x f true
-    same "a status too large" -E 256 f true
-    same "a negative status" -E -1 f true
-    same "-F with -o" -F -o f true
-    same "a missing directory" missing/f true
-    same "a file for a directory" out/f true
-    same "an empty name" '' true
-    same "-u with a missing directory" -u missing/f true
-    same "a directory" . true
-    same "a directory, shared" -s . true
-    same "a directory that is named with a slash" ./ true
+    same "a timeout that is no number" -w x f echo ran
+    same "a timeout with a tail" -w 1x f echo ran
+    same "an empty timeout" -w '' f echo ran
+    same "a status that is no number" -E x f echo ran
+    same "a status too large" -E 256 f echo ran
+    same "a negative status" -E -1 f echo ran
+    same "-F with -o" -F -o f echo ran
+    same "a missing directory" missing/f echo ran
+    same "a file for a directory" out/f echo ran
+    same "an empty name" '' echo ran
+    same "-u with a missing directory" -u missing/f echo ran
+    same "a directory" . echo ran
+    same "a directory, shared" -s . echo ran
+    same "a directory that is named with a slash" ./ echo ran
     same "a descriptor that is not open" 99
     same "-u with a descriptor that is not open" -u 99
     same "a descriptor too large" 99999999999
-    same "a number as a file" 99 true
+    same "a number as a file" 99 echo ran
     rm -f 99
     ln -s target link
-    same "a symbolic link to nothing" link true
-    same "a symbolic link" link true
+    same "a symbolic link to nothing" link echo ran
+    same "a symbolic link" link echo ran
     verdict "as flock(1): a symbolic link is followed" test -f target -a -L link
     rm -f link target
 }
 
 side_by_side_held() {
     keep=yes
-    same "conflict -n" -n f true
-    same "conflict -n -E" -n -E 42 f true
-    same "conflict -n -E 0" -n -E 0 f true
-    same "conflict -s -n" -s -n f true
-    same "conflict -w 0" -w 0 f true
-    same "conflict -w 0.0" -w 0.0 f true
-    same "conflict -n -w 100" -n -w 100 f true
-    same "conflict -w 100 -n" -w 100 -n f true
-    same "conflict -n --verbose" -n --verbose f true
-    same "conflict -w --verbose" -w 0.02 --verbose f true
-    same "conflict -u" -u f true
+    same "conflict -n" -n f echo ran
+    same "conflict -n -E" -n -E 42 f echo ran
+    for options in '' -F -o -s; do
+        same "conflict -n -E 0 $options" -n -E 0 $options f echo ran
+        same "conflict -w -E 0 $options" -w 0.02 -E 0 $options --verbose f echo ran
+    done
+    same "conflict -n -E 0 -c" -n -E 0 f -c 'echo ran'
+    same "conflict -s -n" -s -n f echo ran
+    same "conflict -w 0" -w 0 f echo ran
+    same "conflict -w 0.0" -w 0.0 f echo ran
+    same "conflict -n -w 100" -n -w 100 f echo ran
+    same "conflict -w 100 -n" -w 100 -n f echo ran
+    same "conflict -n --verbose" -n --verbose f echo ran
+    same "conflict -w --verbose" -w 0.02 --verbose f echo ran
+    same "conflict -u" -u f echo ran
     exec 9<f
     same "conflict on a descriptor" -n 9
     same "conflict, -u on a descriptor" -u 9
@@ -258,16 +266,16 @@ side_by_side() {
     let_go
     hold "$tool" f
     side_by_side_held
-    run flock -n f true
+    run flock -n f echo ran
     expect "flock(1) is excluded" 1
-    run flock -s -n f true
+    run flock -s -n f echo ran
     expect "flock -s is excluded" 1
     let_go
     hold "$tool" -s f
-    run flock -n f true
+    run flock -n f echo ran
     expect "flock(1) is excluded by shared" 1
-    run flock -s -n f true
-    expect "flock -s is admitted by shared" 0
+    run flock -s -n f echo ran
+    expect "flock -s is admitted by shared" 0 '^ran$'
     let_go
 }
 
@@ -277,57 +285,62 @@ usage_errors() {
     refused "no arguments"
     refused "no file" -n
     refused "a file alone" f
-    refused "an unknown option" --nonsense f true
-    refused "an unknown letter" -Z f true
-    refused "an ambiguous option" --no f true
-    refused "an ambiguous --v" --v f true
-    refused "a value too many" --shared=1 f true
+    refused "an unknown option" --nonsense f echo ran
+    refused "an unknown letter" -Z f echo ran
+    refused "an ambiguous option" --no f echo ran
+    refused "an ambiguous --v" --v f echo ran
+    refused "a value too many" --shared=1 f echo ran
     for option in -w -E -c --wait --timeout --start --length --kind --fd --who --break; do
         refused "$option alone" $option
     done
     for value in '' ' ' . x 5x 1.5.2 1,5 -1 -0 nan inf infinity 0x10 1e3 1e-3 '5 ' 99999999999999999999 \
         9223372036854775.808; do
-        refused "-w '$value'" -w "$value" f true
+        refused "-w '$value'" -w "$value" f echo ran
     done
     for value in '' x -1 256 1.5 0x1 99999999999999999999; do
-        refused "-E '$value'" -E "$value" f true
+        refused "-E '$value'" -E "$value" f echo ran
     done
-    for value in '' x -1 1.5 1KBB 1Q 99999999999999999999 8E; do
-        refused "--start '$value'" --start "$value" f true
-        refused "--length '$value'" --length "$value" f true
+    for value in '' x -1 1.5 1KBB 1Q 99999999999999999999 16E; do
+        refused "--start '$value'" --start "$value" f echo ran
+        refused "--length '$value'" --length "$value" f echo ran
     done
     for value in '' x FLOCK flo 1; do
-        refused "--kind '$value'" --kind "$value" f true
+        refused "--kind '$value'" --kind "$value" f echo ran
     done
     for value in '' x 9x -1 1.5 99999999999; do
         refused "--fd '$value'" --fd "$value"
     done
-    refused "-F with -o" -F -o f true
-    refused "-c before the file" -c true f
+    refused "-F with -o" -F -o f echo ran
+    refused "-c before the file" -c 'echo ran' f
     refused "-c without a command" f -c
-    refused "-c with two" f -c true true
-    refused "--fd with a command twice" --fd 9 -c true true
-    refused "--who with a command" --who f true
+    refused "-c with two" f -c 'echo ran' 'echo ran'
+    refused "--fd with a command twice" --fd 9 -c 'echo ran' 'echo ran'
+    refused "--who with a command" --who f echo ran
     refused "--who with a descriptor" --fd 9 --who f
-    refused "--who with -c" -c true --who f
+    refused "--who with -c" -c 'echo ran' --who f
     refused "--break with a file too many" --break f g
-    refused "a range of a kind that has none" --start 1 --kind flock f true
+    refused "a range of a kind that has none" --start 1 --kind flock f echo ran
     refused "-u of a soft lock" --soft -u 9
 }
 
 errors() {
     : >file
-    try "error: a missing directory" 66 '' '^filelock: .*missing/f: .' missing/f true
-    try "error: a missing directory to lock" 66 '' '^filelock: .*missing/: .' missing/ true
-    try "error: a file for a directory" 66 '' '^filelock: .*file/f: .' file/f true
-    try "error: an empty name" 66 '' "''.*[Nn]o such file" '' true
-    try "error: a name too long" 66 '' '^filelock: .*0000: .' "$(printf %0300d 0)" true
+    try "error: a missing directory" 66 '' '^filelock: .*missing/f: .' missing/f echo ran
+    try "error: a missing directory to lock" 66 '' '^filelock: .*missing/: .' missing/ echo ran
+    try "error: a file for a directory" 66 '' '^filelock: .*file/f: .' file/f echo ran
+    try "error: an empty name" 66 '' "''.*[Nn]o such file" '' echo ran
+    try "error: a name too long" 66 '' '^filelock: .*0000: .' "$(printf %0300d 0)" echo ran
     try "error: a descriptor that is not open" 65 '' '99.*[Bb]ad file descriptor' 99
     try "error: a command that is not there" 69 '' '\./missing.*No such file' f ./missing
     try "error: a command that cannot be run" 69 '' 'Permission denied' f ./file
-    try "error: a directory exclusively by --fcntl" 65 '' '^filelock: .' --fcntl . true
+    try "error: a directory exclusively by --fcntl" 65 '' '^filelock: .' --fcntl . echo ran
+    for range in '--start 8E' '--length 8E' '--start 9223372036854775808' '--start 15.9E --length 15.9E' \
+        '--start 9223372036854775807 --length 2' '--start 1 --length 9223372036854775807 --start 2' \
+        '--start 4611686018427387905 --length 4E'; do
+        try "error: $range" 65 '' '^filelock: .* 9223372036854775807 .*beyond' $range f echo ran
+    done
     ln -s loop loop
-    try "error: a loop of symbolic links" 66 '' '^filelock: .*loop: .' loop true
+    try "error: a loop of symbolic links" 66 '' '^filelock: .*loop: .*too many symbolic links' loop echo ran
     rm -f loop
     run sh -c '"$0" --version >/dev/full' "$tool"
     expect "error: --version to a full device" 1 '' '^filelock: .'
@@ -336,11 +349,19 @@ errors() {
     run sh -c '"$0" --verbose f sh -c "echo ran >&2" >/dev/full' "$tool"
     verdict "error: --verbose to a full device" test "$status" -eq 1
     verdict "error: --verbose to a full device, the command runs" grep -q ran err
+    for option in '' -F -o; do
+        for number in 0 7; do
+            run sh -c '"$0" --verbose $1 f sh -c "echo ran >&2; exit $2" >&-' "$tool" "$option" "$number"
+            expect "--verbose $option without a standard output: the command's $number" $number '' '^ran$'
+        done
+    done
+    run sh -c '"$0" --verbose 9 9>f >&-' "$tool"
+    expect "--verbose without a standard output: a descriptor" 0
     rm -f f
     run sh -c '"$0" --verbose f sh -c "exit 0" <&- >&- 2>&-' "$tool"
     verdict "closed streams: nothing is written to the lock file" test -f f -a ! -s f
-    run sh -c '"$0" f true <&- >&- 2>&-' "$tool"
-    expect "closed streams: no failure" 0
+    run sh -c '"$0" f sh -c "exit 7" <&- >&- 2>&-' "$tool"
+    expect "closed streams: no failure" 7
 }
 
 mounted_errors() {
@@ -349,14 +370,14 @@ mounted_errors() {
         return
     fi
     mkdir mounted
-    run unshare -m sh -c 'mount -t tmpfs -o nr_inodes=1 none mounted || exit 99; "$0" mounted/f true' "$tool"
+    run unshare -m sh -c 'mount -t tmpfs -o nr_inodes=1 none mounted || exit 99; "$0" mounted/f echo ran' "$tool"
     expect "error: a full file system" 73 '' 'mounted/f'
-    run unshare -m sh -c 'mount -t tmpfs -o ro none mounted || exit 99; "$0" mounted/f true' "$tool"
+    run unshare -m sh -c 'mount -t tmpfs -o ro none mounted || exit 99; "$0" mounted/f echo ran' "$tool"
     expect "error: a read-only file system" 73 '' 'mounted/f'
     run unshare -m sh -c 'mount -t tmpfs none mounted && : >mounted/f || exit 99
         mount -o remount,ro mounted || exit 99
-        "$0" mounted/f true' "$tool"
-    expect "a file of a read-only file system" 0
+        "$0" mounted/f echo ran' "$tool"
+    expect "a file of a read-only file system" 0 '^ran$'
     rmdir mounted
 }
 
@@ -380,26 +401,37 @@ help_and_version() {
 conflicts() {
     : >f
     hold "$tool" f
-    try "conflict: -n is silent" 1 '' '' -n f true
+    try "conflict: -n is silent" 1 '' '' -n f echo ran
     for option in --nb --nonblock --nonblocking -w0 --wait=0 --timeout=.0; do
-        try "conflict: $option is silent" 1 '' '' $option f true
+        try "conflict: $option is silent" 1 '' '' $option f echo ran
     done
-    try "conflict: -E" 9 '' '' -n -E 9 f true
-    try "conflict: the command does not run" 1 '' '' -n f echo ran
-    run "$tool" -n --verbose f true
+    try "conflict: -E" 9 '' '' -n -E 9 f echo ran
+    # A conflict runs nothing, whatever its status is, even if that is the status of success.
+    for number in 0 1 69 71 255; do
+        for options in '' -F -o -s; do
+            try "conflict: -E $number $options runs nothing" $number '' '' -n -E $number $options f echo ran
+        done
+        try "timeout: -E $number runs nothing" $number '' '^filelock: cannot acquire' -w 0.02 -E $number f echo ran
+        try "conflict: -E $number --verbose runs nothing" $number '' - -n -E $number --verbose f echo ran
+        try "conflict: -E $number -c runs nothing" $number '' '' -n -E $number f -c 'echo ran'
+        exec 9<f
+        try "conflict: -E $number --fd runs nothing" $number '' '' -n -E $number --fd 9 echo ran
+        exec 9<&-
+    done
+    run "$tool" -n --verbose f echo ran
     expect "conflict: -n --verbose" 1 '' -
     verdict "conflict: -n --verbose says so" grep -q '^filelock: failed to get lock$' err
-    try "timeout" 1 '' '^filelock: cannot acquire .*f.*' -w 0.02 f true
-    try "timeout: -E" 9 '' '^filelock: cannot acquire .*f.*' -w 0.02 -E 9 f true
+    try "timeout" 1 '' '^filelock: cannot acquire .*f.*' -w 0.02 f echo ran
+    try "timeout: -E" 9 '' '^filelock: cannot acquire .*f.*' -w 0.02 -E 9 f echo ran
     if [ -r /proc/locks ]; then
-        try "timeout: the holder is named" 1 '' "held by pid $holder\\>" -w 0.02 f true
+        try "timeout: the holder is named" 1 '' "held by pid $holder\\>" -w 0.02 f echo ran
         exec 9<f
         try "timeout: the holder is named for a descriptor" 1 '' "held by pid $holder\\>" -w 0.02 9
         exec 9<&-
     else
         skip "timeout: the holder is named" "no /proc/locks"
     fi
-    run "$tool" -w 0.02 --verbose f true
+    run "$tool" -w 0.02 --verbose f echo ran
     expect "timeout: --verbose" 1 '' -
     verdict "timeout: --verbose says so" grep -q '^filelock: timeout while waiting to get lock$' err
     verdict "timeout: --verbose names the file" grep -q '^filelock: cannot acquire .*f' err
@@ -408,17 +440,17 @@ conflicts() {
 }
 
 verbosity() {
-    run "$tool" --verbose f true
+    run "$tool" --verbose f echo ran
     verdict "--verbose: status and standard error" test "$status" -eq 0 -a ! -s err
-    verdict "--verbose: lines" test "$(lines out)" -eq 2
+    verdict "--verbose: lines" test "$(lines out)" -eq 3
     verdict "--verbose: the time it took" \
         grep -q '^filelock: getting lock took [0-9]*\.[0-9]\{6\} seconds$' out
-    verdict "--verbose: the command" grep -q '^filelock: executing true$' out
+    verdict "--verbose: the command" grep -q '^filelock: executing echo$' out
     run env SHELL=/bin/sh "$tool" --verbose f -c 'echo hello'
     verdict "--verbose: before the command's output" test "$(sed -n 3p out)" = hello
     verdict "--verbose: the shell" grep -q '^filelock: executing /bin/sh$' out
-    run "$tool" --verbose -F f true
-    verdict "--verbose -F" test "$(lines out)" -eq 2
+    run "$tool" --verbose -F f echo ran
+    verdict "--verbose -F" test "$(lines out)" -eq 3
     exec 9>f
     try "--verbose, a descriptor" 0 '^filelock: getting lock took' '' --verbose 9
     exec 9>&-
@@ -449,33 +481,72 @@ who() {
     verdict "--who: makes no file" test ! -e f
     : >f
     try "--who: nobody" 1 '^f: nobody holds it$' '' --who f
+    # The command is named, because it holds the lock too.  Where it does not, it is named beside the tool.
     hold "$tool" f
-    try "--who: exclusive" 0 "^f: held by pid $holder (.*filelock), alive\$" '' --who f
-    try "--who=" 0 "^f: held by pid $holder " '' --who=f
-    try "--kind --who" 0 "^f: held by pid $holder " '' --kind flock --who f
-    try "--who --kind" 0 "^f: held by pid $holder " '' --who f --kind flock
+    try "--who: exclusive" 0 "^f: held by pid $inside (sh) with a flock lock, alive\$" '' --who f
+    try "--who=" 0 "^f: held by pid $inside " '' --who=f
+    try "--kind --who" 0 "^f: held by pid $inside " '' --kind flock --who f
+    try "--who --kind" 0 "^f: held by pid $inside " '' --who f --kind flock
     try "--who: another kind" 1 '^f: nobody' '' --who f --kind ofd
+    try "--who: a range is another kind" 1 '^f: nobody' '' --who f --length 1
+    try "timeout: the command is named" 1 '' "held by pid $holder (.*filelock) for pid $inside (sh)\$" -w 0.02 f echo ran
     verdict "--who: takes no lock away" taken f
+    try "--announce: no wait" 1 '' '' --announce -n f echo ran
+    run "$tool" --announce -w 0.02 f echo ran
+    verdict "--announce: the holder, before the timeout" \
+        test "$(sed 's/(.*filelock)/(filelock)/' err)" = "filelock: waiting for f: held by pid $holder (filelock) for pid $inside (sh)
+filelock: cannot acquire f within 0.02 s: held by pid $holder (filelock) for pid $inside (sh)"
+    let_go
+    rm -f f
+    try "--announce: a free lock" 0 '^ran$' '' --announce f echo ran
+    hold "$tool" -F f
+    try "--who: -F" 0 "^f: held by pid $holder (sh) with a flock lock, alive\$" '' --who f
+    try "timeout: -F" 1 '' "held by pid $holder (sh)\$" -w 0.02 f echo ran
+    let_go
+    hold "$tool" -o f
+    try "--who: -o" 0 "^f: held by pid $holder (.*filelock) for pid $inside (sh) with a flock lock, alive\$" '' --who f
     let_go
     hold "$tool" -s f
-    try "--who: shared" 0 "^f: held by pid $holder " '' --who f
+    try "--who: shared" 0 "^f: held by pid $inside (sh) " '' --who f
     let_go
+    if command -v flock >/dev/null; then
+        hold flock f
+        try "--who: flock(1)" 0 "^f: held by pid $inside (sh) with a flock lock, alive\$" '' --who f
+        let_go
+    fi
     hold "$tool" --fcntl f
     run "$tool" --fcntl --who f
     expect "--who: --fcntl" 0 '^f: held by '
+    try "--who: an fcntl lock, of any kind" 0 '^f: held by .* with an fcntl lock, ' '' --who f
+    try "--who: --fcntl, another kind" 1 '^f: nobody' '' --who f --kind flock
+    let_go
+    # A program that records its flock leaves in the file what a marker has.
+    hold "$tool" f
+    printf '%s\nelsewhere.example\n' "$inside" >f
+    try "--who: a flock with a record" 0 '^f: held by .* with a soft lock or a recorded flock, ' '' --who f
+    try "--who: a flock with a record, the kind" 0 "^f: held by pid $inside (sh) with a flock lock, " '' \
+        --kind flock --who f
+    : >f
+    let_go
+    hold "$tool" f "$tool" --fcntl f
+    run "$tool" --who f
+    verdict "--who: two kinds" test "$status $(lines out)" = "0 2"
+    verdict "--who: two kinds, flock" grep -q '^f: held by pid [0-9]* (.*) with a flock lock, alive$' out
+    verdict "--who: two kinds, fcntl" grep -q '^f: held by .* with an fcntl lock, ' out
     let_go
     try "--who: nobody again" 1 '^f: nobody' '' --who f
 }
 
 kinds() {
-    try "--kind default" 0 '' '' --kind default f true
-    try "--kind flock" 0 '' '' --kind flock f true
-    try "--kind ofd" 0 '' '' --kind ofd f true
-    try "--kind win32" 69 '' '^filelock: .*win32' --kind win32 f true
+    try "--kind default" 0 '^ran$' '' --kind default f echo ran
+    try "--kind flock" 0 '^ran$' '' --kind flock f echo ran
+    try "--kind ofd" 0 '^ran$' '' --kind ofd f echo ran
+    try "--kind win32" 69 '' '^filelock: .*win32' --kind win32 f echo ran
     try "--break an operating-system lock" 69 '' '^filelock: .*f' --break f
     try "--break with --kind" 69 '' '^filelock: .*ofd' --kind ofd --break f
     hold "$tool" --fcntl f
     verdict "--fcntl excludes --kind ofd" taken --kind ofd f
+    try "--fcntl: -E 0 runs nothing" 0 '' '' --fcntl -n -E 0 f echo ran
     verdict "--fcntl excludes --f" taken --f f
     verdict "--fcntl excludes ranges" taken --start 5 --length 1 f
     verdict "--fcntl does not exclude flock" free f
@@ -488,6 +559,19 @@ kinds() {
     verdict "a range excludes the whole file" taken --fcntl f
     verdict "a range excludes shared" taken -s --start 1KiB --length 1 f
     let_go
+    # The last byte that there is: as one byte, as a part of half of all bytes, and as a part of what is left.
+    for range in '--start 9223372036854775807 --length 1' '--start 4E --length 4E' '--start 1 --length 9223372036854775807' \
+        '--start 9223372036854775807'; do
+        hold "$tool" $range f
+        verdict "$range excludes the last byte" taken --start 9223372036854775807 --length 1 f
+        verdict "$range admits the first byte" free --start 0 --length 1 f
+        if [ -r /proc/locks ]; then
+            try "$range: --who" 0 '^f: held by ' '' --start 9223372036854775806 --length 2 --who f
+            try "$range: --who, the same" 0 '^f: held by ' '' $range --who f
+            try "$range: --who, the first byte" 1 '^f: nobody' '' --start 0 --length 1 --who f
+        fi
+        let_go
+    done
     hold "$tool" --length 1 f
     verdict "--length alone locks ranges" taken --length 1 f
     verdict "--length alone begins at 0" free --start 1 f
@@ -514,6 +598,22 @@ descriptors() {
     exec 9>&-
     verdict "descriptor: closing unlocks" free f
 
+    # A conversion of flock(2) lets go first: if it fails, the shared lock is lost.  A conversion of fcntl(2) keeps the
+    # lock.
+    for option in '' --fcntl; do
+        exec 9<>f
+        "$tool" $option -s 9
+        hold "$tool" $option -s f
+        try "descriptor: a conversion that fails, $option" 1 '' '' $option -n -x 9
+        let_go
+        if [ -z "$option" ]; then
+            verdict "descriptor: has lost a shared flock" free $option f
+        else
+            verdict "descriptor: has kept its lock, $option" taken $option f
+        fi
+        exec 9<&-
+    done
+
     exec 9<f
     try "descriptor: only readable" 0 '' '' 9
     verdict "descriptor: only readable, taken" taken f
@@ -528,7 +628,7 @@ descriptors() {
     exec 9>&-
     let_go
 
-    run sh -c '( "$0" -n 9 || exit 5; "$0" -n f true; exit $? ) 9>f' "$tool"
+    run sh -c '( "$0" -n 9 || exit 5; "$0" -n f echo ran; exit $? ) 9>f' "$tool"
     expect "descriptor: of a subshell" 1
     verdict "descriptor: the subshell has gone" free f
 }
@@ -575,10 +675,11 @@ fd_option() {
     verdict "--fd: closed" free f
 }
 
-# ---- Who has the lock, and how long -------------------------------------------------------------
+# ---- Which process has the lock, and how long ---------------------------------------------------
 
 inheritance() {
-    # The process left behind keeps standard output, a FIFO, open: its end is that of the process.
+    # The process that is left behind keeps standard output, a FIFO, open: the FIFO's end tells that the process has
+    # ended.
     for option in '' -o -F; do
         : >f
         mkfifo tail_fifo
@@ -593,20 +694,20 @@ inheritance() {
         fi
         echo go >&8
         wait "$reader"
-        run "$tool" -w 20 f true
-        expect "${option:-default}: its end is the lock's" 0
+        run "$tool" -w 20 f echo ran
+        expect "${option:-default}: its end is the lock's" 0 '^ran$'
         rm -f tail_fifo
     done
 
-    try "default: the lock is held while the command runs" 1 '' '' f "$tool" -n f true
-    try "-o: the lock is held while the command runs" 1 '' '' -o f "$tool" -n f true
-    try "-F: the lock is held while the command runs" 1 '' '' -F f "$tool" -n f true
+    try "default: the lock is held while the command runs" 1 '' '' f "$tool" -n f echo ran
+    try "-o: the lock is held while the command runs" 1 '' '' -o f "$tool" -n f echo ran
+    try "-F: the lock is held while the command runs" 1 '' '' -F f "$tool" -n f echo ran
     run sh -c 'echo $$; exec "$0" -F f sh -c "echo \$\$"' "$tool"
     verdict "-F: the command has the tool's pid" test "$(sort -u out | wc -l)" -eq 1
     run sh -c 'echo $$; exec "$0" f sh -c "echo \$\$; :"' "$tool"
     verdict "default: the command has its own pid" test "$(sort -u out | wc -l)" -eq 2
     if [ -d /proc/self/fd ]; then
-        # The pipe's own descriptors go while they are listed.
+        # The pipe's own descriptors go away while they are listed.
         list='ls -l /proc/$$/fd 2>/dev/null | grep /f$'
         try "default: the command has the descriptor" 0 "$work/f\$" '' f sh -c "$list"
         try "-o: the command has not the descriptor" 1 '' '' -o f sh -c "$list"
@@ -619,19 +720,19 @@ inheritance() {
     wait "$holder" 2>/dev/null
     verdict "a killed tool's command keeps the lock" taken f
     echo go >&8
-    run "$tool" -w 20 f true
-    expect "and its end is the lock's" 0
+    run "$tool" -w 20 f echo ran
+    expect "and its end is the lock's" 0 '^ran$'
 
-    # The command outlives the tool.  It must have read its word before another process reads from the
-    # FIFO, or that one takes it: its end closes tail_fifo.
+    # The command outlives the tool.  It must have read its word before another process reads from the FIFO, or that
+    # process takes the word.  Its end closes tail_fifo.
     mkfifo tail_fifo
     cat tail_fifo >/dev/null &
     reader=$!
     hold "$tool" -o f >tail_fifo
     kill -9 "$holder"
     wait "$holder" 2>/dev/null
-    run "$tool" -w 20 f true
-    expect "-o: a killed tool's lock is free" 0
+    run "$tool" -w 20 f echo ran
+    expect "-o: a killed tool's lock is free" 0 '^ran$'
     echo go >&8
     wait "$reader"
     rm -f tail_fifo
@@ -640,7 +741,7 @@ inheritance() {
 waiting() {
     : >f
     for options in '' '-w 60' '-s' '-s -w 60' '--fcntl' '--fcntl -w 60'; do
-        # An OFD lock is nobody's in particular, so that the list does not tell who waits.
+        # An OFD lock belongs to no process, so the list does not tell which process waits.
         case $options in *fcntl*) holding=--fcntl ;; *) holding= ;; esac
         hold "$tool" $holding f
         if [ -n "$holding" ]; then
@@ -671,7 +772,7 @@ waiting() {
     done
 }
 
-# ---- Others ---------------------------------------------------------------------------------
+# ---- Other programs -------------------------------------------------------------------------
 
 posix_locks() {
     python=
@@ -692,13 +793,19 @@ except OSError:
 if len(sys.argv) > 2:
     os.execvp(sys.argv[2], sys.argv[2:])
 END
-    # A lock of the process survives exec, but for the descriptor that python closes there.
+    # A lock of the process survives exec, unless python closes its descriptor there.
     sed -i.orig 's/^f = .*/f = open("f", "r+"); os.set_inheritable(f.fileno(), True)/' posix.py
     hold "$python" posix.py 3
     verdict "--fcntl is excluded by a POSIX lock" taken --fcntl f
     verdict "--start is excluded by a POSIX lock" taken --start 3 --length 1 f
     verdict "--start is admitted beside a POSIX lock" free --start 4 f
     verdict "flock is admitted beside a POSIX lock" free f
+    if [ -r /proc/locks ]; then
+        try "--who: a POSIX lock" 0 "^f: held by pid $holder (sh) with an fcntl lock, alive\$" '' --who f
+        try "--who: a POSIX lock, the kind" 0 "^f: held by pid $holder (sh) with an fcntl lock, " '' --fcntl --who f
+        try "--who: a POSIX lock, elsewhere" 1 '^f: nobody' '' --start 4 --who f
+        try "--who: a POSIX lock, another kind" 1 '^f: nobody' '' --kind flock --who f
+    fi
     let_go
     hold "$tool" --start 10 --length 5 f
     run "$python" posix.py 12
@@ -708,7 +815,7 @@ END
     let_go
 }
 
-# Whatever can be opened for reading can be locked by flock(2), but by no exclusive OFD lock.
+# A file that can be opened for reading can be locked by flock(2), but not by an exclusive OFD lock.
 permissions() {
     as_user=
     if [ "$(id -u)" -eq 0 ]; then
@@ -725,20 +832,20 @@ permissions() {
     chmod 555 closed
     chmod 444 read_only
     chmod 000 unreadable
-    run $as_user "$tool" read_only true
-    expect "a read-only file" 0
-    run $as_user "$tool" -s --fcntl read_only true
-    expect "a read-only file, shared by --fcntl" 0
-    run $as_user "$tool" --fcntl read_only true
+    run $as_user "$tool" read_only echo ran
+    expect "a read-only file" 0 '^ran$'
+    run $as_user "$tool" -s --fcntl read_only echo ran
+    expect "a read-only file, shared by --fcntl" 0 '^ran$'
+    run $as_user "$tool" --fcntl read_only echo ran
     expect "a read-only file, exclusively by --fcntl" 66 '' '^filelock: .*read_only: .'
-    run $as_user "$tool" closed true
-    expect "a read-only directory" 0
-    run $as_user "$tool" closed/new true
+    run $as_user "$tool" closed echo ran
+    expect "a read-only directory" 0 '^ran$'
+    run $as_user "$tool" closed/new echo ran
     expect "a new file in a read-only directory" 66 '' '^filelock: .*closed/new: .'
-    run $as_user "$tool" unreadable true
+    run $as_user "$tool" unreadable echo ran
     expect "an unreadable file" 66 '' '^filelock: .*unreadable: .'
     hold "$tool" read_only
-    run $as_user "$tool" -n read_only true
+    run $as_user "$tool" -n read_only echo ran
     expect "a read-only file, taken" 1
     let_go
     chmod 755 closed
@@ -746,32 +853,98 @@ permissions() {
 
 soft() {
     rm -f f
-    run "$tool" --soft f true
+    run "$tool" --soft f echo ran
     if [ "$status" -eq 69 ]; then
         expect "--soft: not in this build" 69 '' '^filelock: .*soft'
-        try "--kind soft: not in this build" 69 '' '^filelock: .*soft' --kind soft f true
+        try "--kind soft: not in this build" 69 '' '^filelock: .*soft' --kind soft f echo ran
         return
     fi
-    expect "--soft" 0
+    expect "--soft" 0 '^ran$'
     verdict "--soft: no marker is left" test ! -e f
     try "--soft: a marker while the command runs" 0 '' '' --soft f test -s f
     try "--soft: passes the status on" 5 '' '' --soft f sh -c 'exit 5'
-    try "--soft: excludes" 1 '' '' --soft f "$tool" --soft -n f true
-    try "--soft: not shared" 64 '' '^filelock: .' --soft -s f true
+    for number in 0 1; do
+        try "--soft: -E $number runs nothing" $number '' '' \
+            --soft f "$tool" --soft -n -E $number f echo ran
+        try "--soft: -w -E $number runs nothing" $number '' '^filelock: cannot acquire' \
+            --soft f "$tool" --soft -w 0.02 -E $number f echo ran
+        try "--soft: -F -E $number runs nothing" $number '' '' \
+            --soft f "$tool" --soft -n -F -E $number f echo ran
+    done
+    try "--soft: excludes" 1 '' '' --soft f "$tool" --soft -n f echo ran
+    try "--soft: not shared" 64 '' '^filelock: .' --soft -s f echo ran
     try "--soft: no descriptor" 64 '' '^filelock: .' --soft 7
     try "--soft -o" 0 '' '' --soft -o f test -s f
     verdict "--soft -o: no marker is left" test ! -e f
     try "--soft -F" 0 '' '' --soft -F f test -s f
     verdict "--soft -F: leaves its marker" test -s f
-    try "--soft: takes over from the dead" 0 '' '' --soft -w 20 f true
+    try "--soft: takes over from the dead" 0 '^ran$' '' --soft -w 20 f echo ran
     try "--soft: --break without a marker" 1 '' '^filelock: .*f' --soft --break f
     hold "$tool" --soft f
-    # The command goes on holding when the tool is killed, so it is the one that the marker names.
+    # The command goes on holding when the tool is killed, so the marker names the command.
+    try "--soft: --who of any kind" 0 "^f: held by pid $inside (sh) with a soft lock" '' --who f
+    try "--soft: --who, another kind" 1 '^f: nobody' '' --kind ofd --who f
     try "--soft: --who" 0 "^f: held by pid [0-9]* (sh)" '' --soft --who f
-    try "--soft: timeout" 1 '' "held by pid [0-9]* (sh)" --soft -w 0.02 f true
+    try "--soft: timeout" 1 '' "held by pid [0-9]* (sh)" --soft -w 0.02 f echo ran
     try "--soft: --break" 0 '' '' --soft --break f
     verdict "--soft: broken" test ! -e f
     let_go
+    # A process that the command leaves behind keeps the lock, as with locks of the system, and is named.  --close
+    # leaves it out.
+    mkfifo tail_fifo
+    for option in '' -F -o; do
+        cat tail_fifo >/dev/null &
+        reader=$!
+        "$tool" --soft $option f sh -c '{ echo up >&7; read -r word <&8; } &' >tail_fifo
+        read -r _ <&7
+        if [ "$option" = -o ]; then
+            verdict "--soft -o: a process left behind has not got the lock" free --soft f
+        else
+            verdict "--soft $option: a process left behind keeps the lock" taken --soft f
+            [ "$option" = -F ] || try "--soft $option: and is named" 0 '^f: held by pid [0-9]* (sh) ' '' --soft --who f
+        fi
+        echo go >&8
+        wait "$reader"
+        run "$tool" --soft -w 20 f echo ran
+        expect "--soft ${option:-default}: its end is the lock's" 0 '^ran$'
+    done
+    for option in '' -o; do
+        cat tail_fifo >/dev/null &
+        reader=$!
+        hold "$tool" --soft $option f >tail_fifo
+        kill -9 "$holder"
+        wait "$holder" 2>/dev/null
+        if [ "$option" = -o ]; then
+            run "$tool" --soft -w 20 f echo ran
+            expect "--soft -o: a killed tool's lock is free" 0 '^ran$'
+        else
+            verdict "--soft: a killed tool's command keeps the lock" taken --soft f
+            try "--soft: and is named" 0 "^f: held by pid $inside (sh) with a soft lock, alive" '' --soft --who f
+        fi
+        echo go >&8
+        wait "$reader"
+        run "$tool" --soft -w 20 f echo ran
+        expect "--soft ${option:-default}: the command's end is the lock's" 0 '^ran$'
+        verdict "--soft ${option:-default}: no marker is left" test ! -e f
+    done
+    rm -f tail_fifo
+    # --who tells of a marker whose process cannot be seen, such as a process of another host.  It does not tell of what
+    # a dead process left.
+    printf '1\nelsewhere.example\n' >f
+    try "--who: a marker of another host" 0 '^f: held by pid 1 on elsewhere.example with a soft lock, ' '' --who f
+    "$tool" --soft --break f
+    "$tool" --soft -F f true
+    try "--who: a marker of the dead" 1 '^f: nobody' '' --who f
+    try "--soft --who: a marker of the dead" 0 '^f: held by pid [0-9]* with a soft lock, dead$' '' --soft --who f
+    printf 'a text\n' >f
+    try "--who: a file that is no marker" 1 '^f: nobody' '' --who f
+    for options in -n '-w 20' '-n -E 9' '-n -E 0'; do
+        try "--soft $options: a file that is no marker" 65 '' '^filelock: .* f[ :].*not a lock file of this kind' \
+            --soft $options f echo ran
+    done
+    try "--soft --break: a file that is no marker" 65 '' '^filelock: .*f: .*not a lock file' --soft --break f
+    verdict "--soft: a file that is no marker stays" test -s f
+    rm -f f
 }
 
 side_by_side

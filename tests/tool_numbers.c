@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * tool_numbers.c - the numbers that the tool's command line may and may not have.
+ * tool_numbers.c - the numbers that the tool's command line takes, and those that it refuses.
  */
 #include "numbers.h"
 
@@ -133,7 +133,7 @@ static int parse_exit_status(const char *text, int64_t *value)
     return parse_integer(text, 255, value);
 }
 
-/* An error must leave the value alone. */
+/* Checks all rows.  An error must leave the value alone. */
 static void check(const char *what, const struct row *rows, int (*parse)(const char *, int64_t *))
 {
     const int64_t untouched = -42;

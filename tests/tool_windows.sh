@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# tool_windows.sh - filelock(1) and the examples, built for Windows and run by Wine: exit codes, who is kept
-# out by whom, and the options that do not exist there.  Runs in the build directory, as make check does.
+# tool_windows.sh - filelock(1) and the examples, built for Windows and run by Wine.  Exit codes, which locks exclude
+# which, and the options that do not exist there.  Runs in the build directory, as make check does.
 set -u
 abs_builddir=$(pwd)
 export abs_builddir
@@ -40,19 +40,19 @@ check() {
     esac
 }
 
-# What a Wine without FreeType says at its start.
+# Leaves out what a Wine without FreeType says when it starts.
 without_complaint() {
     grep -v -e 'Wine cannot find the FreeType' -e '^use TrueType fonts' -e '^or equal to 2.0.5' -e '^http://www.freetype.org'
 }
 
-# said COMMAND...: what it says on both streams, without carriage returns; its status in `status`
+# said COMMAND...: leaves what it says on both streams, without carriage returns, in `text`, and its status in `status`
 said() {
     "$@" >said.out 2>&1 </dev/null
     status=$?
     text=$(tr -d '\r' <said.out | without_complaint)
 }
 
-# hold COMMAND...: starts a holder that says a line once it holds, and holds until descriptor 8 is closed
+# hold COMMAND...: starts a holder, which says a line once it holds, and holds until descriptor 8 is closed
 hold() {
     mkfifo in out || exit 99
     "$@" <in >out 2>/dev/null &
@@ -91,14 +91,19 @@ done
 said tool --version
 check "--version" "*filelock*0.*" "$text"
 
-# ---- who is kept out -------------------------------------------------------------------------
+# ---- which locks exclude which ---------------------------------------------------------------
 hold program examples/single lock
-said tool -n lock cmd /c 'exit 0'
+said tool -n lock cmd /c 'echo ran'
 check "-n against a holder" 1 $status
-said tool -n -E 42 lock cmd /c 'exit 0'
-check "-E" 42 $status
-said tool -w 0.2 lock cmd /c 'exit 0'
+check "-n against a holder runs nothing" "" "$text"
+for number in 42 0; do
+    said tool -n -E $number lock cmd /c 'echo ran'
+    check "-E $number" $number $status
+    check "-E $number runs nothing" "" "$text"
+done
+said tool -w 0.2 lock cmd /c 'echo ran'
 check "-w gives up" 1 $status
+check "-w runs nothing" "filelock: cannot acquire*" "$text"
 check "-w says who holds it" "*held by pid *single*" "$text"
 said tool --who lock
 check "--who" 0 $status
@@ -112,18 +117,20 @@ let_go
 said tool -n lock cmd /c 'exit 3'
 check "what is free again" 3 $status
 
-# The command holds the lock for as long as it runs, a soft one too.
+# The command holds the lock for as long as it runs, even if it is a soft lock.
 for kind in win32 soft; do
-    said tool --kind $kind outer "$abs_builddir/filelock.exe" -n --kind $kind outer cmd /c 'exit 0'
+    said tool --kind $kind outer "$abs_builddir/filelock.exe" -n --kind $kind outer cmd /c 'echo ran'
     check "$kind: kept out while the command runs" 1 $status
+    check "$kind: and runs nothing" "" "$text"
     said tool --kind $kind -n outer cmd /c 'exit 9'
     check "$kind: and let in afterwards" 9 $status
 done
 said tool -s lock "$abs_builddir/filelock.exe" -n -s lock cmd /c 'exit 4'
 check "two that share" 4 $status
 printf '1\nelsewhere.example\n' >marker
-said tool --soft -n marker cmd /c 'exit 0'
+said tool --soft -n marker cmd /c 'echo ran'
 check "a marker of another host" 1 $status
+check "a marker of another host: nothing is run" "" "$text"
 said tool --soft --break marker
 check "--break" 0 $status
 said tool --soft -n marker cmd /c 'exit 6'
@@ -131,8 +138,9 @@ check "a broken marker's place" 6 $status
 
 # ---- what does not exist ---------------------------------------------------------------------
 for option in -o -F -u --fcntl --kind=flock; do
-    said tool $option lock cmd /c 'exit 0'
+    said tool $option lock cmd /c 'echo ran'
     check "$option is refused" "6[49]" $status
+    check "$option: nothing is run" "" "$(grep '^ran' said.out)"
     check "$option is told" "*filelock:*" "$text"
 done
 

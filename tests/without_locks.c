@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * without_locks.c - a FUSE file system that shows a directory, and refuses every lock
+ * without_locks.c - a FUSE file system that shows a directory, and refuses every lock.
  *
- * without_locks DIRECTORY ERROR MOUNTPOINT [FUSE'S OPTIONS]: it asks the kernel for locks, so as to decide itself, and
- * answers ERROR, the number of an errno value.  tests/filesystems compiles it, where libfuse 3 is there.
+ * without_locks DIRECTORY ERROR MOUNTPOINT [FUSE'S OPTIONS]: it asks the kernel for locks, so that it decides itself.
+ * It answers ERROR, the number of an errno value.  tests/filesystems compiles it, where libfuse 3 is installed.
  */
 #define _GNU_SOURCE
 #define FUSE_USE_VERSION 31
@@ -174,7 +174,7 @@ static void *do_init(struct fuse_conn_info *connection, struct fuse_config *conf
 {
     (void)connection;
     config->use_ino = 1;
-    config->attr_timeout = config->entry_timeout = config->negative_timeout = 0; /* the directory is seen as it is */
+    config->attr_timeout = config->entry_timeout = config->negative_timeout = 0; /* shows the directory as it is now */
     return NULL;
 }
 

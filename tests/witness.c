@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * witness.c - sees it when two are where only one may be.
+ * witness.c - sees it when two participants are inside where only one may be.
  */
 #include "witness.h"
 

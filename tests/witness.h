@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * witness.h - sees it when two are where only one may be.
+ * witness.h - sees it when two participants are inside where only one may be.
  *
- * A file in which everyone has a slot to say that he is inside, and a counter that is read, and only
- * later written back plus one.  Whoever enters first says so and then looks at all other slots, so
- * of two that overlap at least one sees the other; and overlapping writers lose an increment.
+ * A file in which each participant has a slot to say that it is inside, and a counter.  A participant that enters first
+ * fills its slot, and then looks at all other slots.  So of two that overlap at least one sees the other.  A writer
+ * reads the counter when it enters, and writes it back plus 1 when it leaves.  So writers that overlap lose an
+ * increment.
  */
 #ifndef WITNESS_H
 #define WITNESS_H
@@ -16,20 +17,20 @@
 struct witness {
     int fd;
     int slot;
-    int64_t counter;  /* as read at the entry */
-    int64_t overlaps; /* seen so far: another one inside with a writer */
+    int64_t counter;  /* as read on entering */
+    int64_t overlaps; /* seen so far: another participant inside with a writer */
     int64_t together; /* seen so far: another reader inside with this reader */
 };
 
-/* 0, or -1. */
+/* Returns 0, or -1. */
 int witness_open(struct witness *witness, const char *path, int slot);
 void witness_close(struct witness *witness);
 
-/* Begins and ends a section: a writer's if `writing`. */
+/* Begin and end a section, of a writer if `writing`. */
 void witness_enter(struct witness *witness, int writing);
 void witness_leave(struct witness *witness, int writing);
 
-/* How many writers' sections have counted; -1 if the file cannot be read. */
+/* Returns how many sections of writers were counted; -1 if the file cannot be read. */
 int64_t witness_count(const char *path);
 
 #endif

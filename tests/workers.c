@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * workers.c - threads that do one thing after the other when they are told to.
+ * workers.c - threads that do tasks, one after the other, when they are told to.
  */
 #include "workers.h"
 
@@ -65,7 +65,7 @@ int worker_done(struct worker *worker, int64_t timeout_ms)
 
 enum look { FINISHED, AWAY, ASLEEP, UNSEEN };
 
-/* AWAY: not yet at its task, or at it and awake. */
+/* Looks at what a worker does.  AWAY: it is not yet at its task, or it is awake at it. */
 static enum look look_at(struct worker *worker)
 {
     pthread_mutex_lock(&worker->mutex);
@@ -77,7 +77,7 @@ static enum look look_at(struct worker *worker)
     return asleep < 0 ? UNSEEN : asleep ? ASLEEP : look;
 }
 
-/* Twice in a row: one look may catch it on its way. */
+/* A worker counts as asleep if two looks in a row say so: a single look may catch it between two waits. */
 int worker_asleep(struct worker *worker, int64_t timeout_ms)
 {
     int64_t end = now_ns() + timeout_ms * 1000000;
@@ -86,7 +86,7 @@ int worker_asleep(struct worker *worker, int64_t timeout_ms)
         if (look == FINISHED || now_ns() > end)
             return 0;
         seen = look == ASLEEP || look == UNSEEN ? seen + 1 : 0;
-        nap_ms(look == UNSEEN ? 25 : 1); /* makes a test less sharp, not less right */
+        nap_ms(look == UNSEEN ? 25 : 1); /* the test notices less, but stays right */
     }
     return 1;
 }

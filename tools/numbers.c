@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * numbers.c - reads the numbers of a command line: pure functions of their text.
+ * numbers.c - reads the numbers of a command line.  All results depend on the text alone.
  */
 #include "numbers.h"
 
@@ -9,20 +9,20 @@
 #include <stddef.h>
 #include <string.h>
 
-/* isdigit() would ask the locale, and is undefined for the negative values of a signed char. */
+/* True for 0 to 9.  isdigit() would ask the locale, and is undefined for the negative values of a signed char. */
 static int is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
-/* The prefix that strtol(3) allows, and so flock(1). */
+/* Skips what strtol(3), and so flock(1), allows before a number: blanks and one "+". */
 static const char *skip_prefix(const char *text)
 {
     text += strspn(text, " \t\n\v\f\r");
     return *text == '+' ? text + 1 : text;
 }
 
-/* Appends the digits at *text, if any, to *value; 0 or -ERANGE. */
+/* Appends the digits at *text, if any, to *value, and moves *text past them.  Returns 0 or -ERANGE. */
 static int read_digits(const char **text, int64_t *value)
 {
     for (; is_digit(**text); ++*text) {
@@ -52,7 +52,7 @@ int parse_integer(const char *text, int64_t greatest, int64_t *value)
     return 0;
 }
 
-/* Milliseconds of the decimal digits at *text, which stand after a point; rounded up. */
+/* Reads the decimal digits after a point, at *text.  Returns them in milliseconds, rounded up. */
 static int read_fraction(const char **text)
 {
     int unit = 100, milliseconds = 0, finer = 0;
@@ -89,7 +89,7 @@ int parse_milliseconds(const char *text, int64_t *value)
     return 0;
 }
 
-/* What one of the unit at `text` is, or 0 if that is no unit. */
+/* Returns the bytes of the unit at `text`, or 0 if that is no unit. */
 static int64_t read_unit(const char *text)
 {
     static const char letters[] = "KkMmGgTtPpEe";
@@ -111,8 +111,8 @@ static int64_t read_unit(const char *text)
 }
 
 /*
- * The part of `unit` that a fraction's digits make, rounded down.  From the last digit to the first,
- * each step's division rounds down without loss; the greatest intermediate value is 10 EiB.
+ * Returns the part of `unit` that the digits of a fraction make, rounded down.  Goes from the last digit to the first:
+ * then the rounding of each step loses nothing of the result.  The greatest value in between is 10 EiB.
  */
 static int64_t part_of_unit(const char *digits, size_t count, int64_t unit)
 {
@@ -123,7 +123,7 @@ static int64_t part_of_unit(const char *digits, size_t count, int64_t unit)
     return (int64_t)part;
 }
 
-int parse_size(const char *text, int64_t *value)
+int parse_bytes(const char *text, uint64_t *value)
 {
     const char *at = skip_prefix(text);
     char *end;
@@ -145,8 +145,21 @@ int parse_size(const char *text, int64_t *value)
     }
     if (unit == 0)
         return -EINVAL;
-    if (errno == ERANGE || number > (uintmax_t)((INT64_MAX - part) / unit))
+    if (errno == ERANGE || number > (UINT64_MAX - (uint64_t)part) / (uint64_t)unit)
         return -ERANGE;
-    *value = (int64_t)number * unit + part;
+    *value = (uint64_t)number * (uint64_t)unit + (uint64_t)part;
+    return 0;
+}
+
+int parse_size(const char *text, int64_t *value)
+{
+    uint64_t bytes;
+    int error = parse_bytes(text, &bytes);
+
+    if (error != 0)
+        return error;
+    if (bytes > INT64_MAX)
+        return -ERANGE;
+    *value = (int64_t)bytes;
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * options.c - parses the command line of the tool as flock(1) does, and what it has beyond that.
+ * options.c - parses the command line of the tool: what flock(1) has, as flock(1) does, and the tool's own options.
  */
 #include "options.h"
 
@@ -23,6 +23,7 @@ enum {
     OPTION_SOFT,
     OPTION_WHO,
     OPTION_BREAK,
+    OPTION_ANNOUNCE,
     OPTION_VERBOSE
 };
 
@@ -48,10 +49,11 @@ static const struct option long_options[] = {
     { "soft", no_argument, NULL, OPTION_SOFT },
     { "who", required_argument, NULL, OPTION_WHO },
     { "break", required_argument, NULL, OPTION_BREAK },
+    { "announce", no_argument, NULL, OPTION_ANNOUNCE },
     { "verbose", no_argument, NULL, OPTION_VERBOSE },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
-    /* Abbreviations that are unique among the options of some flock(1), but not among these. */
+    /* Abbreviations that are unique among the options of some version of flock(1), but not among the options above. */
     { "s", no_argument, NULL, 's' },
     { "w", required_argument, NULL, 'w' },
     { "f", no_argument, NULL, OPTION_FCNTL },
@@ -90,8 +92,10 @@ void options_help(void)
           "     --soft                the same as --kind soft\n"
           "     --start <offset>      first byte to lock (implies --fcntl)\n"
           "     --length <size>       number of bytes to lock (implies --fcntl)\n"
-          "     --who <file>          tell who holds the lock; exit 1 if nobody does\n"
+          "     --who <file>          tell who holds a lock on it, of any kind unless one is\n"
+          "                           named; exit 1 if nobody does\n"
           "     --break <file>        remove the marker of a soft lock, whoever's it is\n"
+          "     --announce            say who holds the lock when it has to be waited for\n"
           "     --verbose             tell how long it took, or why it failed\n"
           " -h, --help                show this help\n"
           " -V, --version             show the version\n"
@@ -100,7 +104,7 @@ void options_help(void)
           stdout);
 }
 
-/* What kinds there are is the library's to say, so that a new one is known here at once. */
+/* Asks the library for the kinds that there are, so that the tool knows a new kind at once. */
 void options_list_kinds(int (*wanted)(int kind), char *text, size_t size)
 {
     const char *name;
@@ -118,7 +122,7 @@ static int any_kind(int kind)
     return filelock_kind_name(kind) != NULL;
 }
 
-static int parse_kind(const char *text, int *kind)
+static enum outcome parse_kind(const char *text, int *kind)
 {
     char kinds[256];
     const char *name;
@@ -127,65 +131,71 @@ static int parse_kind(const char *text, int *kind)
     for (k = FILELOCK_KIND_DEFAULT; (name = filelock_kind_name(k)) != NULL; k++)
         if (strcmp(text, name) == 0) {
             *kind = k;
-            return STATUS_OK;
+            return OUTCOME_DONE;
         }
     options_list_kinds(any_kind, kinds, sizeof kinds);
     complain("invalid kind '%s': it is one of %s", text, kinds);
-    return STATUS_USAGE;
+    return OUTCOME_USAGE;
 }
 
-static int parse_seconds(const char *text, int64_t *timeout_ms)
+static enum outcome parse_seconds(const char *text, int64_t *timeout_ms)
 {
     if (parse_milliseconds(text, timeout_ms) == 0)
-        return STATUS_OK;
+        return OUTCOME_DONE;
     complain("invalid timeout '%s': it is decimal seconds, as 5 or 0.25", text);
-    return STATUS_USAGE;
+    return OUTCOME_USAGE;
 }
 
-static int parse_status(const char *text, int *status)
+static enum outcome parse_conflict_status(const char *text, int *status)
 {
     int64_t number;
 
     if (parse_integer(text, 255, &number) != 0) {
         complain("invalid exit status '%s': it is 0 to 255", text);
-        return STATUS_USAGE;
+        return OUTCOME_USAGE;
     }
     *status = (int)number;
-    return STATUS_OK;
+    return OUTCOME_DONE;
 }
 
-static int parse_descriptor(const char *text, int *fd)
+static enum outcome parse_descriptor(const char *text, int *fd)
 {
     int64_t number;
 
     if (parse_integer(text, INT_MAX, &number) != 0) {
         complain("invalid descriptor number '%s' (a file to lock wants a command to run)", text);
-        return STATUS_USAGE;
+        return OUTCOME_USAGE;
     }
     *fd = (int)number;
-    return STATUS_OK;
+    return OUTCOME_DONE;
 }
 
-static int parse_range(struct tool_options *options, const char *what, const char *text, int64_t *bytes)
+/* Reads the start or the length of a range.  flock(1) also reads numbers that are too large for a file: handles.c
+ * refuses these, together with the range. */
+static enum outcome parse_range(struct tool_options *options, const char *what, const char *text, int64_t *bytes)
 {
+    uint64_t number;
+
     options->has_range = 1;
-    if (parse_size(text, bytes) == 0)
-        return STATUS_OK;
+    if (parse_bytes(text, &number) == 0) {
+        *bytes = number > INT64_MAX ? -1 : (int64_t)number;
+        return OUTCOME_DONE;
+    }
     complain("invalid %s '%s': it is bytes, or a size as 4K, 4KiB or 4KB", what, text);
-    return STATUS_USAGE;
+    return OUTCOME_USAGE;
 }
 
-/* The options that take a value.  getopt_long() has already complained about one it does not know. */
-static int take_value(struct tool_options *options, int option, char *value)
+/* Takes an option with a value.  If the option is unknown, getopt_long() has complained already. */
+static enum outcome take_value(struct tool_options *options, int option, char *value)
 {
     switch (option) {
     case 'w':
         return parse_seconds(value, &options->timeout_ms);
     case 'E':
-        return parse_status(value, &options->conflict_status);
+        return parse_conflict_status(value, &options->conflict_status);
     case 'c':
         options->shell_command = value;
-        return STATUS_OK;
+        return OUTCOME_DONE;
     case OPTION_FD:
         return parse_descriptor(value, &options->fd);
     case OPTION_START:
@@ -198,13 +208,13 @@ static int take_value(struct tool_options *options, int option, char *value)
     case OPTION_BREAK:
         options->action = option == OPTION_WHO ? ACTION_WHO : ACTION_BREAK;
         options->path = value;
-        return STATUS_OK;
+        return OUTCOME_DONE;
     default:
-        return STATUS_USAGE;
+        return OUTCOME_USAGE;
     }
 }
 
-static int take_option(struct tool_options *options, int option)
+static enum outcome take_option(struct tool_options *options, int option)
 {
     switch (option) {
     case 's':
@@ -231,49 +241,52 @@ static int take_option(struct tool_options *options, int option)
     case OPTION_SOFT:
         options->kind = FILELOCK_KIND_SOFT;
         break;
+    case OPTION_ANNOUNCE:
+        options->announce = 1;
+        break;
     case OPTION_VERBOSE:
         options->verbose = 1;
         break;
     default:
         return take_value(options, option, optarg);
     }
-    return STATUS_OK;
+    return OUTCOME_DONE;
 }
 
-/* A command, or -c and a line for the shell: what stands after the file, or after --fd's options. */
-static int take_command(struct tool_options *options, int count, char **words)
+/* Takes what stands after the file, or with --fd after the options: a command, or -c and a line for the shell. */
+static enum outcome take_command(struct tool_options *options, int count, char **words)
 {
     if (count == 0)
-        return STATUS_OK;
+        return OUTCOME_DONE;
     if (strcmp(words[0], "-c") != 0 && strcmp(words[0], "--command") != 0) {
         options->command = words;
-        return STATUS_OK;
+        return OUTCOME_DONE;
     }
     if (count != 2) {
         complain("%s wants exactly one command line after it", words[0]);
-        return STATUS_USAGE;
+        return OUTCOME_USAGE;
     }
     options->shell_command = words[1];
-    return STATUS_OK;
+    return OUTCOME_DONE;
 }
 
-static int take_operands(struct tool_options *options, int count, char **words)
+static enum outcome take_operands(struct tool_options *options, int count, char **words)
 {
     if (options->path != NULL || (options->fd >= 0 && options->shell_command != NULL)) {
         if (count == 0)
-            return STATUS_OK;
+            return OUTCOME_DONE;
         complain("a file or command too many: '%s'", words[0]);
-        return STATUS_USAGE;
+        return OUTCOME_USAGE;
     }
     if (options->fd >= 0)
         return take_command(options, count, words);
     if (options->shell_command != NULL) {
         complain("-c comes after the file to lock");
-        return STATUS_USAGE;
+        return OUTCOME_USAGE;
     }
     if (count == 0) {
         complain("a file, directory or descriptor to lock is missing");
-        return STATUS_USAGE;
+        return OUTCOME_USAGE;
     }
     if (count == 1)
         return parse_descriptor(words[0], &options->fd);
@@ -281,7 +294,7 @@ static int take_operands(struct tool_options *options, int count, char **words)
     return take_command(options, count - 1, words + 1);
 }
 
-static int check_combination(const struct tool_options *options)
+static enum outcome check_combination(const struct tool_options *options)
 {
     const char *problem;
 
@@ -294,14 +307,17 @@ static int check_combination(const struct tool_options *options)
     else if (options->path != NULL && options->shell_command != NULL)
         problem = "--who and --break run no command";
     else
-        return STATUS_OK;
+        return OUTCOME_DONE;
     complain("%s", problem);
-    return STATUS_USAGE;
+    return OUTCOME_USAGE;
 }
 
-/* What does not depend on the order of the options.  Without a word it is what flock(1) takes. */
+/*
+ * Settles what does not depend on the order of the options.  If no kind is named, it is the kind that flock(1) takes.
+ */
 static void settle(struct tool_options *options)
 {
+    options->every_kind = options->kind == KIND_NOT_SAID && !options->has_range;
     if (options->has_range && options->kind <= FILELOCK_KIND_DEFAULT)
         options->kind = filelock_supported(FILELOCK_KIND_OFD) ? FILELOCK_KIND_OFD : FILELOCK_KIND_DEFAULT;
     if (options->kind == KIND_NOT_SAID)
@@ -312,28 +328,29 @@ static void settle(struct tool_options *options)
         options->action = ACTION_UNLOCK;
 }
 
-int options_parse(struct tool_options *options, int argc, char **argv)
+enum outcome options_parse(struct tool_options *options, int argc, char **argv)
 {
     static const struct tool_options defaults = { .mode = FILELOCK_EXCLUSIVE,
                                                   .kind = KIND_NOT_SAID,
                                                   .timeout_ms = FILELOCK_FOREVER,
-                                                  .conflict_status = STATUS_FAILURE,
+                                                  .conflict_status = 1,
                                                   .fd = -1 };
-    int option, status;
+    enum outcome outcome;
+    int option;
 
     *options = defaults;
     while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
         if (option == 'h' || option == 'V') {
             options->action = option == 'h' ? ACTION_HELP : ACTION_VERSION;
-            return STATUS_OK;
+            return OUTCOME_DONE;
         }
-        status = take_option(options, option);
-        if (status != STATUS_OK)
-            return status;
+        outcome = take_option(options, option);
+        if (outcome != OUTCOME_DONE)
+            return outcome;
     }
-    status = check_combination(options);
-    if (status != STATUS_OK)
-        return status;
+    outcome = check_combination(options);
+    if (outcome != OUTCOME_DONE)
+        return outcome;
     settle(options);
     return take_operands(options, argc - optind, argv + optind);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * options.h - the command line of the tool, understood.
+ * options.h - reads the command line of the tool.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
+
+#include "report.h"
 
 #include <filelock.h>
 
@@ -16,30 +18,32 @@ struct tool_options {
     enum action action;
     enum filelock_mode mode;
     int kind;            /* enum filelock_kind */
+    int every_kind;      /* no kind was named, and no range: a range implies a kind */
     int64_t timeout_ms;  /* FILELOCK_FOREVER, FILELOCK_TRY or more */
-    int conflict_status; /* what a conflict or timeout exits with */
+    int conflict_status; /* the exit status for a conflict or timeout; no step of the tool reads it */
     int close;           /* the command does not get the lock's descriptor */
     int no_fork;         /* the command takes the place of the tool */
+    int announce;        /* say in a line that the lock has to be waited for */
     int verbose;
-    int nonblock;        /* -n, which wins over -w wherever it stands */
+    int nonblock;        /* -n: it wins over -w, before it or after it */
     int unlock;          /* -u, unless -s, -x or -e came later */
     int has_range;
-    int64_t range_start;
-    int64_t range_length;
+    int64_t range_start;  /* -1: more than a file can have */
+    int64_t range_length; /* -1: more than a file can have */
     int fd;                    /* the descriptor to lock, or -1 */
     const char *path;          /* the file to lock or to ask about, or NULL */
     char *const *command;      /* with its arguments, up to a NULL; or NULL */
     const char *shell_command; /* a line for the shell; or NULL */
 };
 
-/* Reads the command line: 0, or an exit status when one sentence about it was written to stderr.
- * What is stored points into argv. */
-int options_parse(struct tool_options *options, int argc, char **argv);
+/* Reads the command line.  Returns OUTCOME_DONE, or another outcome after writing a sentence about it to stderr.
+ * The pointers in *options point into argv. */
+enum outcome options_parse(struct tool_options *options, int argc, char **argv);
 
 /* Writes the help text to standard output. */
 void options_help(void);
 
-/* The names of the kinds of lock that are wanted, as a list. */
+/* Writes a list of the names of the kinds of lock for which wanted() is true. */
 void options_list_kinds(int (*wanted)(int kind), char *text, size_t size);
 
 #endif

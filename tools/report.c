@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * report.c - messages on standard error, and the exit status that belongs to an error.
+ * report.c - writes messages to standard error, and turns outcomes into exit statuses.
  */
 #include "report.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 void complain(const char *sentence, ...)
 {
     va_list arguments;
 
-    /* Before it, whatever was said on standard output: the two are often one terminal or file. */
+    /* The two streams are often one terminal or file: what was printed earlier must come first. */
     fflush(stdout);
     fputs(TOOL_NAME ": ", stderr);
     va_start(arguments, sentence);
@@ -21,19 +22,28 @@ void complain(const char *sentence, ...)
     fputc('\n', stderr);
 }
 
-int status_of_error(int error)
+enum outcome report_flush(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return OUTCOME_DONE;
+    complain("cannot write to standard output: %s", strerror(errno));
+    clearerr(stdout);
+    return OUTCOME_FAILURE;
+}
+
+enum outcome outcome_of_error(int error)
 {
     switch (error) {
     case EROFS:
     case ENOSPC:
-        return STATUS_CANTCREAT;
+        return OUTCOME_CANTCREAT;
     case ENOMEM:
     case EMFILE:
     case ENFILE:
     case ENOLCK:
     case EAGAIN:
-        return STATUS_OSERR;
-    /* What open says of a path; a lock says other things. */
+        return OUTCOME_OSERR;
+    /* Errors of open(2) about a path; locking does not fail with these. */
     case ENOENT:
     case ENOTDIR:
     case EACCES:
@@ -43,8 +53,35 @@ int status_of_error(int error)
     case ETXTBSY:
     case ENXIO:
     case ENODEV:
-        return STATUS_NOINPUT;
+        return OUTCOME_NOINPUT;
     default:
-        return STATUS_DATAERR;
+        return OUTCOME_DATAERR;
     }
+}
+
+int report_status(enum outcome outcome, int conflict_status)
+{
+    /* The numbers are those of sysexits.h: not every platform has that header. */
+    switch (outcome) {
+    case OUTCOME_DONE:
+        return 0;
+    case OUTCOME_CONFLICT:
+        return conflict_status;
+    case OUTCOME_USAGE:
+        return 64;
+    case OUTCOME_DATAERR:
+        return 65;
+    case OUTCOME_NOINPUT:
+        return 66;
+    case OUTCOME_UNAVAILABLE:
+        return 69;
+    case OUTCOME_OSERR:
+        return 71;
+    case OUTCOME_CANTCREAT:
+        return 73;
+    case OUTCOME_NONE:
+    case OUTCOME_FAILURE:
+        break;
+    }
+    return 1;
 }

@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: MIT
  *
- * report.h - what the tool says on standard error, and the statuses it exits with.
+ * report.h - messages of the tool on standard error, and outcomes of its steps.
  */
 #ifndef REPORT_H
 #define REPORT_H
 
-/* The names and numbers of sysexits.h, which not every platform has. */
-enum status {
-    STATUS_OK = 0,
-    STATUS_FAILURE = 1,
-    STATUS_USAGE = 64,
-    STATUS_DATAERR = 65,
-    STATUS_NOINPUT = 66,
-    STATUS_UNAVAILABLE = 69,
-    STATUS_OSERR = 71,
-    STATUS_CANTCREAT = 73
+/*
+ * How a step of the tool ended.  An outcome is no exit status, so it cannot be mistaken for a status that the caller
+ * has chosen.  At the very end, report_status() turns the last outcome into a status.
+ */
+enum outcome {
+    OUTCOME_DONE,     /* what was asked for is done: go on */
+    OUTCOME_CONFLICT, /* another process holds the lock; nothing is run */
+    OUTCOME_NONE,     /* there is no holder to name, or no marker to remove */
+    OUTCOME_FAILURE,  /* EXIT_FAILURE; the outcomes below are the EX_* of sysexits.h */
+    OUTCOME_USAGE,
+    OUTCOME_DATAERR,
+    OUTCOME_NOINPUT,
+    OUTCOME_UNAVAILABLE,
+    OUTCOME_OSERR,
+    OUTCOME_CANTCREAT
 };
+
+/* Bounds a sentence: room for a path (4096), and for what is said about it. */
+#define SENTENCE_SIZE (4096 + 512)
 
 #define TOOL_NAME "filelock"
 
@@ -28,7 +36,13 @@ enum status {
 /* Writes "filelock: ", the sentence and a newline to standard error. */
 void complain(const char *sentence, ...) REPORT_PRINTF(1, 2);
 
-/* The status that flock(1) exits with when a lock cannot be had for this reason (an errno value). */
-int status_of_error(int error);
+/* Makes sure that what was printed got to standard output.  Else returns OUTCOME_FAILURE, after saying why. */
+enum outcome report_flush(void);
+
+/* Returns how flock(1) ends if it fails with this errno value: never OUTCOME_DONE or OUTCOME_CONFLICT. */
+enum outcome outcome_of_error(int error);
+
+/* Returns the exit status for an outcome.  conflict_status is the one that the caller wants for a conflict. */
+int report_status(enum outcome outcome, int conflict_status);
 
 #endif

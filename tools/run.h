@@ -5,34 +5,42 @@
 #ifndef RUN_H
 #define RUN_H
 
+#include "report.h"
+
 #include <stdint.h>
 
-/* What of flock(1)'s command line does not exist on this platform, as a sentence; NULL: nothing.  Either it is all
- * that is about descriptors, or none. */
+/* The part of flock(1)'s command line that does not exist on this platform, as a sentence.  It is everything that is
+ * about descriptors, or NULL: nothing is missing. */
 extern const char *const run_lacks;
 
-/* Gives the command line in UTF-8 (on POSIX: as it is): 0, or an exit status after saying why not. */
-int run_arguments(int *argc, char ***argv);
+/* Turns the command line into UTF-8; on POSIX it stays as it is.  Returns OUTCOME_DONE, or another outcome after saying
+ * why not. */
+enum outcome run_arguments(int *argc, char ***argv);
 
-/* The FILELOCK_* flags by which a command gets the lock as well: on a file that is opened here, or on a descriptor. */
+/* Returns the FILELOCK_* flags that let a command share the lock.  is_file: the lock is on a file that the tool opens,
+ * not on a descriptor that it was given. */
 unsigned run_sharing_flags(int is_file);
 
-/* Microseconds of a clock that nobody sets. */
+/* Returns the microseconds of a clock that cannot be set. */
 int64_t run_clock(void);
 
-/* Keeps the files that are opened from now on off the standard streams' descriptors, where the
- * caller closed those: a lock there would be written to, and be redirected by the command. */
+/* Fills the descriptors of standard streams that the caller has closed, so that no file opened later gets
+ * their numbers.  A lock file there would be written to as a stream, and the command could redirect it. */
 void run_guard_streams(void);
 
-/* Turns a line for the shell into a command; the shell is the user's. */
+/* Turns a line for the user's shell into a command. */
 void run_shell_command(const char *line, char *command[4]);
 
-/* Runs a command and waits for its end; it inherits every descriptor that survives exec, but for
- * close_fd (-1: none).  Returns the exit status to pass on: the command's own, or 128 and its
- * signal's number, or why it did not run, after saying so. */
-int run_command(char *const command[], int close_fd);
+/*
+ * Runs a command and waits for its end.  The command inherits every descriptor that survives exec, except close_fd
+ * (-1: no exception).  Returns
+ *   OUTCOME_DONE   the command has ended: *status is its exit status, or 128 and the number of the signal that ended it
+ *   another        the command did not run, or how it ended is not known; a sentence has said why
+ * On POSIX a failed exec is OUTCOME_DONE too: *status is then what the child got from report_status().
+ */
+enum outcome run_command(char *const command[], int close_fd, int *status);
 
-/* Runs a command in the place of this process.  Returns only when that fails, as run_command(). */
-int run_instead(char *const command[]);
+/* Runs a command in place of this process.  Returns only if that fails, after saying why. */
+enum outcome run_instead(char *const command[]);
 
 #endif

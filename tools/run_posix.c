@@ -22,11 +22,11 @@
 
 const char *const run_lacks = NULL;
 
-int run_arguments(int *argc, char ***argv)
+enum outcome run_arguments(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    return STATUS_OK;
+    return OUTCOME_DONE;
 }
 
 unsigned run_sharing_flags(int is_file)
@@ -46,7 +46,7 @@ void run_guard_streams(void)
 {
     int fd;
 
-    /* Not writable, so that output to a closed stream goes on failing, and closed again by exec. */
+    /* O_RDONLY: output to a closed stream must still fail.  O_CLOEXEC: the command must find the streams closed. */
     do
         fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     while (fd >= 0 && fd <= STDERR_FILENO);
@@ -65,45 +65,52 @@ void run_shell_command(const char *line, char *command[4])
     command[3] = NULL;
 }
 
-int run_instead(char *const command[])
+enum outcome run_instead(char *const command[])
 {
     int error;
 
-    /* An ignored SIGCHLD would be inherited, and take the command's own children from it. */
+    /* The command would inherit an ignored SIGCHLD, and then could not wait for its own children. */
     signal(SIGCHLD, SIG_DFL);
     execvp(command[0], command);
     error = errno;
     complain("cannot run %s: %s", command[0], strerror(error));
-    return error == ENOMEM ? STATUS_OSERR : STATUS_UNAVAILABLE;
+    return error == ENOMEM ? OUTCOME_OSERR : OUTCOME_UNAVAILABLE;
 }
 
-static int wait_for(pid_t child)
+static enum outcome wait_for(pid_t child, int *status)
 {
-    int status;
+    int how;
 
-    while (waitpid(child, &status, 0) < 0)
+    while (waitpid(child, &how, 0) < 0)
         if (errno != EINTR) {
             complain("cannot wait for the command: %s", strerror(errno));
-            return STATUS_FAILURE;
+            return OUTCOME_FAILURE;
         }
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    *status = WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how);
+    return OUTCOME_DONE;
 }
 
-int run_command(char *const command[], int close_fd)
+/* Runs the command in the child.  If that fails, exits with the status of the failure, which is never a conflict: the
+ * conflict status given here is not used. */
+static void become(char *const command[], int close_fd)
+{
+    if (close_fd >= 0)
+        close(close_fd);
+    _exit(report_status(run_instead(command), EXIT_FAILURE));
+}
+
+enum outcome run_command(char *const command[], int close_fd, int *status)
 {
     pid_t child;
 
-    /* Before the fork: with an ignored SIGCHLD there would be no status to wait for. */
+    /* If SIGCHLD were ignored when the child ends, there would be no status to wait for. */
     signal(SIGCHLD, SIG_DFL);
     child = fork();
     if (child < 0) {
         complain("cannot fork: %s", strerror(errno));
-        return STATUS_OSERR;
+        return OUTCOME_OSERR;
     }
-    if (child == 0) {
-        if (close_fd >= 0)
-            close(close_fd);
-        _exit(run_instead(command));
-    }
-    return wait_for(child);
+    if (child == 0)
+        become(command, close_fd);
+    return wait_for(child, status);
 }

@@ -19,7 +19,7 @@
 const char *const run_lacks = "-o, -F, -u, --fd and descriptors do not exist on Windows, where no command inherits a "
                               "lock";
 
-/* A lock belongs to the process that took it, whoever else has its handle. */
+/* Returns 0: on Windows a lock belongs to the process that took it, even if other processes have its handle. */
 unsigned run_sharing_flags(int is_file)
 {
     (void)is_file;
@@ -36,14 +36,14 @@ int64_t run_clock(void)
            count.QuadPart % frequency.QuadPart * 1000000 / frequency.QuadPart;
 }
 
-/* Handles have no numbers that a file could take by chance. */
+/* Does nothing: a file that is opened never gets the handle of a closed standard stream. */
 void run_guard_streams(void)
 {
 }
 
 /* ---- UTF-8 and UTF-16 ----------------------------------------------------------------------- */
 
-/* To be freed; NULL: no memory. */
+/* Returns the text in UTF-8, which the caller frees, or NULL: no memory. */
 static char *to_utf8(const wchar_t *wide)
 {
     int n = WideCharToMultiByte(CP_UTF8, 0, wide, -1, NULL, 0, NULL, NULL);
@@ -64,8 +64,9 @@ static wchar_t *to_wide(const char *text)
     return wide;
 }
 
-/* The C library's arguments are of the code page, which lacks most of what a path can have. */
-int run_arguments(int *argc, char ***argv)
+/* Asks the system for the command line: the C library gives it in the code page, which lacks most characters that a
+ * path can have. */
+enum outcome run_arguments(int *argc, char ***argv)
 {
     int count;
     wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), &count);
@@ -80,11 +81,11 @@ int run_arguments(int *argc, char ***argv)
     LocalFree(wide);
     if (words == NULL || i < count) {
         complain("no memory for the command line");
-        return STATUS_OSERR;
+        return OUTCOME_OSERR;
     }
     *argc = count;
     *argv = words;
-    return STATUS_OK;
+    return OUTCOME_DONE;
 }
 
 /* ---- Command lines -------------------------------------------------------------------------- */
@@ -131,7 +132,8 @@ static void put_many(struct line *line, char c, size_t count)
         put(line, c);
 }
 
-/* As CommandLineToArgvW reads it: backslashes count only before a quotation mark, where each wants another. */
+/* Quotes a word for CommandLineToArgvW, which takes backslashes literally except before a quotation mark: each of those
+ * is doubled. */
 static void put_quoted(struct line *line, const char *word)
 {
     size_t backslashes = 0;
@@ -156,7 +158,8 @@ static void put_word(struct line *line, const char *word)
         put_quoted(line, word);
 }
 
-/* The shell reads quotation marks in its own way: with /s it takes what stands between the outer ones as it is. */
+/* Appends a line for cmd.exe, which has its own rules for quotation marks: with /s it takes the text between the
+ * outermost two as it is. */
 static void put_shell_line(struct line *line, const char *text)
 {
     static const char options[] = " /d /s /c \"";
@@ -169,7 +172,7 @@ static void put_shell_line(struct line *line, const char *text)
     put(line, '"');
 }
 
-/* To be freed; NULL: no memory. */
+/* Returns the command line for CreateProcess, which the caller frees, or NULL: no memory. */
 static wchar_t *command_line(char *const command[])
 {
     struct line line = { NULL, 0, 0, 0 };
@@ -192,7 +195,7 @@ static wchar_t *command_line(char *const command[])
 
 /* ---- Running -------------------------------------------------------------------------------- */
 
-static int explain(const char *name, DWORD error)
+static enum outcome explain(const char *name, DWORD error)
 {
     wchar_t wide[512];
     DWORD n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, error, 0, wide,
@@ -208,18 +211,18 @@ static int explain(const char *name, DWORD error)
     else
         complain("cannot run %s: error %lu", name, (unsigned long)error);
     free(text);
-    return error == ERROR_NOT_ENOUGH_MEMORY || error == ERROR_OUTOFMEMORY ? STATUS_OSERR : STATUS_UNAVAILABLE;
+    return error == ERROR_NOT_ENOUGH_MEMORY || error == ERROR_OUTOFMEMORY ? OUTCOME_OSERR : OUTCOME_UNAVAILABLE;
 }
 
-/* What is typed to end the command is the command's business; the lock stays until it has ended. */
+/* Leaves Ctrl-C and Ctrl-Break to the command.  This process goes on holding the lock until the command has ended. */
 static BOOL WINAPI stay(DWORD event)
 {
     return event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT;
 }
 
 /*
- * A command that goes on when this process is ended would do so without the lock: it is ended as well.  What it has
- * left running itself goes on.
+ * Ends the command when this process is ended: otherwise it would go on without the lock.  Processes that the command
+ * has started itself go on.
  */
 static void tie(HANDLE process)
 {
@@ -231,10 +234,10 @@ static void tie(HANDLE process)
         (!SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof limits) ||
          !AssignProcessToJobObject(job, process)))
         CloseHandle(job);
-    /* The job's handle is left to the end of this process, which is what ends the job. */
+    /* The job's handle stays open: when this process ends, the system closes it, and that ends the job. */
 }
 
-/* CreateProcess gives these to cmd.exe, which reads a line in another way than programs do. */
+/* True for a batch file: CreateProcess runs it by cmd.exe, which reads a command line by its own rules. */
 static int is_batch_file(const char *program)
 {
     size_t length = strlen(program);
@@ -245,7 +248,8 @@ static int is_batch_file(const char *program)
     return _strnicmp(program, ".bat", 4) == 0 || _strnicmp(program, ".cmd", 4) == 0;
 }
 
-/* What cmd.exe would take for more than a part of a word, whether between quotation marks or not. */
+/* True if cmd.exe would take every argument literally.  Else complains of the first argument with a character that
+ * cmd.exe gives a meaning, within quotation marks or without. */
 static int takes_literally(char *const command[])
 {
     size_t i;
@@ -258,7 +262,7 @@ static int takes_literally(char *const command[])
     return 1;
 }
 
-static int start(char *const command[], PROCESS_INFORMATION *process)
+static enum outcome start(char *const command[], PROCESS_INFORMATION *process)
 {
     STARTUPINFOW startup = { .cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES };
     wchar_t *line;
@@ -266,7 +270,7 @@ static int start(char *const command[], PROCESS_INFORMATION *process)
     DWORD error;
 
     if (command[1] != shell_option && is_batch_file(command[0]) && !takes_literally(command))
-        return STATUS_UNAVAILABLE;
+        return OUTCOME_UNAVAILABLE;
     line = command_line(command);
 
     startup.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
@@ -277,32 +281,36 @@ static int start(char *const command[], PROCESS_INFORMATION *process)
     started = CreateProcessW(NULL, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &startup, process);
     error = GetLastError();
     free(line);
-    return started ? STATUS_OK : explain(command[0], error);
+    return started ? OUTCOME_DONE : explain(command[0], error);
 }
 
-int run_command(char *const command[], int close_fd)
+enum outcome run_command(char *const command[], int close_fd, int *status)
 {
     PROCESS_INFORMATION process;
-    DWORD code = STATUS_FAILURE;
-    int status = start(command, &process);
+    DWORD code;
+    enum outcome outcome = start(command, &process);
 
     (void)close_fd;
-    if (status != STATUS_OK)
-        return status;
+    if (outcome != OUTCOME_DONE)
+        return outcome;
     SetConsoleCtrlHandler(stay, TRUE);
     tie(process.hProcess);
     ResumeThread(process.hThread);
-    if (WaitForSingleObject(process.hProcess, INFINITE) != WAIT_OBJECT_0 ||
-        !GetExitCodeProcess(process.hProcess, &code))
+    if (WaitForSingleObject(process.hProcess, INFINITE) == WAIT_OBJECT_0 &&
+        GetExitCodeProcess(process.hProcess, &code)) {
+        *status = (int)code;
+    } else {
         complain("cannot wait for the command: error %lu", (unsigned long)GetLastError());
+        outcome = OUTCOME_FAILURE;
+    }
     CloseHandle(process.hThread);
     CloseHandle(process.hProcess);
-    return (int)code;
+    return outcome;
 }
 
-/* Is refused before (run_lacks). */
-int run_instead(char *const command[])
+/* Never called on Windows: lock_and_run() refuses -F (run_lacks). */
+enum outcome run_instead(char *const command[])
 {
     complain("cannot run %s in the place of this process", command[0]);
-    return STATUS_UNAVAILABLE;
+    return OUTCOME_UNAVAILABLE;
 }

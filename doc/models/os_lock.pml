@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * A model of operating-system locks on a path: lib/os_lock.c.  README.md says how it is run; ../os-lock.md,
- * why it should hold.
+ * A model of operating-system locks on a path: lib/os/os_lock.c.  README.md says how it is run; ../os-lock.md says why
+ * it should hold.
  *
- * Three processes lock a file, and release it as long as they like, with FILELOCK_UNLINK or
- * without, by handles that keep the file open between acquires.  Each may be killed between any two system calls,
- * and somebody may delete or replace the file.  At the end a last process must get the lock.
+ * Three processes lock a file and release it, as often as they like, with FILELOCK_UNLINK or without.  Their handles
+ * keep the file open between acquires.  Each process may be killed between any two system calls, and an intruder may
+ * delete or replace the file.  When all have ended, a last process comes: it must get the lock.
  *
- * A step is one system call, and a comment says which function it stands for.  A file is a number, which is
- * used again as soon as the file has no name and is not open, as inodes are.
+ * A step is one system call; a comment says which function of the library it stands for.  A file is a number.  The
+ * number is used again as soon as the file has no name and is not open, as inode numbers are.
  *
  *   -DREADERS   the lock may be shared
- *   -DINTRUDER  somebody deletes the lock file, or puts another in its place, once
- * A step that is left out, by -DWITHOUT=, which the checker must find out:
- *   1  the path is not looked at again once the lock is there
- *   2  the file is removed after the unlock, not before
- *   3  a release removes the file without asking whether anybody else holds it
+ *   -DINTRUDER  another program deletes the lock file, or puts another file in its place, once
+ * With -DWITHOUT=N a step is left out.  The checker must find a fault then:
+ *   1  an acquire does not look at the path again after it has locked the file
+ *   2  a release removes the file after the unlock, not before
+ *   3  a release removes the file without asking whether another process holds it
  */
 #ifndef WITHOUT
 #define WITHOUT 0
@@ -28,9 +28,9 @@
 #define FILES (ALL + 2)
 
 byte path;             /* the file that the lock path names; 0: none */
-bool there[FILES + 1]; /* the file has a name, or somebody has it open */
+bool there[FILES + 1]; /* the file has a name, or a process has it open */
 byte fd[ALL];          /* what a process has open; 0: nothing */
-byte lock[ALL];        /* its lock on that, by open file: 0 none, 1 shared, 2 exclusive */
+byte lock[ALL];        /* its lock on that file: 0 none, 1 shared, 2 exclusive */
 bool holds[ALL];
 bool told[ALL];        /* filelock_check() would say -ESTALE: the holder's file was deleted or replaced */
 bool dead[ALL];
@@ -70,7 +70,7 @@ inline settle()
     j = 0
 }
 
-/* A new file at the path. */
+/* Makes a new file at the path. */
 inline make()
 {
     i = 1;
@@ -82,13 +82,13 @@ inline make()
     i = 0
 }
 
-/* No other open file has the file locked, so as to exclude this mode. */
+/* True if process p can lock its file in this mode: no other process has a lock on the file that excludes the mode. */
 #define FREE_OF(p, mode, q) \
     (p == q || fd[q] != fd[p] || lock[q] == 0 || (mode == 1 && lock[q] == 1))
 #define FREE(p, mode) \
     (FREE_OF(p, mode, 0) && FREE_OF(p, mode, 1) && FREE_OF(p, mode, 2) && FREE_OF(p, mode, LAST))
 
-/* Every holder loses the path at that moment, and filelock_check() says so. */
+/* Notes that every holder loses the path now, and that filelock_check() says so. */
 inline lose()
 {
     i = 0;
@@ -99,7 +99,7 @@ inline lose()
     i = 0
 }
 
-/* Whoever removes the file may have looked at the path before the intruder came. */
+/* Notes the same of a removal: the remover may have looked at the path before the intruder replaced the file. */
 inline lose_late()
 {
 #ifdef INTRUDER
@@ -117,7 +117,7 @@ proctype process(byte me)
     me != LAST || ended == PROCS;
     {
     do
-    :: me != LAST && ended == me -> break /* has had enough; processes are alike, and end in their order */
+    :: me != LAST && ended == me -> break /* leaves; processes are alike, so they may end in their order */
     :: true ->
         atomic {
             if
@@ -135,12 +135,12 @@ proctype process(byte me)
             :: true
             fi
         }
-restart: /* take(): have_descriptor(), flk_file_open() */
+restart: /* take(): flk_os_file_have() */
         if
         :: fd[me] == 0 -> d_step { if :: path == 0 -> make() :: else fi; fd[me] = path; settle() }
         :: else
         fi;
-        /* lock_within(): the backend waits in the kernel; or try(), which may find it taken */
+        /* lock_open(): the backend's wait() waits in the kernel; or its try() finds the file locked, and gives up */
         if
         :: d_step { FREE(me, mode) -> lock[me] = mode }
         :: me != LAST && !FREE(me, mode) -> goto again
@@ -148,17 +148,17 @@ restart: /* take(): have_descriptor(), flk_file_open() */
 #if WITHOUT == 1
         named = true;
 #else
-        named = path == fd[me]; /* names_ours() */
+        named = path == fd[me]; /* flk_os_file_is_named() */
 #endif
         if
-        :: !named -> /* unlock(), forget() */
+        :: !named -> /* prove(): unlocks, flk_os_file_forget() */
             d_step { lock[me] = 0; fd[me] = 0; settle() }
             goto restart
         :: else
         fi;
         d_step { told[me] = path != fd[me] && WITHOUT != 1; holds[me] = true; settle() }
 
-        /* flk_os_lock_release(): remove_if_sole(); a shared lock is given up by the attempt to make it exclusive */
+        /* flk_os_lock_release(): remove_if_sole().  The attempt to make a shared lock exclusive gives it up first. */
         d_step { holds[me] = false; told[me] = false }
 #if WITHOUT == 2
         lock[me] = 0;
@@ -174,14 +174,14 @@ restart: /* take(): have_descriptor(), flk_file_open() */
             :: else
             fi;
 #endif
-            named = (lock[me] == 2 || WITHOUT == 2 || WITHOUT == 3) && path == fd[me]; /* names_ours() */
+            named = (lock[me] == 2 || WITHOUT == 2 || WITHOUT == 3) && path == fd[me]; /* flk_file_remove_same() */
             if
-            :: named -> d_step { lose_late(); path = 0; settle() } /* flk_file_remove() */
+            :: named -> d_step { lose_late(); path = 0; settle() } /* it unlinks */
             :: else
             fi
         :: else
         fi;
-        d_step { lock[me] = 0; if :: named -> fd[me] = 0; settle() :: else fi } /* unlock(), forget() */
+        d_step { lock[me] = 0; if :: named -> fd[me] = 0; settle() :: else fi } /* unlocks, flk_os_file_forget() */
         if
         :: me == LAST -> break
         :: else

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * A model of leaving a soft lock that was shared by fork: lib/posix/heirs.c.  README.md says how it is run and what
- * it leaves out; ../soft.md ("Fork"), why it should hold.
+ * A model of leaving a soft lock that was shared by fork: lib/soft/leave_posix.c, lib/owner/sharing_posix.c.  README.md
+ * says how it is run and what it leaves out; ../soft.md ("Fork") says why it should hold.
  *
- * The first process holds the lock.  Whoever holds it may fork, or leave; all that have it open have the same open
- * file, so that the lock on the marker is there as long as any of them does.  A step is one look at another process,
- * or one system call on the marker.
+ * The first process holds the lock.  A holder may fork, or leave.  All holders have the same open file, so the lock on
+ * the marker lasts as long as any of them has it open.  An heir is a holder that a leaving process can name.  A step is
+ * one look at another process, or one system call on the marker.
  *
- *   -DKILLS=N   so many processes are killed, while they hold the lock and do nothing else
- *   -DANYWHERE  or anywhere
- * A step that is left out, by -DWITHOUT=, which the checker must find out:
- *   1  who was named is not looked at again
- *   2  nor is the record when the marker was closed
- *   3  whether it is the last is not asked by who leaves
- *   4  who leaves removes the marker whether it is locked or not
- *   5  who finds no heir when it has left does not ask again whether it was the last
+ *   -DKILLS=N   N processes are killed, while they hold the lock and do nothing else
+ *   -DANYWHERE  with KILLS: a process may be killed at any step
+ * With -DWITHOUT=N a step is left out.  The checker must find a fault then:
+ *   1  a leaving process does not look again at the process that it has named
+ *   2  it does not look at the record again after it has closed the marker
+ *   3  it does not ask whether it is the last
+ *   4  it removes the marker even if the marker is locked
+ *   5  if it finds no heir after it has closed the marker, it does not ask again whether it is the last
  */
 #ifndef WITHOUT
 #define WITHOUT 0
@@ -26,11 +26,11 @@
 #define NOBODY 255
 
 bool there = true;       /* the marker, at its path */
-byte record;             /* whom it names */
+byte record;             /* the process that the marker names */
 bool born[PROCS], dead[PROCS];
 bool holds[PROCS];       /* has the open file that is shared */
 bool rests[PROCS];       /* is not about to leave */
-byte locker = NOBODY;    /* who has the marker locked by another open file */
+byte locker = NOBODY;    /* the process that has the marker locked by an open file of its own */
 byte kills;
 hidden byte i;
 hidden byte any, all;
@@ -46,9 +46,11 @@ inline find_holder(but)
 }
 
 /*
- * When nobody is about to do anything, one who holds is named, unless that one was killed; and when nobody holds any
- * more, nothing is left that names the living.  Who is killed while it leaves may have named another who left at that
- * moment.
+ * Checks what must hold after a step.  The marker is there as long as a process holds.  When all processes are at rest:
+ *   - if a process holds, the marker names a holder, or a process that was killed
+ *   - if no process holds, the marker is gone, or names a process that was killed
+ * With ANYWHERE the second part is not checked: a process that is killed while it leaves may have named another process
+ * that left at that moment.
  */
 inline settle()
 {
@@ -67,7 +69,7 @@ inline settle()
     i = 0
 }
 
-/* flk_heirs_name(); heir: self, somebody who holds is named; NOBODY, there is nobody */
+/* flk_sharing_name_holder().  Sets heir to self: the marker names another holder; or to NOBODY: there is none. */
 inline name_heir()
 {
     do
@@ -128,7 +130,7 @@ proctype sharer(byte self)
        }
     :: break
     od;
-    /* flk_marker_part() */
+    /* flk_marker_release_shared() */
     atomic { rests[self] = false; settle() };
     name_heir();
     atomic { heir = 0; holds[self] = false; settle() };
@@ -160,7 +162,7 @@ proctype sharer(byte self)
     } unless { dead[self] }
 }
 
-/* kill -9, of anybody who has something to lose by it */
+/* kill -9 of processes that hold or leave: of no others would it change anything */
 active proctype killer()
 {
     byte whom;

@@ -1,33 +1,37 @@
 /* SPDX-License-Identifier: MIT
  *
- * A model of soft locks: lib/soft.c, lib/stale.c, lib/posix/takeover.c, lib/posix/marker.c.  README.md says
- * how it is run and what it leaves out; ../soft.md, why it should hold.
+ * A model of soft locks: lib/soft/soft.c, stale.c, takeover_posix.c and marker_posix.c.  README.md says how it is run
+ * and what it leaves out; ../soft.md says why it should hold.
  *
- * Three processes take and release one lock as long as they like, by handles that are new or used, on a path
- * at which earlier crashes have left whatever they can leave.  Each may be killed between any two system calls.
- * When all have ended a last process comes: it must get the lock at once, and leave nothing of anybody.
+ * Three processes take and release one lock, as often as they like, by new or used handles.  At the start the path has
+ * whatever earlier crashes can leave there.  Each process may be killed between any two system calls.  When all have
+ * ended, a last process comes: it must get the lock at once, and then nothing may be left of any process.
  *
- * A step is one system call, and a comment says which function it stands for.  A file is a number, which is
- * used again as soon as the file has no name and is not open, as inodes are.
+ * A step is one system call; a comment says which function of the library it stands for.  A file is a number.  The
+ * number is used again as soon as the file has no name and is not open, as inode numbers are.
  *
- * The system that it runs on; without these it has O_TMPFILE, flock(2) and RENAME_EXCHANGE:
+ * What the system lacks; without these macros it has O_TMPFILE, flock(2) and RENAME_EXCHANGE:
  *   -DNAMED     no O_TMPFILE: a marker is written under a private name and linked
  *   -DDISPLACE  no RENAME_EXCHANGE
  *   -DNO_FLOCK  no flock(2)
  * What else goes on:
  *   -DSHARED    a child that shared the lock may have put its name on the marker, and ended
- *   -DOPERATOR  somebody calls filelock_break(), maybe while the lock is held
- *   -DFOREIGN   the last but one process is Python's filelock, which breaks by rename(2), without locks
- * A step that is left out, by -DWITHOUT=, which the checker must find out:
- *   1  the stale marker is not locked
- *   2  it is not looked at again, neither when it is locked nor when the draft is there
- *   3  nor is what comes aside
- *   4  a dead breaker's draft is not seen to be there still
- *   5  nor is its successor sought
+ *   -DOPERATOR  an operator calls filelock_break(), maybe while the lock is held
+ *   -DFOREIGN   the last process but one is Python's filelock, which breaks by rename(2), without locks
+ *   -DKEEPS     with FOREIGN: Python does not put back what it has moved away by mistake
+ * With -DWITHOUT=N a step is left out.  The checker must find a fault then:
+ *   1  a breaker does not lock the stale marker
+ *   2  it does not look at the marker again, neither after locking it nor after publishing the draft
+ *   3  it does not look at what the swap has put aside
+ *   4  it does not see whether a dead breaker's draft is still there
+ *   5  it does not go on to the break name of a dead breaker's draft
  *   6  a release removes whatever is at the path
- *   7  nothing is swept
- *   8  whatever is aside is
+ *   7  no process sweeps
+ *   8  a sweep removes every file aside
  *   9  filelock_break() removes a stale marker without regard to breakers
+ *  10  an acquire does not wait for a late breaker of other rules
+ *  11  it does not look at the path after that wait
+ *  12  a marker that is given up, and that such a breaker may move about, is not disowned
  */
 #ifndef WITHOUT
 #define WITHOUT 0
@@ -41,27 +45,34 @@
 #define FILES (2 * ALL)
 
 /*
- * Files that a process has open, or whose number it remembers: there a number stands for all that a name is
- * made of, which no other file ever has.
+ * Files that a process has open, or whose number it remembers.  A remembered number stands for everything that the
+ * break name of the file is made of: no other file ever has the same.
  */
 #define MARKER 0 /* what was found at the path */
-#define MINE 1   /* one's own draft, then one's own marker */
-#define DONE 2   /* the dead one that the name of one's own draft is made of */
-#define LEFT 3   /* what was found there */
-#define LISTED 4 /* when sweeping, the one that a listed name is made of */
+#define MINE 1   /* the process's own draft, then its own marker */
+#define DONE 2   /* the stale file whose break name the process's draft has */
+#define LEFT 3   /* the file that was found under that name */
+#define LISTED 4 /* in a sweep, the file whose break name was listed */
 #define SLOTS 5
 #define OPEN(p, what) open[(p) * SLOTS + (what)]
 #define LOCKER(p, what) ((p) * SLOTS + (what) + 1)
 #define DEAD 255
 
 byte path;              /* the file that the lock path names; 0: none */
-byte aside[FILES + 1];  /* PATH.break.HASH, by the file that the hash is made of */
-byte draft[ALL];        /* PATH.new.HOST.PID.NUMBER, with NAMED */
-byte away[ALL];         /* Python's private name */
-byte owner[FILES + 1];  /* the process in the record, from 1; DEAD; 0: there is no such file */
-byte locker[FILES + 1]; /* the open file that has it locked by flock(2); 0: none */
+byte aside[FILES + 1];  /* the file named PATH.break.HASH, by the file that the hash is made of */
+byte draft[ALL];        /* with NAMED: the file named PATH.new.HOST.PID.NUMBER */
+byte away[ALL];         /* the file under Python's private name */
+byte owner[FILES + 1];  /* the process that the record names, from 1; DEAD; or 0: there is no such file */
+byte locker[FILES + 1]; /* the open file that has it locked by flock(2), or 0 */
 byte open[ALL * SLOTS];
 bool dead[ALL], over[ALL], operated;
+bool looking; /* Python has read a marker, and not yet judged it alive, or moved away what the path names */
+#ifdef FOREIGN
+#define PYTHON (PROCS - 1)
+#define IS_LATE (looking && !dead[PYTHON] && !over[PYTHON])
+#else
+#define PYTHON ALL
+#endif
 bool holds[ALL];
 byte ended;
 hidden byte i, j, used, fresh;
@@ -90,7 +101,7 @@ inline find_used(file)
     od
 }
 
-/* After each step that matters: files go, and what must hold is seen to. */
+/* Runs after each step that matters: frees the files that are not used, and checks what must hold. */
 inline settle()
 {
     i = 1;
@@ -107,9 +118,8 @@ inline settle()
     i = 0;
     do
     :: i < ALL ->
-#ifndef FOREIGN
-        assert(!holds[i] || path == OPEN(i, MINE)); /* a lock that is held has its marker at the path */
-#endif
+        /* A lock that is held has its marker at the path. */
+        assert(!holds[i] || path == OPEN(i, MINE) || i == PYTHON);
         j = i + 1;
         do
         :: j < ALL -> assert(!holds[i] || !holds[j]); j++ /* never two holders */
@@ -122,7 +132,7 @@ inline settle()
     j = 0
 }
 
-/* A new file, written and locked; nobody else knows of it yet. */
+/* Makes a new file, written and locked.  No other process knows of it yet. */
 inline create(p)
 {
     fresh = 1;
@@ -147,7 +157,7 @@ inline close(p, what)
     OPEN(p, what) = 0
 }
 
-/* flk_marker_lock(): false, somebody has it locked. */
+/* flk_marker_lock().  False: another open file has it locked. */
 inline lock(p, what, answer)
 {
 #ifdef NO_FLOCK
@@ -160,7 +170,7 @@ inline lock(p, what, answer)
 #endif
 }
 
-/* Whose is removed: one's own, or one of the dead's. */
+/* Removes a name.  The file must be the process's own, or a dead owner's. */
 inline remove(p, name)
 {
 #if !defined(FOREIGN) && !defined(SHARED)
@@ -169,7 +179,10 @@ inline remove(p, name)
     name = 0
 }
 
-/* The same of a name aside: who is late may lose his draft, and starts again. */
+/*
+ * Removes a break name, with the same check where it holds.  Else a late breaker may lose its draft, and starts
+ * again.
+ */
 inline remove_aside(p, key)
 {
 #if !defined(NO_FLOCK) && !defined(FOREIGN) && !defined(OPERATOR)
@@ -180,13 +193,13 @@ inline remove_aside(p, key)
 
 /* ---- Functions of the library ---------------------------------------------------------------- */
 
-/* judge(), of what is open */
+/* judge() in stale.c, of an open file: true if it is stale */
 inline judge(p, what, answer)
 {
     answer = OPEN(p, what) != 0 && owner[OPEN(p, what)] == DEAD
 }
 
-/* The next name aside that the directory lists. */
+/* Goes to the next break name that the directory lists. */
 inline list(p)
 {
     OPEN(p, LISTED) = OPEN(p, LISTED) + 1;
@@ -201,7 +214,7 @@ inline list(p)
     settle()
 }
 
-/* Whoever is late with his draft may lose it, and starts again; a holder does not lose his marker. */
+/* Removes a listed file.  A late breaker may lose its draft, and starts again.  A holder must not lose its marker. */
 inline sweep_aside(key)
 {
 #ifndef FOREIGN
@@ -215,8 +228,8 @@ inline sweep_aside(key)
 }
 
 /*
- * flk_marker_sweep(): private names tell who made them, and nobody but the dead loses any.  A name aside is
- * nobody's if the path names no marker of the dead after it was listed.
+ * flk_marker_sweep().  A private name tells its maker, and is removed only if that process is dead.  A break name is in
+ * no breaker's use if, after it was listed, the path names the sweeper's own marker or none.
  */
 inline sweep(p)
 {
@@ -234,6 +247,12 @@ inline sweep(p)
             i++
         :: else -> break
         od;
+#ifdef FOREIGN
+        if /* moved_for_good() */
+        :: away[PYTHON] != 0 && (dead[PYTHON] || over[PYTHON]) && owner[away[PYTHON]] == DEAD -> away[PYTHON] = 0
+        :: else
+        fi;
+#endif
         list(p)
     }
     do
@@ -248,7 +267,7 @@ inline sweep(p)
 #endif
 }
 
-/* flk_marker_publish(): false, there is something */
+/* flk_marker_publish().  False: the name is taken. */
 inline publish(p, name, answer)
 {
 #ifdef NAMED
@@ -275,7 +294,7 @@ inline swap(p, answer)
     settle()
 }
 
-/* release_at(): is_ours(), flk_file_remove(), close_marker() */
+/* release_own(): flk_file_remove_same(), close_marker() */
 inline release(p, good)
 {
 #if WITHOUT == 6
@@ -290,7 +309,7 @@ inline release(p, good)
     d_step { close(p, MINE); settle() }
 }
 
-/* release_shared(): whoever can lock the marker once his own is closed was the last */
+/* release_shared(): a process that can lock the marker, once its own copy is closed, was the last */
 inline release_shared(p, id, good)
 {
     d_step { id = OPEN(p, MINE); close(p, MINE); settle() }
@@ -298,7 +317,7 @@ inline release_shared(p, id, good)
     if
     :: id != 0 && OPEN(p, MARKER) == id ->
         d_step { lock(p, MARKER, good) }
-        good = good && path == id; /* is_ours() */
+        good = good && path == id; /* flk_file_remove_same() */
         if
         :: good ->
             d_step { remove(p, path); good = false; settle() }
@@ -311,9 +330,52 @@ inline release_shared(p, id, good)
     d_step { close(p, MARKER); id = 0; settle() }
 }
 
+/* flk_marker_sweep(): removes the process's own marker or draft from where Python has moved it */
+inline sweep_away(p)
+{
+    d_step { if :: away[PYTHON] == OPEN(p, MINE) -> away[PYTHON] = 0 :: else fi; settle() }
+}
+
+/* discard_draft(): a process that finds the file under any name takes it for a dead owner's */
+inline drop(p)
+{
+    d_step {
+#if defined(FOREIGN) && WITHOUT != 12
+        if
+        :: OPEN(p, MINE) != 0 -> owner[OPEN(p, MINE)] = DEAD
+        :: else
+        fi;
+#endif
+        close(p, MINE);
+        settle()
+    }
+}
+
+/*
+ * flk_marker_outlast().  False: the marker is lost.  Time is not modelled: the wait lasts until the breaker has judged
+ * the marker alive, or moved away what the path names.
+ */
+inline outlast(p, good)
+{
+#if WITHOUT != 10
+    !IS_LATE;
+#endif
+#if WITHOUT == 11
+    good = true
+#else
+    good = path == OPEN(p, MINE); /* is_moved() */
+    if
+    :: good
+    :: else ->
+        sweep_away(p);
+        good = path == OPEN(p, MINE)
+    fi
+#endif
+}
+
 /* ---- Processes ------------------------------------------------------------------------------- */
 
-/* The end of a process: the kernel closes what is open, and what names the process names a dead one. */
+/* Ends a process: the kernel closes what it has open, and markers that name it name a dead process from now on. */
 inline die(p)
 {
     holds[p] = false;
@@ -339,7 +401,7 @@ inline die(p)
     settle()
 }
 
-/* Processes are alike: it is enough to see them end in their order. */
+/* Processes are alike: it is enough to let them end in their order. */
 #ifdef FOREIGN
 #define IN_TURN(p) true
 #else
@@ -348,19 +410,19 @@ inline die(p)
 
 proctype process(byte me)
 {
-    bool stale = false, good = false, sweeps = false;
+    bool stale = false, good = false, sweeps = false, seen = false;
     byte looks = 0, id = 0;
 
     me != LAST || (ended == PROCS && operated);
     {
     do
-    :: me != LAST && IN_TURN(me) -> break /* has had enough */
-    :: true -> /* take() */
+    :: me != LAST && IN_TURN(me) -> break /* leaves */
+    :: true -> /* acquire_marker() */
         if
-        :: me == LAST -> looks++; assert(looks <= 5) /* nothing wedges the lock */
+        :: me == LAST -> looks++; assert(looks <= 5) /* nothing keeps the last process from the lock */
         :: else
         fi;
-        publish(me, path, good); /* claim() */
+        publish(me, path, good); /* try_once() */
 #ifdef NAMED
         sweeps = true;
 #endif
@@ -369,11 +431,14 @@ proctype process(byte me)
         :: else -> sweeps = false
         fi;
 
-        d_step { OPEN(me, MARKER) = path; settle() } /* face(): flk_marker_look() */
+        d_step { OPEN(me, MARKER) = path; settle() } /* examine_existing(): look() */
+#ifdef FOREIGN
+        assert(OPEN(me, MARKER) == 0 || owner[OPEN(me, MARKER)] != me + 1); /* no process waits for itself */
+#endif
         d_step { judge(me, MARKER, stale) }
         if
         :: !stale -> goto leave
-        :: else -> stale = false
+        :: else -> stale = false; seen = true
         fi;
 
         /* flk_marker_take_over() */
@@ -392,7 +457,7 @@ proctype process(byte me)
 #endif
         OPEN(me, DONE) = OPEN(me, MARKER);
 
-        /* succeed(): where the chain of dead breakers ends */
+        /* take_place(): goes to where the chain of dead breakers ends */
 succeed:
         publish(me, aside[OPEN(me, DONE)], good);
         if
@@ -406,7 +471,7 @@ succeed:
         d_step { judge(me, LEFT, stale) }
         stale = stale && OPEN(me, LEFT) != OPEN(me, MARKER);
         if
-        :: !stale -> goto leave /* it is gone, or was swapped in, or somebody is at work */
+        :: !stale -> goto leave /* it is gone, or was swapped in, or a breaker is at work */
         :: else -> stale = false
         fi;
 #if WITHOUT != 4
@@ -422,7 +487,7 @@ supplant:
         skip;
 #if WITHOUT != 2
         if
-        :: path != OPEN(me, MARKER) -> goto give_up /* unchanged() */
+        :: path != OPEN(me, MARKER) -> goto give_up /* swap_in_draft(): unchanged() */
         :: else
         fi;
 #endif
@@ -431,7 +496,7 @@ supplant:
         :: true
         fi;
 #ifdef DISPLACE
-        d_step { /* displace() */
+        d_step { /* move_stale_away() */
             if
             :: path != 0 -> aside[OPEN(me, DONE)] = path; path = 0; good = true
             :: else
@@ -455,7 +520,7 @@ supplant:
         :: !good -> goto give_up
         :: else
         fi;
-        good = aside[OPEN(me, DONE)] == OPEN(me, MARKER) || WITHOUT == 3; /* is_at(stale, aside) */
+        good = aside[OPEN(me, DONE)] == OPEN(me, MARKER) || WITHOUT == 3; /* is_at(marker, break_name) */
         if
         :: good ->
             d_step { remove_aside(me, OPEN(me, DONE)); good = false; settle() }
@@ -469,24 +534,39 @@ supplant:
 #endif
 
 give_up:
-        good = aside[OPEN(me, DONE)] == 0 || aside[OPEN(me, DONE)] == OPEN(me, MINE); /* remove_draft() */
+        good = aside[OPEN(me, DONE)] == 0 || aside[OPEN(me, DONE)] == OPEN(me, MINE); /* give_up(), takeover_posix.c */
         if
         :: good -> d_step { remove_aside(me, OPEN(me, DONE)); good = false; settle() }
         :: else
         fi;
-        good = path == OPEN(me, MINE); /* the end of supplant() */
+        good = path == OPEN(me, MINE); /* is_at(draft, path) */
         if
         :: good -> d_step { remove(me, path); good = false; settle() }
         :: else
+#ifdef FOREIGN
+            -> sweep_away(me)
+#endif
         fi;
-        d_step { close(me, MINE); settle() }
+        drop(me);
 leave:
         skip;
         d_step { close(me, MARKER); OPEN(me, DONE) = 0; OPEN(me, LEFT) = 0; stale = false; good = false; settle() }
         goto again;
 
-taken: /* keep() */
+taken: /* adopt_or_discard(), acquire_to_keep() */
         skip;
+#ifdef FOREIGN
+        if
+        :: seen ->
+            outlast(me, good);
+            if
+            :: good -> good = false
+            :: else -> sweeps = false; drop(me); goto leave /* give_up(), soft.c */
+            fi
+        :: else
+        fi;
+        seen = false;
+#endif
         d_step { close(me, MARKER); OPEN(me, DONE) = 0; good = false; holds[me] = true; settle() }
         if
         :: sweeps -> sweeps = false; sweep(me)
@@ -512,7 +592,7 @@ again:
     od
     } unless { dead[me] };
     skip;
-    d_step { over[me] = true; ended++; stale = false; good = false; sweeps = false; id = 0; die(me) }
+    d_step { over[me] = true; ended++; stale = false; good = false; sweeps = false; seen = false; id = 0; die(me) }
     if
     :: me == LAST ->
         d_step {
@@ -520,7 +600,7 @@ again:
             i = 0;
 #if defined(NAMED) || !(defined(NO_FLOCK) || defined(DISPLACE) || defined(FOREIGN) || defined(OPERATOR))
             do
-            :: i < ALL -> assert(draft[i] == 0); i++ /* nothing is left of the dead */
+            :: i < ALL -> assert(draft[i] == 0); i++ /* dead processes have left nothing */
             :: else -> break
             od;
             i = 1;
@@ -535,7 +615,7 @@ again:
     fi
 }
 
-/* Python's filelock, as far as it matters here; of its private names it takes care itself. */
+/* Python's filelock, as far as it matters here.  It takes care of its private names itself. */
 proctype python(byte me)
 {
     bool stale = false, good = false;
@@ -554,25 +634,31 @@ proctype python(byte me)
             holds[me] = false;
             release(me, good)
         :: else ->
-            OPEN(me, MARKER) = path;
+            d_step { OPEN(me, MARKER) = path; looking = true }
             d_step { judge(me, MARKER, stale) }
             if
             :: stale ->
-                d_step { if :: path != 0 -> away[me] = path; path = 0 :: else fi; settle() }
+                d_step { looking = false; if :: path != 0 -> away[me] = path; path = 0 :: else fi; settle() }
                 if
                 :: away[me] != 0 && away[me] != OPEN(me, MARKER) ->
+#ifdef KEEPS
+                    goto moved
+#else
                     d_step { if :: path == 0 -> path = away[me] :: else fi; settle() }
+#endif
                 :: else
                 fi;
                 d_step { away[me] = 0; settle() }
             :: else
             fi;
+moved:
+            looking = false;
             d_step { close(me, MARKER); stale = false; settle() }
         fi
     od
     } unless { dead[me] };
     skip;
-    d_step { over[me] = true; ended++; away[me] = 0; stale = false; good = false; die(me) }
+    d_step { over[me] = true; ended++; stale = false; good = false; looking = false; die(me) }
 }
 
 /* ---- What happens to them -------------------------------------------------------------------- */
@@ -597,10 +683,10 @@ proctype killer()
     od
 }
 
-/* filelock_break(): whoever held it is told by filelock_check(), and counts as a holder no more. */
+/* filelock_break(): filelock_check() tells the holder, which does not count as a holder any more. */
 #define BREAKS(p) d_step { holds[p] -> holds[p] = false; path = 0; settle() }
 
-/* What names the dead is broken by the rules for taking over, and then released. */
+/* filelock_break() of a dead owner's marker: takes over by the rules for that, and releases. */
 inline break_stale(p, good, stale)
 {
     OPEN(p, DONE) = OPEN(p, MARKER);
@@ -615,7 +701,7 @@ inline break_stale(p, good, stale)
         if
         :: OPEN(p, LEFT) == 0 || OPEN(p, LEFT) == OPEN(p, MARKER) -> goto gone
         :: OPEN(p, LEFT) != 0 && OPEN(p, LEFT) != OPEN(p, MARKER) && !stale ->
-            d_step { OPEN(p, DONE) = OPEN(p, MARKER); OPEN(p, LEFT) = 0; settle() } /* he is waited for */
+            d_step { OPEN(p, DONE) = OPEN(p, MARKER); OPEN(p, LEFT) = 0; settle() } /* waits for that breaker */
         :: stale && OPEN(p, LEFT) != OPEN(p, MARKER) ->
             if
             :: aside[OPEN(p, DONE)] != OPEN(p, LEFT) -> goto gone
@@ -672,7 +758,7 @@ proctype operator()
 #else
         break_stale(OPERATES, good, stale);
 #endif
-    :: true /* it is gone already */
+    :: true /* the marker is gone already */
     fi;
     d_step { stale = false; good = false; close(OPERATES, MINE); die(OPERATES) }
     sweep(OPERATES);
@@ -686,12 +772,12 @@ init {
         :: true
         fi;
         if
-        :: path == 1 -> aside[1] = 2; owner[2] = DEAD /* by a breaker before its swap */
+        :: path == 1 -> aside[1] = 2; owner[2] = DEAD /* the draft of a breaker that was killed before its swap */
         :: true
         fi;
 #if PROCS < 3 && !defined(OPERATOR)
         if
-        :: path == 1 -> aside[3] = 3; owner[3] = DEAD /* and after it: the one before the one at the path */
+        :: path == 1 -> aside[3] = 3; owner[3] = DEAD /* an older marker, left by a breaker after its swap */
         :: true
         fi;
 #endif

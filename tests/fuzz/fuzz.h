@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz.h - what libFuzzer calls, and replay.c: one target a program.
+ * fuzz.h - what libFuzzer and replay.c call.  Each program has one target.
  *
- * A target ends the program when what it tests breaks a promise; what breaks the language's rules is for
- * the sanitizers to find.
+ * A target ends the program if the tested code breaks a promise.  The sanitizers find what breaks the language's rules.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -15,7 +14,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The input as a string, to be freed: a copy of just its size, so that what is read behind its end is found. */
+/*
+ * Returns the input as a string, to be freed.  It is a copy of just the right size, so that a read behind its end is
+ * found.
+ */
 char *fuzz_string(const uint8_t *data, size_t size);
 
 #define PROMISE(condition)                                                                         \

@@ -12,7 +12,10 @@
 
 #define UNTOUCHED (-42)
 
-/* One of the three answers; a value, 0 to `greatest`, with the first only. */
+/*
+ * Checks that the error is one of three, and that there is a value, from 0 to `greatest`, only without an error.
+ * Returns the value.
+ */
 static int64_t checked(int error, int64_t value, int64_t greatest)
 {
     PROMISE(error == 0 || error == -EINVAL || error == -ERANGE);
@@ -47,7 +50,7 @@ static int64_t size_of(const char *text)
     return checked(error, value, INT64_MAX);
 }
 
-/* What was read, printed and read again is the same. */
+/* Checks that a value that was read, printed and read again is the same. */
 static void check_value(int64_t value)
 {
     char text[64];

@@ -1,15 +1,29 @@
 /* SPDX-License-Identifier: MIT
  *
- * proc.c - fuzzes what reads the text of proc(5), in which processes choose their names.
+ * proc.c - fuzzes the code that reads the text of proc(5), in which processes choose their own names.
  */
 #include "config.h"
 
 #include "fuzz.h"
-#include "posix/proc_text.h"
+#include "owner/proc_text.h"
 
 #include <string.h>
 
-/* Whatever the name is, what stands behind it is read right. */
+/* A token has only digits, at most 63. */
+static void check_token(const char *text)
+{
+    char token[64];
+    uint8_t boot[PROC_BOOT_BYTES];
+    uint64_t start;
+
+    snprintf(token, sizeof token, "%.63s", text);
+    token[strspn(token, "0123456789")] = '\0';
+    (void) flk_proc_token(token, boot, &start);
+    PROMISE(flk_proc_token("18446744073709551617", boot, &start) && boot[15] == 1 && start == 1);
+    PROMISE(!flk_proc_token("999999999999999999999999999999999999999999999999999999999999999", boot, &start));
+}
+
+/* Checks that the fields behind a name are read right, whatever the name is. */
 static void check_name(const char *name)
 {
     struct process_stat stat = { 0 };
@@ -29,8 +43,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = fuzz_string(data, size);
     struct process_stat stat;
     struct proc_lock lock;
+    int64_t ns;
 
     (void) flk_proc_stat(text, &stat);
+    (void) flk_proc_boottime_offset(text, &ns);
+    PROMISE(flk_proc_innermost_pid("NSpid:\t4711\t7\n") == 7 && flk_proc_innermost_pid("NSpid:\t4711\n") == 0);
+    (void) flk_proc_innermost_pid(text);
+    check_token(text);
     if (flk_proc_lock(text, &lock))
         PROMISE(memchr(lock.name, '\0', sizeof lock.name) && lock.name[0] != '\0' && strcmp(lock.name, "->") != 0);
     check_name(text);

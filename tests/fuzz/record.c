@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * record.c - fuzzes what reads the records of others, and what writes one's own.
+ * record.c - fuzzes the code that reads records of other processes, and the code that writes a record.
  */
 #include "config.h"
 
 #include "fuzz.h"
-#include "record.h"
+#include "owner/record.h"
 
 #include <errno.h>
 #include <string.h>
@@ -18,39 +18,63 @@ static int is_graphic(const char *text, size_t length)
     return length > 0;
 }
 
-/* What was read of somebody is within bounds, and comes back when it is written and read again. */
-static void check_read(const struct record *record)
+/*
+ * Checks that an owner's record that was written is read as a record.  Each beginning of it is read as torn, or as a
+ * shorter record.
+ */
+static void check_written(const struct record *record)
 {
     struct record again;
     char text[RECORD_SIZE];
-    size_t size;
+    size_t size = flk_record_format(record, text);
 
-    PROMISE(record->pid >= (record->claim == CLAIM_FOR_EVER ? 0 : 1) && record->pid <= RECORD_PID_MOST);
+    PROMISE(size <= RECORD_SIZE && flk_record_read(text, size, &again) == READING_RECORD);
+    PROMISE(again.claim == CLAIM_OWNER && again.pid == record->pid && again.lease == 0);
+    PROMISE(strcmp(again.host, record->host) == 0 && strcmp(again.token, record->token) == 0);
+    if (!is_graphic(record->host, strlen(record->host)))
+        return;
+    PROMISE(flk_record_parse(text, size, &again) == 0);
+    for (size_t length = 0; length < size; length++)
+        PROMISE(flk_record_read(text, length, &again) != READING_UNKNOWN);
+}
+
+/* Checks that a record that was read is within bounds, and is the same after it is written and read again. */
+static void check_read(const struct record *record)
+{
+    int nobody = record->claim == CLAIM_FOR_EVER;
+
+    PROMISE(record->pid >= (nobody ? 0 : 1) && record->pid <= MAX_RECORD_PID);
     PROMISE(record->lease >= 0 && (record->lease == 0 || record->claim == CLAIM_LEASE));
     PROMISE(memchr(record->host, '\0', sizeof record->host) && memchr(record->token, '\0', sizeof record->token));
     PROMISE(strspn(record->token, "0123456789") == strlen(record->token));
-    if (record->claim == CLAIM_FOR_EVER)
-        return;
-    PROMISE(is_graphic(record->host, strlen(record->host)));
-    size = flk_record_format(record, text);
-    PROMISE(size <= RECORD_SIZE && flk_record_parse(text, size, &again) == 0);
-    PROMISE(again.claim == CLAIM_OWNER && again.pid == record->pid && again.lease == 0);
-    PROMISE(strcmp(again.host, record->host) == 0 && strcmp(again.token, record->token) == 0);
+    PROMISE(*record->host != '\0' || nobody || record->claim == CLAIM_PROCESS || record->claim == CLAIM_OWNER);
+    if (!nobody)
+        check_written(record);
 }
 
 static void fuzz_parse(const uint8_t *data, size_t size)
 {
-    struct record record, before;
+    const char *bytes = (const char *) data;
+    struct record record, before, parsed;
+    enum reading reading;
     int rc;
 
     memset(&record, 0x5a, sizeof record);
     before = record;
-    rc = flk_record_parse((const char *) data, size, &record);
-    PROMISE(rc == 0 || rc == -EINVAL);
-    if (rc == 0)
+    reading = flk_record_read(bytes, size, &record);
+    PROMISE(reading == READING_RECORD || reading == READING_TORN || reading == READING_UNKNOWN);
+    if (reading == READING_RECORD)
         check_read(&record);
     else
         PROMISE(memcmp(&record, &before, sizeof record) == 0);
+    memset(&parsed, 0x5a, sizeof parsed);
+    rc = flk_record_parse(bytes, size, &parsed);
+    PROMISE(rc == 0 || (rc == -EINVAL && memcmp(&parsed, &before, sizeof parsed) == 0));
+    PROMISE(rc != 0 || (reading == READING_RECORD && memcmp(&parsed, &record, sizeof parsed) == 0));
+    if (reading != READING_TORN)
+        return;
+    for (size_t length = 0; length < size; length++)
+        PROMISE(flk_record_read(bytes, length, &record) != READING_UNKNOWN);
 }
 
 static int unhex(char c)
@@ -58,7 +82,7 @@ static int unhex(char c)
     return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
-/* A short name, read back. */
+/* Checks that a short name can be read back. */
 static void check_host(const char *host, const char *name)
 {
     char plain[RECORD_HOST_SIZE];
@@ -74,20 +98,20 @@ static void check_host(const char *host, const char *name)
 
 static void fuzz_host(const uint8_t *data, size_t size)
 {
-    char *name = fuzz_string(data, size < RECORD_NAME_MOST ? size : RECORD_NAME_MOST);
+    char *name = fuzz_string(data, size < MAX_RECORD_NAME ? size : MAX_RECORD_NAME);
     char host[RECORD_HOST_SIZE];
     struct record record = { .pid = 1 };
 
     flk_record_host(name, host);
     PROMISE(memchr(host, '\0', sizeof host) && is_graphic(host, strlen(host)));
     strcpy(record.host, host);
-    check_read(&record);
+    check_written(&record);
     if (strlen(name) < RECORD_HOST_SIZE / 3 && name[0] != '\0')
         check_host(host, name);
     free(name);
 }
 
-/* A number in decimal, turned back, is the number. */
+/* Checks that a number that is turned into decimal and back is the same. */
 static void fuzz_decimal(const uint8_t *data, size_t size)
 {
     uint8_t number[RECORD_NUMBER_BYTES] = { 0 }, back[RECORD_NUMBER_BYTES] = { 0 };

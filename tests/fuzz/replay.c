@@ -2,7 +2,7 @@
  *
  * replay.c - runs a target over its kept corpus, without libFuzzer.
  *
- * CORPUS is the directory; arguments, if any, are files to run in its place.
+ * CORPUS is the directory.  If there are arguments, they are files to run instead.
  */
 #include "fuzz.h"
 
@@ -24,7 +24,7 @@ static int replay(const char *path)
     }
     size = fread(bytes, 1, sizeof bytes, file);
     fclose(file);
-    input = malloc(size + (size == 0)); /* of just its size, for the sanitizers */
+    input = malloc(size + (size == 0)); /* of just the right size, so that sanitizers find reads behind it */
     PROMISE(input != NULL);
     memcpy(input, bytes, size);
     LLVMFuzzerTestOneInput(input, size);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Common parts of the calls on a handle: noting the request, finding the limits, and keeping threads from being
+ * cancelled.
+ */
+#include "config.h"
+
+#include "handle/call.h"
+#include "handle/handle.h"
+#include "handle/shelf.h"
+#include "system/thread.h"
+#include "wait/limits.h"
+
+void flk_asked(struct filelock *lock, enum asked what)
+{
+    flk_mutex_lock(&lock->shelf->mutex);
+    lock->request.what = what;
+    flk_mutex_unlock(&lock->shelf->mutex);
+}
+
+void flk_asked_acquire(struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms)
+{
+    flk_mutex_lock(&lock->shelf->mutex);
+    lock->request = (struct request) { ASKED_ACQUIRE, mode, timeout_ms };
+    flk_mutex_unlock(&lock->shelf->mutex);
+}
+
+bool flk_valid_request(enum filelock_mode mode, int64_t timeout_ms)
+{
+    return (mode == FILELOCK_EXCLUSIVE || mode == FILELOCK_SHARED) && timeout_ms >= FILELOCK_TIMEOUT_DEFAULT;
+}
+
+struct limits flk_handle_limits(const struct filelock *lock, int64_t timeout_ms)
+{
+    return (struct limits) {
+        .timeout_ms = timeout_ms == FILELOCK_TIMEOUT_DEFAULT ? lock->timeout_ms : timeout_ms,
+        .cancel = lock->cancel,
+        .interruptible = (lock->target.flags & FILELOCK_INTERRUPTIBLE) != 0,
+    };
+}
+
+int flk_handle_call(struct filelock *lock, int (*call)(struct filelock *lock, void *arg), void *arg,
+                    struct limits *limits)
+{
+    bool interruptible = limits->interruptible && limits->timeout_ms != FILELOCK_TRY;
+    int cancel_state = flk_cancel_disable(), rc;
+    struct signals before;
+
+    if (interruptible) {
+        flk_signals_hold(&before);
+        /* cppcheck-suppress autoVariables; it is cleared below */
+        limits->signals = &before;
+    }
+    rc = call(lock, arg);
+    limits->signals = NULL;
+    if (interruptible)
+        flk_signals_let(&before);
+    flk_cancel_restore(cancel_state);
+    return rc;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Common parts of the calls on a handle.
+ */
+#ifndef FLK_CALL_H
+#define FLK_CALL_H
+
+#include "handle/handle.h"
+#include "wait/limits.h"
+
+/* Takes the mutex.  Notes the kind of request, for filelock_describe(). */
+void flk_asked(struct filelock *lock, enum asked what);
+
+/* Takes the mutex.  Notes an acquire, so that filelock_describe() speaks of it, also if the call gets no further. */
+void flk_asked_acquire(struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms);
+
+/* True if a caller may give this mode and this timeout. */
+bool flk_valid_request(enum filelock_mode mode, int64_t timeout_ms);
+
+/* Returns the limits of a wait: the handle's, with this timeout. */
+struct limits flk_handle_limits(const struct filelock *lock, int64_t timeout_ms);
+
+/*
+ * Makes a call that may wait within limits.  No thread is cancelled in it.  With FILELOCK_INTERRUPTIBLE, a signal that
+ * comes after the beginning of the call and before its wait also ends the wait.
+ */
+int flk_handle_call(struct filelock *lock, int (*call)(struct filelock *lock, void *arg), void *arg,
+                    struct limits *limits);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Turns: the threads of a process that share a handle act on its lock one after the other.
+ *
+ * The states of a turn:
+ *   FREE  no thread has it
+ *   BUSY  a thread is acquiring or releasing the lock
+ *   HELD  the lock is held, between acquire and release
+ * A thread that has to wait goes to the end of a queue.  A turn that ends goes to the first in the queue, not to the
+ * quickest thread, so a thread that acquires again and again cannot starve the others.
+ */
+#ifndef FLK_GATE_H
+#define FLK_GATE_H
+
+#include "handle/gate_state.h"
+#include "outcome.h"
+#include "wait/limits.h"
+
+struct filelock;
+
+/* The caller of each of these holds the handle's mutex, and holds it afterwards. */
+
+/*
+ * Waits for the turn within limits.
+ *   0                               the turn is BUSY, and the caller's
+ *   AGAIN                           the lock is held now, and may be the caller's as well
+ *   -ETIMEDOUT, -ECANCELED, -EINTR  a limit was reached
+ *   -EINVAL                         the cancel waitable is not open
+ */
+enum outcome flk_gate_wait(struct filelock *lock, struct limits *limits);
+
+/* Takes the turn if it is FREE; then no thread waits for it either.  True if it is taken. */
+bool flk_gate_try(struct filelock *lock);
+
+/* Ends a BUSY turn.  state: FREE or HELD. */
+void flk_gate_end(struct filelock *lock, enum gate_state state);
+
+/* True if the lock belongs to the handle, not to a thread (FILELOCK_ANY_THREAD). */
+bool flk_any_thread(const struct filelock *lock);
+
+/* True if the lock is held by the calling thread, or by a handle whose lock belongs to no thread. */
+bool flk_is_mine(const struct filelock *lock);
+
+/* True if the lock is held, by any thread. */
+bool flk_gate_is_held(const struct filelock *lock);
+
+/* Makes a HELD turn BUSY, for a caller that may release the lock. */
+void flk_gate_reenter(struct filelock *lock);
+
+/* Only in a child: makes the turn HELD by the forking thread (holds), or FREE.  No thread waits for it any more. */
+void flk_gate_forked(struct filelock *lock, bool holds);
+
+#endif

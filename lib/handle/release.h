@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Giving up a lock for a holder that will never release it.
+ */
+#ifndef FLK_HANDLE_RELEASE_H
+#define FLK_HANDLE_RELEASE_H
+
+#include "handle/handle.h"
+
+/* Caller has made the turn of a held lock BUSY.  Gives up the lock for good, and ends the turn. */
+void flk_abandon(struct filelock *lock);
+
+#endif

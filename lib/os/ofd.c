@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fcntl(2) open-file-description locks: byte ranges, owned by the open file description.  They conflict with POSIX
+ * record locks.  Those are owned by the process, and end when it closes any descriptor of the file, which makes them
+ * unfit for a library.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "kind.h"
+#include "os/blocking.h"
+#include "os/os_kind.h"
+#include "os/os_lock.h"
+#include "outcome.h"
+#include "system/file.h"
+#include "wait/limits.h"
+
+static int apply(int fd, int command, short type, const struct range *range)
+{
+    struct flock request = {
+        .l_type = type,
+        .l_whence = SEEK_SET,
+        .l_start = (off_t) range->start,
+        .l_len = (off_t) range->length,
+    };
+
+    while (fcntl(fd, command, &request) != 0) {
+        switch (errno) {
+        case EINTR:
+            continue;
+        case EAGAIN:
+        case EACCES: /* POSIX allows both for a lock that is held */
+            return CONTENDED;
+        case ENOSYS:
+        case EOPNOTSUPP:
+        case EINVAL: /* a kernel without these locks: the range was checked before */
+            return -ENOTSUP;
+        default:
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+static short type_of(enum filelock_mode mode)
+{
+    return mode == FILELOCK_SHARED ? F_RDLCK : F_WRLCK;
+}
+
+static enum outcome try_ofd(int fd, const struct range *range, enum filelock_mode mode)
+{
+    return apply(fd, F_OFD_SETLK, type_of(mode), range);
+}
+
+static enum outcome block_ofd(int fd, const struct range *range, enum filelock_mode mode)
+{
+    return apply(fd, F_OFD_SETLKW, type_of(mode), range);
+}
+
+static int unlock_ofd(int fd, const struct range *range)
+{
+    return apply(fd, F_OFD_SETLK, F_UNLCK, range);
+}
+
+static int wait_ofd(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits)
+{
+    static const struct blocking_lock lock = { try_ofd, block_ofd, unlock_ofd };
+
+    return flk_block_within(&lock, fd, range, mode, limits);
+}
+
+/* Takes back the shared lock that there was, after a wait for the exclusive lock has failed. */
+static int share_ofd(int fd, const struct range *range)
+{
+    return try_ofd(fd, range, FILELOCK_SHARED);
+}
+
+/* Asks for the new lock: the kernel replaces the lock of this open file when no holder is in the way of the new one. */
+static int convert_ofd(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits)
+{
+    static const struct blocking_lock lock = { try_ofd, block_ofd, share_ofd };
+    int rc = try_ofd(fd, range, mode);
+
+    return rc == CONTENDED && limits != NULL ? flk_block_within(&lock, fd, range, mode, limits) : rc;
+}
+
+const struct os_kind flk_kind_ofd = {
+    .kind = {
+        .id = FILELOCK_KIND_OFD,
+        .name = "ofd",
+        .abilities = NAMES_TAKER | CAN_SHARE | CAN_RANGE | CAN_LOCK_DESCRIPTOR | CAN_CONVERT_DOWN | CAN_CONVERT_UP,
+        OS_LOCK_OPERATIONS,
+    },
+    .backend = {
+        .access_counts = true,
+        .proc_names = "OFDLCK POSIX",
+        .try = try_ofd,
+        .wait = wait_ofd,
+        .convert = convert_ofd,
+        .unlock = unlock_ofd,
+    },
+};

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Changing the mode of an operating system's lock in place.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "kind.h"
+#include "os/backend.h"
+#include "os/os_file.h"
+#include "os/os_kind.h"
+#include "os/os_lock.h"
+#include "outcome.h"
+#include "system/file.h"
+#include "system/guard.h"
+#include "system/own_file.h"
+#include "wait/limits.h"
+
+/* Opens the locked file again, for writing too, and takes the shared lock by that descriptor.  Returns 0 or -errno. */
+static int open_to_write(const struct target *target, const struct os_lock *os, struct os_lock *opened)
+{
+    unsigned wishes = FILE_EXISTING | FILE_TO_WRITE;
+    int rc;
+
+    if (flk_target_follows(target))
+        wishes |= FILE_FOLLOW;
+    rc = flk_file_open(flk_os_file_path(target, os), wishes, 0, &opened->fd, &opened->access);
+    if (rc != 0)
+        return rc > 0 ? -EAGAIN : rc;
+    rc = flk_own_file(opened->fd, &os->id);
+    if (rc == 0)
+        rc = flk_backend_of(target)->try(opened->fd, &target->range, FILELOCK_SHARED);
+    if (rc != 0)
+        flk_file_close(opened->fd);
+    return rc > 0 ? -EAGAIN : rc;
+}
+
+/*
+ * Replaces a descriptor that can only be read, and so cannot have an exclusive lock.  The old descriptor is closed when
+ * the new one has the shared lock, so that there is no moment without a lock.
+ */
+static int replace_descriptor(const struct target *target, struct os_lock *os)
+{
+    for (;;) {
+        unsigned epoch = flk_open_begin();
+        struct os_lock opened = *os;
+        int rc = open_to_write(target, os, &opened), old = os->fd;
+        bool kept = flk_open_commit(epoch);
+
+        if (rc == 0 && kept) {
+            *os = opened;
+            flk_guard_unlock_closing(old, &os->id);
+            return (target->flags & FILELOCK_KEEP_ON_EXEC) != 0 ? flk_file_inherit(os->fd, true) : 0;
+        }
+        flk_guard_unlock();
+        if (rc != 0)
+            return rc;
+        flk_file_close(opened.fd);
+    }
+}
+
+static bool can_write(const struct os_lock *os)
+{
+    return (os->access & FILE_WRITES) != 0;
+}
+
+static int convert_up(const struct target *target, struct os_lock *os, const struct limits *limits)
+{
+    const struct backend *backend = flk_backend_of(target);
+    int rc = 0;
+
+    if (backend->access_counts && os->ours && os->last_forker == 0 && !can_write(os))
+        rc = replace_descriptor(target, os);
+    if (rc == 0)
+        rc = backend->convert(os->fd, &target->range, FILELOCK_EXCLUSIVE, limits);
+    if (rc != 0)
+        return rc;
+    rc = flk_os_file_record(target, os);
+    if (rc != 0)
+        (void) backend->convert(os->fd, &target->range, FILELOCK_SHARED, NULL);
+    return rc;
+}
+
+/* Removes the record while the lock is still exclusive, since a record names a single holder. */
+static int convert_down(const struct target *target, struct os_lock *os)
+{
+    int rc;
+
+    if (os->last_forker != 0)
+        return -EBUSY; /* a relative by fork relies on the exclusive lock */
+    if (os->recorded)
+        (void) flk_file_write(os->fd, "", 0);
+    rc = flk_backend_of(target)->convert(os->fd, &target->range, FILELOCK_SHARED, NULL);
+    if (rc != 0)
+        (void) flk_os_file_record(target, os);
+    else
+        os->recorded = false;
+    return rc;
+}
+
+int flk_os_lock_convert(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
+{
+    struct os_lock *os = state;
+    int rc = flk_own_file(os->fd, &os->id);
+
+    if (rc != 0)
+        return rc;
+    if (limits->timeout_ms == FILELOCK_TRY)
+        limits = NULL;
+    rc = mode == FILELOCK_SHARED ? convert_down(target, os) : convert_up(target, os, limits);
+    return rc == CONTENDED ? -ETIMEDOUT : rc;
+}

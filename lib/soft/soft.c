@@ -1,0 +1,657 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Soft locks: the existence of the lock file, the marker, is the lock.
+ *
+ * A holder keeps its marker open and, where the file system can, locked by flock(2).  No contender waits for that lock.
+ * It proves to breakers that the holder is alive.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kind.h"
+#include "outcome.h"
+#include "owner/owner.h"
+#include "owner/process_id.h"
+#include "owner/record.h"
+#include "owner/writers.h"
+#include "soft/marker.h"
+#include "soft/stale.h"
+#include "system/file.h"
+#include "system/guard.h"
+#include "system/own_file.h"
+#include "system/remote.h"
+#include "wait/limits.h"
+#include "wait/watch.h"
+
+/* Give up after this many markers that came and went during one attempt: the lock is reported as held. */
+#define MAX_LOOKS 100
+
+/*
+ * Poll interval while a stale marker cannot be taken over: a process holds it by the lock on the marker alone, or is
+ * breaking it.  No event tells when that process ends.
+ */
+#define LOCK_LOOK 50000000 /* ns */
+
+/* Poll interval while the lock is held: no event tells if the marker is emptied, or the watched directory replaced. */
+#define HELD_LOOK 1000000000 /* ns */
+
+/* Poll interval while the marker cannot be opened: no event tells when it can be. */
+#define UNREAD_LOOK 500000000 /* ns */
+
+/*
+ * The state of a soft lock, in its handle.  last_forker is the process that last forked while it held the lock: this
+ * process, or the process that this one was forked from.
+ */
+struct soft_lock {
+    int fd;                     /* the marker while the lock is held, else -1 */
+    int64_t last_forker;        /* 0: no other process holds the lock */
+    char *resolved;             /* where the path led when the lock was acquired; NULL: the path itself */
+    struct identity id;         /* of the marker */
+    bool had_marker;            /* the last look found another contender's marker */
+    struct suspicion suspicion; /* about the marker */
+    struct suspicion leftover;  /* about a draft that a killed breaker left */
+};
+
+static int soft_init(const struct target *target, void *state)
+{
+    (void) target;
+    *(struct soft_lock *) state = (struct soft_lock) { .fd = -1 };
+    return 0;
+}
+
+/* ---- The path ------------------------------------------------------------------------------- */
+
+static void free_path(const struct target *target, const char *path)
+{
+    if (path != target->path)
+        free((char *) path);
+}
+
+/* Returns the path at which the marker is to be; the caller gives it to free_path().  NULL: errno tells why. */
+static const char *path_of(const struct target *target)
+{
+    return flk_target_follows(target) ? flk_file_resolve(target->path) : target->path;
+}
+
+/* Records the path of a lock that was acquired, because the target's path may lead elsewhere by its release. */
+static void keep_path(const struct target *target, struct soft_lock *soft, const char *path)
+{
+    soft->resolved = flk_file_absolute(path);
+    if (soft->resolved != NULL)
+        free_path(target, path);
+    else if (path != target->path)
+        soft->resolved = (char *) path;
+}
+
+/* True if the target's path still leads there.  A symbolic link may have been changed while the caller waited. */
+static bool still_leads_there(const struct target *target, const char *path)
+{
+    const char *now = path != target->path ? path_of(target) : NULL;
+    bool there = now == NULL || strcmp(now, path) == 0;
+
+    if (now != NULL)
+        free_path(target, now);
+    return there;
+}
+
+static const char *path_held(const struct target *target, const struct soft_lock *soft)
+{
+    return soft->resolved != NULL ? soft->resolved : target->path;
+}
+
+/* True if there is a file at the path.  False also if the path cannot be looked up: publishing then tells why. */
+static bool is_there(const char *path)
+{
+    struct identity id;
+
+    return flk_file_path_identity(path, false, &id) == 0;
+}
+
+/* ---- Releasing ------------------------------------------------------------------------------ */
+
+/* Forgets the descriptor if the program has closed it: its number may be another file's.  The lock is still held. */
+static void forget_closed_descriptor(struct soft_lock *soft)
+{
+    bool lost = soft->fd >= 0 && flk_own_file(soft->fd, &soft->id) != 0;
+
+    flk_guard_lock();
+    if (lost)
+        soft->fd = -1;
+    flk_guard_unlock();
+}
+
+/*
+ * Closes the marker.  Caller called forget_closed_descriptor() before the marker was removed: some systems no longer
+ * tell the identity of a removed file.
+ */
+static void close_marker(struct soft_lock *soft)
+{
+    int fd;
+
+    flk_guard_lock();
+    fd = soft->fd;
+    soft->fd = -1;
+    soft->last_forker = 0;
+    if (fd >= 0)
+        flk_guard_unlock_closing(fd, &soft->id);
+    else
+        flk_guard_unlock();
+}
+
+/* Forgets the lock.  Clears the pointer before the memory is freed, because a child may be forked in between. */
+static void forget(struct soft_lock *soft)
+{
+    char *resolved = soft->resolved;
+
+    close_marker(soft);
+    soft->resolved = NULL;
+    free(resolved);
+}
+
+/*
+ * Removes the marker if it is still this lock's.  A marker that was broken stays: the path names another contender's by
+ * now.  A marker that is elsewhere is given up: a directory on the way was renamed, or this process has another root.
+ */
+static int release_own(const struct target *target, const char *path, struct soft_lock *soft)
+{
+    int rc = flk_file_remove_same(path, false, &soft->id);
+
+    if (rc != 0 && path != target->path && flk_file_remove_same(target->path, false, &soft->id) == 0)
+        rc = 0;
+    if (rc != 0 && rc != -ENOENT)
+        return rc;
+    if (rc == -ENOENT)
+        (void) flk_owner_disown(soft->fd);
+    forget(soft);
+    return 0;
+}
+
+/* Leaves a marker that was shared by fork.  for_good: no other attempt follows. */
+static int release_shared(const char *path, struct soft_lock *soft, bool for_good)
+{
+    int rc = flk_marker_release_shared(path, &soft->id, soft->last_forker, for_good, &soft->fd);
+
+    if (rc == 0)
+        forget(soft);
+    return rc;
+}
+
+static int release_at(const struct target *target, const char *path, struct soft_lock *soft)
+{
+    return soft->last_forker != 0 ? release_shared(path, soft, false) : release_own(target, path, soft);
+}
+
+static enum outcome soft_release(const struct target *target, void *state, enum filelock_mode mode)
+{
+    (void) mode;
+    forget_closed_descriptor(state);
+    return release_at(target, path_held(target, state), state);
+}
+
+/*
+ * Releases a lock that is not kept.  If the marker cannot be removed, it is disowned: else it would count as held as
+ * long as this process lives.
+ */
+static int give_up(const struct target *target, const char *path, struct soft_lock *soft)
+{
+    int rc;
+
+    forget_closed_descriptor(soft);
+    rc = release_own(target, path, soft);
+    if (rc != 0) {
+        (void) flk_owner_disown(soft->fd);
+        forget(soft);
+    }
+    return rc;
+}
+
+/* ---- Claiming ------------------------------------------------------------------------------- */
+
+static void draft_for(const struct target *target, struct draft *draft)
+{
+    struct record self;
+
+    flk_process_self(&self);
+    draft->mode = target->file_mode;
+    draft->make_parents = (target->flags & FILELOCK_MAKE_PARENTS) != 0;
+    draft->size = flk_record_format(&self, draft->text);
+}
+
+/* An attempt to take the lock. */
+struct attempt {
+    const char *path;
+    bool existence_only; /* only look whether there is a marker, and do not read it */
+    struct watch *watch; /* the watch that is set on the owner; NULL: the caller does not wait */
+    bool had_marker;     /* another contender's marker was found */
+    bool stale;          /* a dead owner's marker was found */
+    int64_t left;        /* after CONTENDED, the ns until the next look is due */
+    int fd;              /* after TAKEN, the marker */
+};
+
+/* Ends the suspicions, which closes their files.  Forks wait meanwhile, so that no child has a copy of these. */
+static void drop_suspicions(struct soft_lock *soft)
+{
+    if (soft->suspicion.since == 0 && soft->leftover.since == 0)
+        return;
+    flk_fork_hold();
+    flk_suspicion_end(&soft->suspicion);
+    flk_suspicion_end(&soft->leftover);
+    flk_fork_release();
+}
+
+/* Reads the marker.  If descriptors have run out, the suspicion's is closed first, and the suspicion begins again. */
+static void read_marker(struct soft_lock *soft, const char *path, struct marker *marker)
+{
+    flk_marker_read(path, marker);
+    if (!flk_error_no_resources(marker->verdict) || soft->suspicion.since == 0)
+        return;
+    flk_suspicion_end(&soft->suspicion);
+    flk_marker_read(path, marker);
+}
+
+static bool never_breaks(const struct target *target)
+{
+    return (target->flags & FILELOCK_NEVER_BREAK) != 0;
+}
+
+/*
+ * Looks at the marker.  Returns a verdict or -errno.  The owner is watched before it is judged.  If it ends after that,
+ * the watch tells.  Its pid cannot be another process's yet when it is judged.
+ */
+static int look(const struct target *target, struct soft_lock *soft, struct attempt *attempt, struct marker *marker)
+{
+    const struct record *record = &marker->record;
+
+    read_marker(soft, attempt->path, marker);
+    if (attempt->watch != NULL && marker->verdict != VERDICT_GONE)
+        marker->alive = flk_watch_process(attempt->watch, marker->local ? record->pid : 0, record->token);
+    if (flk_marker_judge(marker) == VERDICT_UNCLEAR && never_breaks(target))
+        return VERDICT_HELD; /* the marker would stay even if it were stale, and to find that out is costly */
+    if (marker->verdict == VERDICT_UNCLEAR)
+        return flk_marker_suspect(&soft->suspicion, marker, &attempt->left);
+    flk_suspicion_end(&soft->suspicion);
+    if (marker->elsewhere && attempt->watch != NULL)
+        (void) flk_watch_process(attempt->watch, 0, ""); /* the process that has this pid here is not the owner */
+    if (marker->verdict == VERDICT_HELD && marker->fd < 0) {
+        attempt->left = UNREAD_LOOK;
+        return is_there(attempt->path) ? VERDICT_HELD : VERDICT_GONE;
+    }
+    return marker->verdict;
+}
+
+static enum outcome take_over(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
+                     const struct marker *marker)
+{
+    struct draft draft;
+
+    if (attempt->watch != NULL)
+        (void) flk_watch_process(attempt->watch, 0, "");
+    if (never_breaks(target)) {
+        attempt->left = HELD_LOOK;
+        return CONTENDED;
+    }
+    attempt->left = LOCK_LOOK;
+    draft_for(target, &draft);
+    return flk_marker_take_over(attempt->path, marker, &draft, &soft->leftover, &attempt->fd);
+}
+
+/*
+ * Looks at the marker at the path, and takes it over if its owner is dead.  Returns
+ *   TAKEN      the path names the caller's marker
+ *   AGAIN      the marker that was there is gone
+ *   CONTENDED  the marker is held
+ *   an error
+ */
+static enum outcome examine_existing(const struct target *target, struct soft_lock *soft, struct attempt *attempt)
+{
+    enum outcome rc = CONTENDED;
+    struct marker marker;
+    int verdict;
+
+    if (attempt->existence_only)
+        return is_there(attempt->path) ? CONTENDED : AGAIN;
+    attempt->left = HELD_LOOK;
+    verdict = look(target, soft, attempt, &marker);
+    if (verdict == VERDICT_GONE) {
+        rc = AGAIN;
+    } else if (verdict < 0) {
+        rc = verdict;
+    } else if (verdict == VERDICT_STALE) {
+        attempt->stale = true;
+        rc = take_over(target, soft, attempt, &marker);
+    }
+    flk_marker_leave(&marker);
+    return rc;
+}
+
+/* Examines a marker that was there at the last look, or makes one.  Returns as examine_existing() does. */
+static enum outcome try_once(const struct target *target, struct soft_lock *soft, struct attempt *attempt)
+{
+    struct draft draft;
+    enum outcome rc;
+
+    /* A look costs less than making a marker.  So after a marker was found, another is made only when that is gone. */
+    rc = soft->had_marker ? examine_existing(target, soft, attempt) : AGAIN;
+    attempt->had_marker = attempt->had_marker || rc != AGAIN;
+    if (rc != AGAIN)
+        return rc;
+    draft_for(target, &draft);
+    rc = flk_marker_publish(attempt->path, draft.mode, draft.make_parents, draft.text, draft.size, &attempt->fd);
+    soft->had_marker = rc == -EEXIST;
+    return soft->had_marker ? AGAIN : rc;
+}
+
+/*
+ * Ends what flk_open_begin() began.  True: the new marker is in the handle.  False: there is no new marker, or it was
+ * removed because a child may have a copy of its descriptor, or because its identity cannot be read.
+ */
+static bool adopt_or_discard(const struct target *target, struct soft_lock *soft, const struct attempt *attempt,
+                             unsigned epoch)
+{
+    int fd = attempt->fd;
+    struct identity id = { 0 };
+    bool named = fd >= 0 && flk_file_identity(fd, &id) == 0, kept = flk_open_commit(epoch) && named;
+
+    if (kept)
+        free(soft->resolved);
+    if (kept)
+        *soft = (struct soft_lock) { .fd = fd, .id = id, .had_marker = attempt->had_marker };
+    flk_guard_unlock();
+    if (kept && (target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
+        (void) flk_file_inherit(fd, true);
+    if (!kept && fd >= 0) {
+        if (named)
+            (void) flk_file_remove_same(attempt->path, false, &id);
+        else
+            (void) flk_file_remove(attempt->path, false);
+        flk_file_close(fd);
+    }
+    return kept;
+}
+
+/* Tries again while the result is AGAIN, MAX_LOOKS times at most.  Returns TAKEN, CONTENDED or an error. */
+static enum outcome acquire_marker(const struct target *target, struct soft_lock *soft, struct attempt *attempt)
+{
+    for (int looks = 0; looks < MAX_LOOKS; looks++) {
+        unsigned epoch = flk_open_begin();
+        enum outcome rc;
+
+        attempt->fd = -1;
+        rc = try_once(target, soft, attempt);
+        if (rc == TAKEN) {
+            flk_suspicion_end(&soft->suspicion);
+            flk_suspicion_end(&soft->leftover);
+        } else {
+            attempt->fd = -1;
+        }
+        if (adopt_or_discard(target, soft, attempt, epoch))
+            return TAKEN;
+        if (rc != AGAIN && rc != TAKEN) /* TAKEN: the new marker was removed, so try again */
+            return rc;
+    }
+    return CONTENDED;
+}
+
+/*
+ * Give up after losing this many markers to late breakers in one attempt.  Each of these breakers has read the same
+ * dead owner's marker, so there are few.
+ */
+#define MAX_LOST 10
+
+/*
+ * Acquires the marker as acquire_marker() does.  If a dead owner's marker was seen, breakers of other rules may have
+ * seen it too.  Then the lock is the caller's only once they are done.  If one of them has moved the new marker away,
+ * the acquire begins again.
+ */
+static enum outcome acquire_to_keep(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
+                        const struct limits *limits)
+{
+    int rc = CONTENDED;
+
+    for (int lost = 0; rc == CONTENDED && lost < MAX_LOST; lost++) {
+        rc = acquire_marker(target, soft, attempt);
+        if (rc != 0 || !attempt->stale)
+            return rc;
+        rc = flk_marker_outlast(attempt->path, &soft->id, limits);
+        if (rc != 0)
+            (void) give_up(target, attempt->path, soft);
+    }
+    attempt->left = LOCK_LOOK;
+    return rc;
+}
+
+static enum outcome soft_try(const struct target *target, void *state, enum filelock_mode mode, bool waits)
+{
+    const struct limits none = { .timeout_ms = FILELOCK_TRY, .cancel = FILELOCK_NO_WAITABLE };
+    struct attempt attempt = { .path = path_of(target), .existence_only = waits };
+    int rc;
+
+    (void) mode;
+    if (attempt.path == NULL)
+        return -errno;
+    ((struct soft_lock *) state)->suspicion.next = 0;
+    rc = acquire_to_keep(target, state, &attempt, &none);
+    if (rc == 0)
+        keep_path(target, state, attempt.path);
+    else
+        free_path(target, attempt.path);
+    return rc;
+}
+
+/* ---- Waiting -------------------------------------------------------------------------------- */
+
+static int wait_at(const struct target *target, struct soft_lock *soft, const char *path,
+                   const struct limits *limits)
+{
+    struct watch watch;
+    struct attempt attempt = { .path = path, .watch = &watch, .had_marker = true };
+    int rc, waited = 0;
+
+    soft->suspicion.next = 0; /* a new wait searches for writers at once */
+    flk_watch_open(&watch, path);
+    for (;;) {
+        rc = acquire_to_keep(target, soft, &attempt, limits);
+        if (rc != CONTENDED || waited != 0)
+            break;
+        waited = flk_watch_wait(&watch, limits, attempt.left);
+        if (waited == 0 && flk_limits_left(limits) == 0)
+            waited = -ETIMEDOUT; /* else events in the directory could keep the loop going */
+        if (waited != 0 && waited != -ETIMEDOUT)
+            break;
+    }
+    flk_watch_close(&watch);
+    /* The marker was looked at once more after the time was up. */
+    return rc == CONTENDED ? waited : rc;
+}
+
+/* ---- Closing -------------------------------------------------------------------------------- */
+
+/* Releases the lock if it is held.  No other attempt follows, so a marker that cannot be removed is disowned. */
+static void soft_close(const struct target *target, void *state)
+{
+    struct soft_lock *soft = state;
+
+    forget_closed_descriptor(soft);
+    if (soft->fd >= 0 && soft->last_forker != 0)
+        (void) release_shared(path_held(target, soft), soft, true);
+    else if (soft->fd >= 0 && release_own(target, path_held(target, soft), soft) != 0)
+        (void) flk_owner_disown(soft->fd);
+    forget(soft);
+    drop_suspicions(soft);
+}
+
+/* ---- Waiting where a link leads ------------------------------------------------------------- */
+
+static int soft_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
+{
+    const char *path = path_of(target);
+    int rc;
+
+    (void) mode;
+    if (path == NULL)
+        return -errno;
+    rc = wait_at(target, state, path, limits);
+    while (rc == 0 && !still_leads_there(target, path) && (rc = give_up(target, path, state)) == 0) {
+        free_path(target, path);
+        path = path_of(target);
+        rc = path != NULL ? wait_at(target, state, path, limits) : -errno;
+    }
+    if (rc == 0)
+        keep_path(target, state, path);
+    else if (path != NULL)
+        free_path(target, path);
+    return rc;
+}
+
+/* ---- Fork ----------------------------------------------------------------------------------- */
+
+/*
+ * Makes a child that shares the lock write its own name into the marker at once.  Else the marker would name a dead
+ * process for a moment after a daemon's parent has exited.
+ */
+static void soft_after_fork(const struct target *target, void *state, bool holds)
+{
+    struct soft_lock *soft = state;
+
+    (void) target;
+    flk_suspicion_end(&soft->suspicion);
+    flk_suspicion_end(&soft->leftover);
+    if (holds) {
+        if (soft->fd >= 0 && flk_own_file(soft->fd, &soft->id) == 0)
+            (void) flk_owner_name(soft->fd, flk_process_pid());
+        return;
+    }
+    flk_own_close(soft->fd, &soft->id);
+    soft->fd = -1;
+}
+
+/* True if the state has files open.  A suspicion may keep its file from one try to the next. */
+static bool soft_has_open(const void *state)
+{
+    const struct soft_lock *soft = state;
+
+    return soft->fd >= 0 || soft->suspicion.since != 0 || soft->leftover.since != 0;
+}
+
+static void soft_before_fork(const struct target *target, void *state)
+{
+    (void) target;
+    ((struct soft_lock *) state)->last_forker = flk_process_pid();
+}
+
+/* ---- Questions ------------------------------------------------------------------------------ */
+
+static int soft_target_key(const struct target *target, struct lock_key *key)
+{
+    struct identity id;
+    int rc = flk_file_path_identity(target->path, flk_target_follows(target), &id);
+
+    if (rc == 0)
+        key->size = flk_file_key(&id, key->bytes);
+    return rc;
+}
+
+static void soft_locked_key(const void *state, struct lock_key *key)
+{
+    key->size = flk_file_key(&((const struct soft_lock *) state)->id, key->bytes);
+}
+
+static int soft_descriptor(const void *state)
+{
+    const struct soft_lock *soft = state;
+
+    return flk_own_file(soft->fd, &soft->id) == 0 ? flk_file_descriptor(soft->fd) : -1;
+}
+
+/* A marker is a lock without its descriptor as well. */
+static int soft_check(const struct target *target, const void *state)
+{
+    struct identity id;
+    int rc = flk_file_path_identity(target->path, flk_target_follows(target), &id);
+
+    if (rc == 0)
+        return flk_file_same(&id, &((const struct soft_lock *) state)->id) ? 0 : -ESTALE;
+    return flk_error_no_file(rc) ? -ESTALE : rc;
+}
+
+static int soft_owner(const struct target *target, struct filelock_owner *owner)
+{
+    const char *path = path_of(target);
+    struct marker marker;
+    int verdict;
+
+    if (path == NULL)
+        return -errno;
+    verdict = flk_marker_ask(path, &marker);
+    if (verdict >= 0 && marker.record.pid != 0)
+        flk_owner_from_record(&marker.record, owner);
+    flk_marker_leave(&marker);
+    free_path(target, path);
+    return verdict == VERDICT_GONE ? -ENOENT : verdict < 0 ? verdict : 0;
+}
+
+static const char *unnamed_reason(const struct marker *marker)
+{
+    if (marker->record.claim == CLAIM_FOR_EVER)
+        return "its marker names no process: if none holds it, break it";
+    if (marker->verdict == VERDICT_UNCLEAR && !flk_file_is_remote(marker->fd) &&
+        flk_file_writers(marker->fd, &marker->version.id) == WRITERS_UNSEEN)
+        return "its marker names no process, and one that may have made it cannot be looked into: if none holds it, "
+               "break it";
+    return NULL;
+}
+
+static const char *soft_unnamed(const struct target *target)
+{
+    const char *path = path_of(target), *reason = NULL;
+    struct marker marker;
+
+    if (path == NULL)
+        return NULL;
+    if (flk_marker_ask(path, &marker) >= 0 && marker.fd >= 0 && marker.record.pid == 0 && marker.version.regular)
+        reason = unnamed_reason(&marker);
+    flk_marker_leave(&marker);
+    free_path(target, path);
+    return reason;
+}
+
+static int soft_break(const struct target *target)
+{
+    const char *path = path_of(target);
+    struct draft draft;
+    int rc;
+
+    if (path == NULL)
+        return -errno;
+    draft_for(target, &draft);
+    flk_fork_hold(); /* a child that is forked now would have copies of descriptors, and keep their files locked */
+    rc = flk_marker_break(path, &draft);
+    flk_fork_release();
+    free_path(target, path);
+    return rc;
+}
+
+const struct kind flk_kind_soft = {
+    .id = FILELOCK_KIND_SOFT,
+    .name = "soft",
+    .abilities = OUTLIVES_PROCESS,
+    .state_size = FLK_STATE_SIZE(struct soft_lock),
+    .init = soft_init,
+    .try = soft_try,
+    .wait = soft_wait,
+    .release = soft_release,
+    .close = soft_close,
+    .after_fork = soft_after_fork,
+    .has_open = soft_has_open,
+    .before_fork = soft_before_fork,
+    .target_key = soft_target_key,
+    .locked_key = soft_locked_key,
+    .descriptor = soft_descriptor,
+    .check = soft_check,
+    .owner = soft_owner,
+    .unnamed = soft_unnamed,
+    .break_marker = soft_break,
+};

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# The steps of .ci/run, in their order.  The comment line above each is its title.  $top is the checkout,
-# $work the directory that a step may fill; each runs under set -euo pipefail in $work.
+# The steps of .ci/run, in their order.  The comment line above a step is its title.  $top is the checkout.  Each step
+# runs in $work, which it may fill, under set -euo pipefail.
 set -euo pipefail
 export CI=true DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 : "${top:?}" "${work:?}"
 
-# ---- What steps are made of ----------------------------------------------------------------
+# ---- Parts of steps ------------------------------------------------------------------------
 
-# configure_in DIRECTORY ARGUMENT...: out of tree, quietly
+# configure_in DIRECTORY ARGUMENT...: configures in this directory of $work, and stays there
 configure_in() {
     mkdir -p "$work/$1"
     cd "$work/$1"
@@ -18,8 +18,8 @@ configure_in() {
     sed -n 's/^CC = /note: CC is /p' Makefile
 }
 
-# Where what is built differs little, counts are smaller, and the suites about markers alone, which take their
-# time, are left out; the other suites test the soft kind there.  So are those that stop at each system call.
+# For builds that differ little from others: repeats little, and leaves out the suites that take long.  These are the
+# suites about markers alone, and those that stop at each system call.  The others test the soft kind too.
 soft_suites='test_soft test_soft_posix test_soft_storm test_soft_foreign test_soft_linux test_soft_sharing test_soft_takeover'
 briefly() { # COMMAND...
     FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP="$soft_suites test_faults test_crash test_interleaved" "$@"
@@ -38,7 +38,7 @@ build_and_check() { # DIRECTORY CONFIGURE-ARGUMENT...
     check
 }
 
-# Automake says PASS also where there is nothing to run: that some suites ran is part of passing.
+# Runs the suites.  Fails if none has run, for which Automake says PASS.
 check() { # [COMMAND-BEFORE-MAKE...] [VARIABLE=VALUE...]
     local prefix=()
     while [ $# -gt 0 ] && [[ $1 != *=* ]]; do
@@ -49,7 +49,8 @@ check() { # [COMMAND-BEFORE-MAKE...] [VARIABLE=VALUE...]
     grep -Eq '^# PASS: +[1-9]' check.out
 }
 
-refuses() { # SENTENCE COMMAND...: fails, and says that
+# refuses SENTENCE COMMAND...: succeeds if the command fails and says the sentence
+refuses() {
     local sentence=$1 out
     shift
     if out=$("$@" 2>&1); then
@@ -60,7 +61,7 @@ refuses() { # SENTENCE COMMAND...: fails, and says that
     grep -qF -- "$sentence" <<<"$out"
 }
 
-# A sanitizer that needs memory laid out as it expects breaks on kernels that randomize more than it knows.
+# Runs a command with addresses that are not random: TSan breaks on kernels that randomize more than it knows.
 fixed_addresses() {
     if setarch -R true 2>/dev/null; then
         setarch -R "$@"
@@ -70,13 +71,14 @@ fixed_addresses() {
     fi
 }
 
-export_tree() { # DIRECTORY: the files of the checkout, as git has them
+# Copies the files of the checkout that git knows, or would add.
+export_tree() { # DIRECTORY
     mkdir -p "$1"
     (cd "$top" && git -c safe.directory='*' ls-files -z -co --exclude-standard |
         tar --create --null --files-from=- --file=-) | tar --extract --directory="$1"
 }
 
-# The release tarball in $work/release, made by whichever step comes first.
+# Makes the release tarball in $work/release, unless another step has made it.
 release() {
     (
         flock 9
@@ -102,7 +104,7 @@ step_dev() {
     bench_after_demo
 }
 
-# Peers that are installed after the build was configured are measured all the same, by ./dev bench and its arguments.
+# Checks that ./dev bench measures peers too that are installed after the build was configured.
 bench_after_demo() {
     local tree=$work/bench_after_demo
     export_tree "$tree"
@@ -136,7 +138,7 @@ step_distcheck() {
     done
 }
 
-# small_frames DIRECTORY: what was compiled there with -fstack-usage has no frame over 4 KiB, and none without a bound
+# small_frames DIRECTORY: succeeds if no frame of the code compiled there with -fstack-usage is over 4 KiB, or unbounded
 small_frames() {
     find "$1" -name '*.su' -exec cat {} + | awk -F '\t' '
         $2 > 4096 || $3 == "dynamic" { print $1 ": a frame of " $2 " bytes, " $3; bad = 1 }
@@ -184,10 +186,10 @@ fallbacks=(
 
 # the portable fallbacks in place of what Linux and glibc have
 step_fallbacks() {
-    # Without backtrace() glibc loads libgcc_s at the first cancellation, and aborts where it has no
-    # descriptor left for that.  Systems that want this fallback have no such thing: load it at the start.
-    # These suites demand of Linux what is replaced here.
-    # test_crash kills at each system call, which takes many minutes where waiters nap.
+    # Without backtrace(), glibc loads libgcc_s at the first cancellation, and aborts if no descriptor is left for
+    # that.  Systems that need this fallback do no such thing, so load it at the start.
+    # Left out: suites about the features that are replaced here, and test_crash, which takes many minutes because
+    # waiters nap.
     export FILELOCK_TEST_SKIP='test_soft_posix test_soft_linux test_limits_linux test_lost test_crash'
     FILELOCK_TEST_SCALE=0.15 build_and_check fallbacks --enable-werror LDFLAGS='-Wl,--no-as-needed -lgcc_s' \
         "${fallbacks[@]}"
@@ -211,7 +213,7 @@ step_asan_clang() {
 
 # thread sanitizer, gcc: clang has the same run-time library
 step_tsan() {
-    # In a child forked by a process with several threads it takes those that are gone for leaks.
+    # TSan takes the threads of the parent, which a forked child has not, for leaks.
     export TSAN_OPTIONS=report_thread_leaks=0
     configure_in tsan CC=gcc CFLAGS='-g -O1' --enable-sanitizer=thread
     make -s -j2
@@ -230,15 +232,15 @@ step_valgrind() {
 
 # ---- Other machines ------------------------------------------------------------------------
 
-# What is to be there, and the number of test cases of each suite of a build for this machine: by the first
-# step that asks.
+# Installs what the steps of this section need, builds for this machine, and counts the test cases of each suite.  The
+# first step that asks does it.
 prepare_machines() {
     (
         flock 8
         [ ! -e "$work/native/cases" ] || exit 0
         "$top/dev" setup build machines
         [ -x "$top/configure" ] || (cd "$top" && ./bootstrap)
-        # musl has no headers of the kernel, which some suites want: a directory of them alone.
+        # Some suites need headers of the kernel, which musl has not: make a directory of them alone.
         mkdir -p "$work/kernel"
         ln -s /usr/include/linux /usr/include/asm-generic "/usr/include/$(gcc -print-multiarch)/asm" "$work/kernel"
         configure_in native CFLAGS=-O0
@@ -251,10 +253,10 @@ prepare_machines() {
     [ -s "$work/native/cases" ]
 }
 
-# What is not tested natively either, here or in general.
+# The reasons for which tests are skipped natively too.
 native_skips='locks end with their descriptor|does not tell the process that has taken|does not apply to|kind win32 is not in this build|wants kind ofd and a flock\(1\)|nothing was written for|left out by FILELOCK_TEST_SKIP'
 
-# known_skips SKIPS: what is skipped is what is natively, or one of these.
+# known_skips SKIPS: succeeds if each skipped test is skipped natively too, or for one of these reasons
 known_skips() {
     local skipped unknown
     skipped=$(grep -h '^SKIP: ' tests/test_*.log | tr -d '\r' | grep -Ev "$native_skips") || true
@@ -263,7 +265,7 @@ known_skips() {
     echo "note: $(grep -c . <<<"$skipped" || true) cases are skipped here alone"
 }
 
-# as_native SKIPS: the suites here have passed as many cases as natively; what they skip is known.
+# as_native SKIPS: succeeds if the suites have passed as many cases as natively, and the reasons of skips are known
 as_native() {
     local suite number all=0
     while read -r suite number; do
@@ -291,7 +293,7 @@ on_machine() {
     as_native "$skips"
 }
 
-# Programs of another processor, by qemu: suites only, for scripts cannot start what the kernel cannot.
+# Runs the suites of another processor by qemu.  Leaves out the scripts, which cannot start such programs.
 emulated() { # NAME
     prepare_machines
     export CK_DEFAULT_TIMEOUT=400 FILELOCK_TEST_EMULATOR="/usr/bin/qemu-$1 -L /usr/$1-linux-gnu"
@@ -304,8 +306,8 @@ emulated() { # NAME
 # i686, natively: 32 bits
 step_i686() {
     prepare_machines
-    # The suites are built as a user's program is, with an off_t of 32 bits, in which there is no terabyte; and
-    # the clock and the open() that they put before the C library's are those of 64-bit machines.
+    # The suites are built like a user's program: their off_t has 32 bits and cannot say a terabyte.  The clock and the
+    # open() by which they replace the C library's are those of 64-bit machines.
     local libc=/usr/i686-linux-gnu/lib
     local skips='cannot make a terabyte here|the clock cannot be set for a program|files cannot be lost by a program'
     on_machine i686 i686-linux-gnu i686-linux-gnu-gcc "$skips" --enable-werror \
@@ -326,7 +328,7 @@ step_musl() {
     ./update number
     [ "$(cat number)" = 2 ]
     refuses 'directory does not exist' ./update missing/number
-    export MAKEFLAGS=LDFLAGS=-all-static # what is libtool's configure does not know
+    export MAKEFLAGS=LDFLAGS=-all-static # an option of libtool, which configure would refuse
     export FILELOCK_TEST_SKIP="$soft_suites test_faults test_crash test_interleaved"
     on_machine musl/static x86_64-linux-musl musl-gcc 'libraries stay loaded|another malloc may keep' CPPFLAGS="-I$work/kernel" --disable-shared
     ! readelf --program-headers tests/test_acquire filelock | grep INTERP
@@ -339,7 +341,7 @@ step_dist() {
     (umask 077 && TZ=Asia/Tokyo "$work/dist/elsewhere/dev" dist)
     cmp "$work"/release/*.tar.xz "$work"/dist/elsewhere/build/*.tar.xz
     cd "$top"
-    # What the pages link to is in the release.
+    # The release has every file that the pages link to.
     local file version
     tar -tf "$work"/release/*.tar.xz | sed 's|^[^/]*/||; s|/$||' >"$work/dist/files"
     grep -ohE '\]\([^):]+\)' README.md SECURITY.md | sed 's/^](//; s/[)#].*//' | sort -u >"$work/dist/links"
@@ -414,7 +416,7 @@ step_deb_cross() {
     "$top/.ci/deb" cross
 }
 
-# Windows by mingw-w64 and Wine, in the directory windows_ARCHITECTURE of which nothing is left afterwards.
+# Builds for Windows by mingw-w64, and tests by Wine, in the directory windows_ARCHITECTURE.
 windows() { # ARCHITECTURE
     export HOST=$1-w64-mingw32 WINEPREFIX=$work/windows_$1/wineprefix
     "$top/dev" setup build windows
@@ -425,14 +427,14 @@ windows() { # ARCHITECTURE
         export WINE=$work/windows_$1/wine/usr/lib/wine/wine WINEARCH=win32
         export WINESERVER=$work/windows_$1/wine/usr/lib/wine/wineserver32
     fi
-    # libtool would have Wine's winepath translate paths, and so set up a prefix of its own on the way.
+    # Without these answers, libtool translates paths by Wine's winepath, which sets up a prefix of its own.
     for_windows=(--build="$(dpkg-architecture -qDEB_BUILD_GNU_TYPE)" --host="$HOST"
         lt_cv_to_host_file_cmd=func_convert_file_noop lt_cv_to_tool_file_cmd=func_convert_file_noop)
     "$top/tests/wine.sh" --prepare
     configure_in "windows_$1/build" "${for_windows[@]}" --enable-werror --prefix=/opt/filelock
     make -s -j2
     FILELOCK_TEST_SCALE=0.1 check
-    # What this kind of system has not, and what Wine does not do; for suites see tests/posix_only.sh.
+    # What Windows has not, and what Wine does not do.  tests/posix_only.sh tells which suites are left out.
     known_skips 'kind (flock|ofd) is not in this build|no symbolic link can|read-only to this user|a directory stays here'
     "$top/.ci/windows-consumer"
 }
@@ -499,7 +501,7 @@ step_circles() {
         make -s -j2 -C "$work/circles/$build" libfilelock.la
         "$top/.ci/circles" "$top" "$work/circles/$build"
     done
-    # And it can fail: an include that points up, two headers in a circle, a symbol from above.
+    # The check can fail: for an include that points up, two headers in a circle, a symbol from above.
     mkdir -p "$work/circles/up" "$work/circles/round"
     cp -r "$top/lib" "$work/circles/up"
     cp -r "$top/lib" "$work/circles/round"
@@ -569,7 +571,7 @@ step_fuzz() {
     RECORD=$work/fuzz/record.c refuses 'broken promise' "$top/tests/fuzz/run" 300000 "$work/fuzz" record
 }
 
-# What this kernel lets us mount, by what it says itself.
+# Succeeds if this kernel can mount such a file system, by its own list.
 can_mount() { # NAME, as tests/filesystems has it
     local type=$1 device=''
     [ "$(id -u)" -eq 0 ] && unshare --mount true 2>/dev/null || return 1
@@ -586,7 +588,7 @@ can_mount() { # NAME, as tests/filesystems has it
     grep -qw "$type" /proc/filesystems
 }
 
-# none_missing FILE: in this output of tests/filesystems nothing is skipped that can be mounted.
+# none_missing FILE: succeeds if this output of tests/filesystems skips no file system that can be mounted
 none_missing() {
     local name
     for name in ext4 xfs btrfs tmpfs overlayfs exfat-fuse bindfs without-locks read-only; do

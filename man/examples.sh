@@ -71,7 +71,7 @@ awk '/^\.SH/ { on = /EXAMPLES/ }
 for example in example.*; do
     sed 's|/run/|run/|g; s|/etc/|etc/|g' "$example" >"shell.${example#*.}"
 done
-check "filelock(1): how many examples it has" 6 "$(echo example.* | wc -w | tr -d ' ')"
+check "filelock(1): how many examples it has" 7 "$(echo example.* | wc -w | tr -d ' ')"
 
 # Reads a dialogue: runs each command that is typed, and checks what it prints.  Where the page waits for 10 s, waits
 # for 0.1 s.
@@ -102,4 +102,9 @@ for expected in '3 edit-users' '4 edit-users' '5 start-daemon' '6 edit-users'; d
     script=shell.${expected% *}
     check "filelock(1): $(head -n 2 "$script" | tr '\n' ' ')..." "${expected#* }" "$(timeout 60 sh "$script" 2>&1)"
 done
+if [ -e /proc/locks ]; then
+    mkdir run/lock
+    said=$(filelock run/lock/app sh shell.7 | head -n 1)
+    check "filelock(1): $(cat shell.7)" "{\"path\":*/run/lock/app\"*\"role\":\"holder\"*}" "$said"
+fi
 exit $failed

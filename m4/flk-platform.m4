@@ -45,6 +45,10 @@ AC_DEFUN([FILELOCK_PLATFORM_POSIX], [
       [[void *frame[1]; return backtrace (frame, 1);]])],
       [filelock_cv_backtrace=yes], [filelock_cv_backtrace=no])])
 
+  AC_CACHE_CHECK([for probes by sys/sdt.h], [filelock_cv_sdt], [
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <sys/sdt.h>]], [[DTRACE_PROBE1 (filelock, wait, "");]])],
+      [filelock_cv_sdt=yes], [filelock_cv_sdt=no])])
+
   dnl A compiler that does not know the attributes only warns: -Werror makes that a failure.
   AC_CACHE_CHECK([for constructors and destructors of C], [filelock_cv_constructor], [
     filelock_save_CFLAGS=$CFLAGS
@@ -73,6 +77,8 @@ AC_DEFUN([FILELOCK_PLATFORM_WINDOWS], [
 AC_DEFUN([FILELOCK_CHECK_PLATFORM], [
   AS_VAR_IF([filelock_threads], [windows], [FILELOCK_PLATFORM_WINDOWS], [FILELOCK_PLATFORM_POSIX])
   AC_SUBST([FILELOCK_PLATFORM], [$filelock_platform])
+  AS_VAR_IF([filelock_cv_sdt], [yes], [filelock_probes=sdt], [filelock_probes=fallback])
+  AC_DEFINE_UNQUOTED([FLK_PROBES_FILE], ["system/probes_$filelock_probes.h"], [Defines the probes.])
   AM_CONDITIONAL([HAVE_SETSIG], [test "$filelock_mark" = setsig])
   AM_CONDITIONAL([HAVE_EVENTFD], [test $filelock_wakeup = eventfd])
   AM_CONDITIONAL([HAVE_PIPE2], [test "$filelock_pipe" = pipe2])

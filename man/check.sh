@@ -48,6 +48,21 @@ for name in $functions; do
     flat "man3/$name.3" | grep -qF "$prototype" || complain "$name.3 lacks the prototype $prototype"
 done
 
+# The page on C++ has each public member of the header, and no other.
+members() {
+    grep -o -e '\(explicit \)\{0,1\}~\{0,1\}[a-z_]*(' | sed 's/explicit //; s/($//' | sort -u
+}
+sed -n '/^class filelock::file_lock/,/^private:/p' "$man/../include/filelock.hpp" | sed 's|/\*.*||; s/ noexcept : .*//' |
+    grep -E '^    [a-z~].*\(' >"$root/members.header"
+awk '/^\.SH/ { on = $2 == "SYNOPSIS" } on' man3/filelock_hpp.3 >"$root/members.page"
+for member in $(members <"$root/members.header"); do
+    members <"$root/members.page" | grep -qx -e "$member" || complain "filelock_hpp.3 lacks $member"
+done
+for member in $(members <"$root/members.page"); do
+    members <"$root/members.header" | grep -qx -e "$member" || complain "filelock_hpp.3 has $member, the header has not"
+done
+rm "$root/members.header" "$root/members.page"
+
 # Print the errors that the header's comment on a function names, and those in the ERRORS section of a page.
 errors_of_header() {
     awk -v name="$1" '/^\/\*/ { comment = "" }
@@ -62,7 +77,9 @@ errors_of_page() {
 sections='NAME LIBRARY SYNOPSIS DESCRIPTION RETURN ERRORS ATTRIBUTES STANDARDS EXAMPLES SEE'
 for page in man3/*; do
     grep -q '^\.so ' "$page" && continue
-    grep -q '^\.B #include <filelock.h>$' "$page" || complain "${page#*/} does not say what to include"
+    header=filelock.h
+    [ "$page" != man3/filelock_hpp.3 ] || header=filelock.hpp
+    grep -q "^\.B #include <$header>\$" "$page" || complain "${page#*/} does not say what to include"
     there=$(sed -n 's/^\.SH "\{0,1\}\([A-Z]*\).*/\1/p' "$page")
     for section in $sections; do
         echo "$there" | grep -qx "$section" || complain "${page#*/} lacks the section $section"

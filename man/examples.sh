@@ -44,6 +44,21 @@ runs filelock_with "hello"
 runs filelock_held "published${newline}1 to be released"
 runs filelock_owner "free"
 runs filelock_describe "cannot acquire app.lock at once*${newline}somebody else holds it"
+
+# Programs in C++ can be run only if the compiler makes them for the library's machine, without a sanitizer.
+machine=${LIBRARY_IS-}
+machine=${machine##* }
+awk -f "$pages/program.awk" "$pages/filelock_hpp.3" >filelock_hpp.cc
+if [ "${machine%%=*}" != "${machine#*=}" ] || echo "${LIBRARY_IS-}" | grep -q sanitize ||
+    ! echo 'int nothing;' | ${CXX:-c++} -std=c++11 -x c++ -fsyntax-only - 2>/dev/null; then
+    echo "SKIP: filelock_hpp: no C++11 compiler whose programs run with this library"
+else
+    said=$(${CXX:-c++} -std=c++11 -Wall -Wextra -pedantic -Werror -I"$pages/../include" -c filelock_hpp.cc 2>&1 &&
+        here=$PWD && cd "$build" && ./libtool --silent --tag=CXX --mode=link "${CXX:-c++}" -o "$here/filelock_hpp" \
+            "$here/filelock_hpp.o" libfilelock.la -lpthread 2>&1 &&
+        cd "$here" && "$build/libtool" --mode=execute ./filelock_hpp && cat journal)
+    check "filelock_hpp: what it says" "written${newline}one more" "$said"
+fi
 version=$(sed -n 's/^\.TH .*"libfilelock \([0-9.]*\)".*/\1/p' "$pages/filelock.3")
 runs filelock_supported "libfilelock $version${newline}flock: *${newline}ofd: *${newline}*soft: *"
 for program in "$build"/man/filelock*.c; do
@@ -71,7 +86,7 @@ awk '/^\.SH/ { on = /EXAMPLES/ }
 for example in example.*; do
     sed 's|/run/|run/|g; s|/etc/|etc/|g' "$example" >"shell.${example#*.}"
 done
-check "filelock(1): how many examples it has" 6 "$(echo example.* | wc -w | tr -d ' ')"
+check "filelock(1): how many examples it has" 7 "$(echo example.* | wc -w | tr -d ' ')"
 
 # Reads a dialogue: runs each command that is typed, and checks what it prints.  Where the page waits for 10 s, waits
 # for 0.1 s.
@@ -102,4 +117,9 @@ for expected in '3 edit-users' '4 edit-users' '5 start-daemon' '6 edit-users'; d
     script=shell.${expected% *}
     check "filelock(1): $(head -n 2 "$script" | tr '\n' ' ')..." "${expected#* }" "$(timeout 60 sh "$script" 2>&1)"
 done
+if [ -e /proc/locks ]; then
+    mkdir run/lock
+    said=$(filelock run/lock/app sh shell.7 | head -n 1)
+    check "filelock(1): $(cat shell.7)" "{\"path\":*/run/lock/app\"*\"role\":\"holder\"*}" "$said"
+fi
 exit $failed

@@ -10,6 +10,11 @@ touch app.lock 'other lock'
 mkdir apps
 failed=0
 
+# The completion asks the tool, as it is typed, for what the build has.
+mkdir tool
+ln -s "$FILELOCK_TOOL" tool/filelock
+PATH=$scratch/tool:$PATH
+
 # shellcheck source=/dev/null
 . "$FILELOCK_COMPLETION"
 
@@ -63,9 +68,26 @@ while read -r option; do
     esac
 done <offered
 expect '--shared|--soft|--start' filelock --s
+expect '--json' filelock --who --js
+expect '--json' filelock --list . --js
 expect '--kind' filelock -w 5 --ki
 expect '--nb|--no-fork|--nonblock|--nonblocking' filelock --n
 expect '--version' filelock --fd 1 --vers
+
+# ---- Kinds: those that this build has, and no others -------------------------------------
+offers filelock --kind ''
+[ "${#COMPREPLY[@]}" -ge 2 ] || { echo "FAIL: no kinds are offered" && failed=1; }
+for kind in default flock ofd win32 soft lease "${COMPREPLY[@]}"; do
+    "$FILELOCK_TOOL" --kind "$kind" kind.lock true 2>/dev/null
+    case "$? ${COMPREPLY[*]} " in
+    "0 "*" $kind "* | "0 $kind "*) ;;
+    "0 "* | *" $kind "*)
+        echo "FAIL: the kind $kind is offered and refused, or neither"
+        failed=1
+        ;;
+    esac
+done
+rm -f kind.lock
 
 # ---- Values --------------------------------------------------------------------------------
 kinds=$("$FILELOCK_TOOL" --kind bogus file true 2>&1 | sed -n 's/.*it is one of //p' | sed 's/, /\n/g' |
@@ -95,6 +117,14 @@ expect '' filelock --fd 7
 ) || failed=1
 expect 'app.lock|apps' filelock --who ap
 expect 'app.lock|apps' filelock --break=ap
+expect 'app.lock|apps' filelock --who --all ap
+expect 'app.lock|apps' filelock --who --kind flock --json ap
+expect 'app.lock|apps' filelock --who=ap
+expect '' filelock --who --all app.lock ''
+expect '' filelock --who=app.lock ''
+expect 'apps' filelock --list ap
+expect 'apps' filelock --list --json ap
+expect '' filelock --list apps ''
 expect '' filelock --who app.lock ''
 expect '4K|4KB|4KiB' filelock --length 4K
 expect '' filelock --start ''

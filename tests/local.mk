@@ -62,8 +62,8 @@ tests_storage_251_SOURCES = tests/storage.c
 tests_storage_251_LDADD = libfilelock.la
 endif
 
-TESTS += tests/header.sh tests/cxx.sh tests/symbols.sh
-EXTRA_DIST += tests/header.sh tests/cxx.sh tests/cxx.cc tests/symbols.sh tests/no_suites.sh tests/foreign_filelock.py \
+TESTS += tests/header.sh tests/cxx.sh tests/symbols.sh tests/probes.sh
+EXTRA_DIST += tests/header.sh tests/cxx.sh tests/cxx.cc tests/symbols.sh tests/probes.sh tests/no_suites.sh tests/foreign_filelock.py \
 	tests/foreign_softfilelock.py tests/valgrind.supp
 
 # A build for Windows on another system runs its programs by Wine.

@@ -423,7 +423,7 @@ START_TEST(test_describe_other_errors)
         expect_sentence(lock, -ENOTSUP, "cannot break %s: %s locks have no marker to remove", path, kind->name);
     } else {
         EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), -EINVAL);
-        expect_sentence(lock, -EINVAL, "cannot acquire %s shared at once: %s locks are only exclusive", path,
+        expect_sentence(lock, -EINVAL, "cannot acquire %s shared: %s locks are only exclusive", path,
                         kind->name);
     }
     filelock_free(lock);

@@ -320,6 +320,14 @@ usage_errors() {
     refused "--who with -c" -c 'echo ran' --who f
     refused "--break with a file too many" --break f g
     refused "a range of a kind that has none" --start 1 --kind flock f echo ran
+    refused "--who and a file too many" --who f g
+    refused "--list and a directory too many" --list . g
+    refused "--list with a descriptor" --fd 9 --list
+    refused "--all alone" --all f echo ran
+    refused "--all with --list" --all --list
+    refused "--json alone" --json f echo ran
+    refused "--json with --break" --json --break f
+    refused "-u with a file" -u f
     refused "-u of a soft lock" --soft -u 9
 }
 
@@ -392,7 +400,7 @@ help_and_version() {
     sed 's/\\-/-/g' "$source_dir/man/filelock.1" >page
     for option in --shared --exclusive --nb --nonblock --nonblocking --wait --timeout \
         --conflict-exit-code --close --no-fork --command --unlock --fd --kind --fcntl --soft --start --length --who \
-        --break --verbose --help --version; do
+        --break --all --json --list --record --verbose --help --version; do
         verdict "$option is in the help" grep -q -e "$option\\>" out
         verdict "$option is in the manual" grep -q -e "$option\\>" page
     done
@@ -535,6 +543,264 @@ filelock: cannot acquire f within 0.02 s: held by pid $holder (filelock) for pid
     verdict "--who: two kinds, fcntl" grep -q '^f: held by .* with an fcntl lock, ' out
     let_go
     try "--who: nobody again" 1 '^f: nobody' '' --who f
+}
+
+# expect_lines NAME LINE...: passes if the last command ended with 0 and wrote these lines, in any order.  "N" stands
+# for a pid that is not looked at.
+expect_lines() {
+    lines_name=$1
+    shift
+    printf '%s\n' "$@" | sort >wanted
+    if [ "$status" -ne 0 ] || [ -s err ]; then
+        bad "$lines_name" "status $status, expected 0 and silence"
+    elif ! sort out | diff wanted - >difference; then
+        bad "$lines_name" "$(cat difference)"
+    else
+        ok "$lines_name"
+    fi
+}
+
+# Waits until the tool lists a waiter for a file, by its pid.  A waiter that has ended is a failure.
+until_listed() { # WAITER FILE OPTION...
+    listed_waiter=$1
+    shift
+    until "$tool" --all --who "$@" | grep -q "waited for by pid $listed_waiter "; do
+        kill -0 "$listed_waiter" 2>/dev/null || { bad "a waiter is listed: $*" "it did not wait" && break; }
+    done
+}
+
+# Starts a waiter that needs not be in the list of the system: $waiter is its pid.
+wait_anyhow() {
+    "$@" >waiter.out 2>waiter.err 7>&- 8>&- &
+    waiter=$!
+}
+
+find_python() {
+    for python in python3 /usr/bin/python3; do
+        "$python" -c 'import fcntl, json' 2>/dev/null && return
+    done
+    python=
+}
+
+# Each kind has a holder, which is the tool and its command, and a waiter.
+every_process() {
+    rm -f f
+    if [ ! -r /proc/locks ]; then
+        try "--all: without a list it is --who" 1 - - --who --all f
+        return
+    fi
+    name=$(cat /proc/self/comm) # of a shell: what runs cat would be seen otherwise
+    try "--all: no file" 1 '^f: nobody holds it$' '' --who --all f
+    try "--all --json: no file" 1 '' '' --who --all --json f
+    : >f
+    try "--all: nobody" 1 '^f: nobody holds it$' '' --all --who f
+    for kind in flock ofd; do
+        hold "$tool" --kind $kind f
+        name=$(cat /proc/$holder/comm)
+        wait_anyhow "$tool" --kind $kind -s f true
+        until_listed "$waiter" f
+        run "$tool" --who --all f
+        expect_lines "--all: $kind" \
+            "f: held by pid $holder ($name) with an exclusive $kind lock, alive" \
+            "f: held by pid $inside (sh) with an exclusive $kind lock, alive" \
+            "f: waited for by pid $waiter ($name) with a shared $kind lock, alive"
+        for options in "--who f --all --kind $kind" "--kind $kind --all --who=f" "--all --who --kind $kind -- f"; do
+            run "$tool" $options
+            verdict "--all: $options" test "$status $(lines out)" = "0 3"
+        done
+        run "$tool" --who --all --kind win32 f
+        verdict "--all: another kind than $kind" test "$status" -ne 0
+        let_go
+        wait "$waiter"
+    done
+    hold "$tool" -s f
+    first=$inside
+    "$tool" -s --start 3 --length 4 f sh -c 'echo $$ >&7; read -r word <&8' &
+    second=$!
+    read -r inside <&7
+    run "$tool" --who --all f
+    expect_lines "--all: two kinds, shared" \
+        "f: held by pid $holder ($name) with a shared flock lock, alive" \
+        "f: held by pid $first (sh) with a shared flock lock, alive" \
+        "f: held by pid $second ($name) with a shared ofd lock on bytes 3 to 6, alive" \
+        "f: held by pid $inside (sh) with a shared ofd lock on bytes 3 to 6, alive"
+    run "$tool" --who --all --start 6 f
+    verdict "--all: bytes" test "$status $(lines out)" = "0 2"
+    try "--all: other bytes" 1 '^f: nobody' '' --who --all --start 7 f
+    printf 'go\ngo\n' >&8
+    wait "$holder" "$second"
+
+    rm -f f
+    hold "$tool" --soft f
+    wait_anyhow "$tool" --soft f true
+    until_listed "$waiter" f --soft
+    run "$tool" --who --all --soft f
+    expect_lines "--all: soft" \
+        "f: held by pid $inside (sh) with an exclusive soft lock or a recorded flock, alive" \
+        "f: waited for by pid $waiter ($name) with an exclusive soft lock or a recorded flock, alive"
+    run "$tool" --who --all f
+    verdict "--all: soft, of any kind" test "$(grep -c ' soft lock ' out) $(grep -c ' flock lock,' out)" = "2 2"
+    let_go
+    wait "$waiter"
+    rm -f f
+
+    find_python
+    if [ -z "$python" ]; then
+        skip "--all: POSIX locks; JSON" "no python3"
+        return
+    fi
+    cat >hold_posix.py <<'END'
+import fcntl, os
+f = open("f", "r+")
+fcntl.lockf(f, fcntl.LOCK_EX, 4, 3)
+os.write(7, b"%d\n" % os.getpid())
+os.read(8, 1)
+END
+    : >f
+    "$python" hold_posix.py &
+    holder=$!
+    read -r inside <&7
+    wait_anyhow "$python" -c 'import fcntl; fcntl.lockf(open("f", "r+"), fcntl.LOCK_EX)'
+    until_listed "$waiter" f
+    name=$(cat /proc/$holder/comm)
+    run "$tool" --who --all f
+    expect_lines "--all: posix" \
+        "f: held by pid $inside ($name) with an exclusive posix lock on bytes 3 to 6, alive" \
+        "f: waited for by pid $waiter ($name) with an exclusive posix lock, alive"
+    printf g >&8
+    wait "$holder" "$waiter"
+    every_process_json
+}
+
+# The objects are read by another program's parser.  The path has every byte that a path can have.
+every_process_json() {
+    cat >objects.py <<'END'
+import json, os, subprocess, sys
+tool = sys.argv[1]
+name = bytes(set(range(1, 256)) - {ord("/")}) + "\u00e4\u20ac\U0001f512".encode() + b"\xed\xa0\x80\xf4\x90\x80\x80\xc0\x80\xe2\x82"
+MEMBERS = {"path", "path_hex", "device", "inode", "role", "kind", "maybe", "mode", "start", "length", "pid", "command",
+           "for_pid", "for_command", "host", "local", "alive"}
+def objects(*arguments):
+    said = subprocess.run([tool, *arguments], stdout=subprocess.PIPE).stdout
+    return [json.loads(line.decode("utf-8")) for line in said.splitlines()]
+os.mkdir("named")
+for path in b"named/" + name[:200], b"named/" + name[200:]:
+    program = b"named/\"\\\n\xff"
+    if not os.path.exists(program):
+        os.symlink("/bin/sh", program)
+    held = subprocess.Popen([tool, path, program, "-c", "echo up; read -r line"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    held.stdout.readline()
+    for arguments in (["--who", path, "--json"], ["--who", "--all", "--json", path], ["--list", "--json", "named"]):
+        found = objects(*arguments)
+        assert found, arguments
+        for one in found:
+            assert MEMBERS == set(one) | {"path_hex"}, one
+            assert bytes.fromhex(one["path_hex"]).endswith(path), one
+            assert "\ufffd" in one["path"] and one["path"].replace("\ufffd", "").endswith(path.decode("utf-8", "ignore")), one
+            assert (one["role"], one["kind"], one["local"], one["alive"]) == ("holder", "flock", True, True), one
+        if "--who" not in arguments or "--all" in arguments:
+            assert {one["pid"] for one in found} >= {held.pid} and len(found) == 2, found
+            assert all(one["mode"] == "exclusive" and one["inode"] == os.stat(path).st_ino for one in found), found
+    held.communicate(b"\n")
+assert not objects("--list", "--json", "named")
+END
+    run "$python" objects.py "$tool"
+    expect "--json: any bytes" 0
+    rm -rf named
+}
+
+listing() {
+    if [ ! -r /proc/locks ]; then
+        skip "--list" "no /proc/locks"
+        return
+    fi
+    mkdir -p below/deep
+    here=$(pwd -P)
+    : >f
+    run "$tool" --list below
+    expect "--list DIRECTORY: nothing" 0
+    try "--list: no directory" 66 '' '^filelock: .*missing' --list missing
+    hold "$tool" --record below/deep/l
+    name=$(cat /proc/$holder/comm)
+    wait_in_line "$tool" below/deep/l true
+    run "$tool" --list
+    grep below/deep out >lines && mv lines out
+    for listed in '' below; do
+        [ -z "$listed" ] || run "$tool" --list "$listed" --kind flock
+        expect_lines "--list $listed" \
+            "$here/below/deep/l: held by pid $holder ($name) with an exclusive flock lock, alive" \
+            "$here/below/deep/l: held by pid $inside (sh) with an exclusive flock lock, alive" \
+            "$here/below/deep/l: waited for by pid $waiter ($name) with an exclusive flock lock, alive"
+    done
+    run "$tool" --list below --kind ofd
+    expect "--list DIRECTORY: another kind" 0
+    run "$tool" --list bin
+    mkdir beside
+    run "$tool" --list beside
+    expect "--list DIRECTORY: another" 0
+    rmdir beside
+    let_go
+    wait "$waiter"
+    # Files that look like markers, or almost: a pid alone, a text, a marker of the dead and one of another host.
+    echo $$ >below/a.pid
+    echo text >below/text
+    printf '1\nelsewhere.example\n' >below/remote
+    "$tool" --soft -F below/dead true
+    hold "$tool" --soft below/soft
+    run "$tool" --list below
+    verdict "--list: the soft lock is named" \
+        grep -q "^$here/below/soft: held by pid $inside (sh) with an exclusive soft lock or a recorded flock, alive$" out
+    verdict "--list: a marker of another host" \
+        grep -q "^$here/below/remote: held by pid 1 on elsewhere.example with an exclusive soft lock, " out
+    verdict "--list: no pid file, no text, nothing of the dead" test "$(lines out) $(grep -c -e a.pid -e text -e dead out)" = "4 0"
+    run "$tool" --soft --list=below
+    verdict "--list --soft: what the dead left" grep -q "^$here/below/dead: held by pid [0-9]* with .*soft lock, dead$" out
+    let_go
+    rm -rf below
+    # A user that may not look into the holder is told who took the lock.
+    [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null || { skip "--list of another user" "not root"; return; }
+    as_user='setpriv --reuid=65534 --regid=65534 --clear-groups'
+    $as_user "$tool" --version >/dev/null 2>&1 || { skip "--list of another user" "it may not run $tool"; return; }
+    hold "$tool" f
+    run $as_user "$tool" --who --all f
+    expect "--all: of another user" 0 "^f: held by pid $holder ($name) with an exclusive flock lock, alive\$"
+    run $as_user "$tool" --list
+    verdict "--list: of another user" grep -q "^inode $(stat -c %i f) of device .*: held by pid $holder ($name) " out
+    run $as_user "$tool" --list .
+    verdict "--list DIRECTORY: of another user" grep -q "^$here/f: held by pid $holder ($name) " out
+    let_go
+}
+
+# On a file system that lists no locks of other hosts, the record is what names the holder.
+recording() {
+    rm -f f
+    hold "$tool" --record f
+    verdict "--record: the file names the holder" test "$(head -n 1 f)" = "$inside"
+    let_go
+    verdict "--record: the record ends with the lock" test ! -s f
+    hold "$tool" f
+    verdict "without --record: the file stays empty" test ! -s f
+    let_go
+}
+
+sentences() {
+    ln -s loop loop
+    for options in '-w 0.2' -n; do
+        try "a sentence has no timeout if that is not the reason: $options" 66 '' \
+            '^filelock: cannot acquire loop: its path has too many symbolic links$' $options loop echo ran
+    done
+    rm -f loop f
+    for option in --nonsense -Z -nZ --no --shared=1 -w -nw --wait; do
+        try "$option ends with a hint" 64 '' "^filelock: .*\. Try 'filelock --help'\.\$" $option
+    done
+    try "no file ends with a hint" 64 '' "missing\. Try 'filelock --help'\.\$"
+    try "an unknown option is named" 64 '' "^filelock: unrecognized option '--nonsense'\." --nonsense=5 f true
+    try "an unknown letter is named" 64 '' "^filelock: invalid option '-Z'\." -nZ f true
+    try "an ambiguous option is said to be" 64 '' "^filelock: option '--no' is ambiguous\." --no f true
+    try "a missing value is said to be" 64 '' "^filelock: option '-w' wants a value\." -w
+    try "a value too many is said to be" 64 '' "^filelock: option '--shared' takes no value\." --shared=1 f true
+    try "-u with a file says what to do" 64 '' "^filelock: .*'filelock -u 9'.*--who" -u f
+    verdict "-u with a file makes none" test ! -e f
 }
 
 kinds() {
@@ -956,6 +1222,10 @@ conflicts
 verbosity
 shells
 who
+every_process
+listing
+recording
+sentences
 kinds
 descriptors
 range_descriptors

@@ -6,6 +6,7 @@
 #include <filelock.h>
 
 #include "handles.h"
+#include "list.h"
 #include "options.h"
 #include "report.h"
 #include "run.h"
@@ -259,6 +260,8 @@ static enum outcome act(const struct tool_options *options, int *status)
         return report_flush();
     case ACTION_WHO:
         return who_tell(options);
+    case ACTION_LIST:
+        return list_tell(options);
     case ACTION_BREAK:
         return break_lock(options);
     default:

@@ -62,6 +62,8 @@ static unsigned flags_for(const struct tool_options *options)
 
     if (options->path != NULL)
         flags |= FILELOCK_FOLLOW_SYMLINK;
+    if (options->record)
+        flags |= FILELOCK_RECORD_OWNER;
     if (!options->close)
         flags |= run_sharing_flags(options->path != NULL);
     return flags;

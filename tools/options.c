@@ -7,6 +7,7 @@
 #include "numbers.h"
 #include "report.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -23,11 +24,16 @@ enum {
     OPTION_SOFT,
     OPTION_WHO,
     OPTION_BREAK,
+    OPTION_LIST,
+    OPTION_RECORD,
+    OPTION_ALL,
+    OPTION_JSON,
     OPTION_ANNOUNCE,
     OPTION_VERBOSE
 };
 
-static const char short_options[] = "+sexnoFuc:w:E:hV";
+/* "+": options end at the first operand.  ":": next_option() complains. */
+static const char short_options[] = "+:sexnoFuc:w:E:hV";
 
 static const struct option long_options[] = {
     { "shared", no_argument, NULL, 's' },
@@ -47,8 +53,12 @@ static const struct option long_options[] = {
     { "length", required_argument, NULL, OPTION_LENGTH },
     { "kind", required_argument, NULL, OPTION_KIND },
     { "soft", no_argument, NULL, OPTION_SOFT },
-    { "who", required_argument, NULL, OPTION_WHO },
+    { "who", optional_argument, NULL, OPTION_WHO },
+    { "list", optional_argument, NULL, OPTION_LIST },
+    { "all", no_argument, NULL, OPTION_ALL },
+    { "json", no_argument, NULL, OPTION_JSON },
     { "break", required_argument, NULL, OPTION_BREAK },
+    { "record", no_argument, NULL, OPTION_RECORD },
     { "announce", no_argument, NULL, OPTION_ANNOUNCE },
     { "verbose", no_argument, NULL, OPTION_VERBOSE },
     { "help", no_argument, NULL, 'h' },
@@ -57,18 +67,23 @@ static const struct option long_options[] = {
     { "s", no_argument, NULL, 's' },
     { "w", required_argument, NULL, 'w' },
     { "f", no_argument, NULL, OPTION_FCNTL },
+    { "l", required_argument, NULL, OPTION_LENGTH },
     { "co", required_argument, NULL, 'E' },
     { NULL, 0, NULL, 0 }
 };
 
 void options_help(void)
 {
+    char kinds[256];
+
     fputs("Usage:\n"
           " filelock [options] <file>|<directory> <command> [<argument>...]\n"
           " filelock [options] <file>|<directory> -c <command>\n"
           " filelock [options] <descriptor>\n"
           " filelock [options] --fd <descriptor> [<command> [<argument>...] | -c <command>]\n"
-          " filelock [--kind <kind>] --who <file> | --break <file>\n"
+          " filelock [--kind <kind>] [--all] [--json] --who <file>\n"
+          " filelock [--kind <kind>] [--json] --list [<directory>]\n"
+          " filelock --break <file>\n"
           "\n"
           "Run a command while holding a lock on a file, or lock an open descriptor.\n"
           "\n"
@@ -86,15 +101,22 @@ void options_help(void)
           " -c, --command <command>   run a command line by the shell\n"
           " -u, --unlock              drop the lock of a descriptor\n",
           stdout);
-    fputs("     --fd <descriptor>     lock this descriptor\n"
-          "     --kind <kind>         default, flock, ofd, win32 or soft\n"
-          "     --fcntl               the same as --kind ofd\n"
+    options_list_kinds(filelock_supported, kinds, sizeof kinds);
+    printf("     --fd <descriptor>     lock this descriptor\n"
+           "     --kind <kind>         %s\n",
+           kinds);
+    fputs("     --fcntl               the same as --kind ofd\n"
           "     --soft                the same as --kind soft\n"
           "     --start <offset>      first byte to lock (implies --fcntl)\n"
           "     --length <size>       number of bytes to lock (implies --fcntl)\n"
           "     --who <file>          tell who holds a lock on it, of any kind unless one is\n"
           "                           named; exit 1 if nobody does\n"
+          "     --all                 with --who: tell each holder, and who waits\n"
+          "     --list [<directory>]  tell who holds which lock, and who waits; in the directory\n"
+          "                           soft locks too\n"
+          "     --json                with --who and --list: write a JSON object a line\n"
           "     --break <file>        remove the marker of a soft lock, whoever's it is\n"
+          "     --record              write the holder into the lock file, for --who on NFS\n"
           "     --announce            say who holds the lock when it has to be waited for\n"
           "     --verbose             tell how long it took, or why it failed\n"
           " -h, --help                show this help\n"
@@ -117,11 +139,6 @@ void options_list_kinds(int (*wanted)(int kind), char *text, size_t size)
             used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", name);
 }
 
-static int any_kind(int kind)
-{
-    return filelock_kind_name(kind) != NULL;
-}
-
 static enum outcome parse_kind(const char *text, int *kind)
 {
     char kinds[256];
@@ -133,7 +150,7 @@ static enum outcome parse_kind(const char *text, int *kind)
             *kind = k;
             return OUTCOME_DONE;
         }
-    options_list_kinds(any_kind, kinds, sizeof kinds);
+    options_list_kinds(filelock_supported, kinds, sizeof kinds);
     complain("invalid kind '%s': it is one of %s", text, kinds);
     return OUTCOME_USAGE;
 }
@@ -185,7 +202,7 @@ static enum outcome parse_range(struct tool_options *options, const char *what, 
     return OUTCOME_USAGE;
 }
 
-/* Takes an option with a value.  If the option is unknown, getopt_long() has complained already. */
+/* Takes an option with a value. */
 static enum outcome take_value(struct tool_options *options, int option, char *value)
 {
     switch (option) {
@@ -206,8 +223,9 @@ static enum outcome take_value(struct tool_options *options, int option, char *v
         return parse_kind(value, &options->kind);
     case OPTION_WHO:
     case OPTION_BREAK:
-        options->action = option == OPTION_WHO ? ACTION_WHO : ACTION_BREAK;
-        options->path = value;
+    case OPTION_LIST:
+        options->action = option == OPTION_WHO ? ACTION_WHO : option == OPTION_LIST ? ACTION_LIST : ACTION_BREAK;
+        options->path = value; /* NULL: it is the first operand */
         return OUTCOME_DONE;
     default:
         return OUTCOME_USAGE;
@@ -241,6 +259,15 @@ static enum outcome take_option(struct tool_options *options, int option)
     case OPTION_SOFT:
         options->kind = FILELOCK_KIND_SOFT;
         break;
+    case OPTION_ALL:
+        options->every_process = 1;
+        break;
+    case OPTION_JSON:
+        options->json = 1;
+        break;
+    case OPTION_RECORD:
+        options->record = 1;
+        break;
     case OPTION_ANNOUNCE:
         options->announce = 1;
         break;
@@ -251,6 +278,64 @@ static enum outcome take_option(struct tool_options *options, int option)
         return take_value(options, option, optarg);
     }
     return OUTCOME_DONE;
+}
+
+/* ---- Words that are no options ---------------------------------------------------------------- */
+
+/* Ends a sentence about a command line of which it is not clear what it means. */
+#define TRY_HELP ". Try '" TOOL_NAME " --help'."
+
+static int is_ambiguous(const char *word, size_t length)
+{
+    const struct option *option;
+    int count = 0;
+
+    for (option = long_options; option->name != NULL; option++)
+        count += strncmp(option->name, word, length) == 0;
+    return count > 1;
+}
+
+/* Says what is wrong with an option.  word: it, or the word that it is in.  Returns as getopt_long() did. */
+static int complain_option(int what, const char *word)
+{
+    int length = (int)strcspn(word, "=");
+
+    if (strncmp(word, "--", 2) != 0)
+        complain(what == ':' ? "option '-%c' wants a value" TRY_HELP : "invalid option '-%c'" TRY_HELP, optopt);
+    else if (what == ':')
+        complain("option '%s' wants a value" TRY_HELP, word);
+    else if (optopt != 0)
+        complain("option '%.*s' takes no value" TRY_HELP, length, word);
+    else if (is_ambiguous(word + 2, (size_t)length - 2))
+        complain("option '%.*s' is ambiguous" TRY_HELP, length, word);
+    else
+        complain("unrecognized option '%.*s'" TRY_HELP, length, word);
+    return what;
+}
+
+static int wants_path(const struct tool_options *options)
+{
+    return options->path == NULL && (options->action == ACTION_WHO || options->action == ACTION_LIST);
+}
+
+/*
+ * Returns the next option, or -1.  The file that --who asks about may follow other options, and other options may
+ * follow it.
+ */
+static int next_option(struct tool_options *options, int argc, char **argv)
+{
+    int at = optind, option;
+
+    opterr = 0;
+    optopt = 0;
+    option = getopt_long(argc, argv, short_options, long_options, NULL);
+    if (option == -1 && wants_path(options) && optind < argc) {
+        int ended = strcmp(argv[optind - 1], "--") == 0;
+
+        options->path = argv[optind++];
+        return ended ? -1 : next_option(options, argc, argv);
+    }
+    return option == '?' || option == ':' ? complain_option(option, argv[at]) : option;
 }
 
 /* Takes what stands after the file, or with --fd after the options: a command, or -c and a line for the shell. */
@@ -272,7 +357,8 @@ static enum outcome take_command(struct tool_options *options, int count, char *
 
 static enum outcome take_operands(struct tool_options *options, int count, char **words)
 {
-    if (options->path != NULL || (options->fd >= 0 && options->shell_command != NULL)) {
+    if (options->path != NULL || options->action == ACTION_LIST ||
+        (options->fd >= 0 && options->shell_command != NULL)) {
         if (count == 0)
             return OUTCOME_DONE;
         complain("a file or command too many: '%s'", words[0]);
@@ -285,7 +371,13 @@ static enum outcome take_operands(struct tool_options *options, int count, char 
         return OUTCOME_USAGE;
     }
     if (count == 0) {
-        complain("a file, directory or descriptor to lock is missing");
+        complain("a file, directory or descriptor to lock is missing" TRY_HELP);
+        return OUTCOME_USAGE;
+    }
+    if (count == 1 && options->unlock && !isdigit((unsigned char)words[0][0])) {
+        complain("-u drops the lock of a descriptor, as in '" TOOL_NAME " -u 9', and '%s' is no descriptor: "
+                 "the lock of a file ends with its holder, which --who names",
+                 words[0]);
         return OUTCOME_USAGE;
     }
     if (count == 1)
@@ -302,10 +394,16 @@ static enum outcome check_combination(const struct tool_options *options)
         problem = "--no-fork and --close together would leave nobody to hold the lock";
     else if (options->unlock && options->kind == FILELOCK_KIND_SOFT)
         problem = "--unlock is for descriptors, which a soft lock has none of: see --break";
-    else if (options->path != NULL && options->fd >= 0)
-        problem = "--who and --break want a file, not a descriptor";
-    else if (options->path != NULL && options->shell_command != NULL)
-        problem = "--who and --break run no command";
+    else if (options->action == ACTION_WHO && options->path == NULL)
+        problem = "--who wants a file" TRY_HELP;
+    else if (options->every_process && options->action != ACTION_WHO)
+        problem = "--all is for --who";
+    else if (options->json && options->action != ACTION_WHO && options->action != ACTION_LIST)
+        problem = "--json is for --who and --list";
+    else if (options->action != ACTION_LOCK && options->fd >= 0)
+        problem = "--who, --break and --list want a file, not a descriptor";
+    else if (options->action != ACTION_LOCK && options->shell_command != NULL)
+        problem = "--who, --break and --list run no command";
     else
         return OUTCOME_DONE;
     complain("%s", problem);
@@ -339,7 +437,7 @@ enum outcome options_parse(struct tool_options *options, int argc, char **argv)
     int option;
 
     *options = defaults;
-    while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+    while ((option = next_option(options, argc, argv)) != -1) {
         if (option == 'h' || option == 'V') {
             options->action = option == 'h' ? ACTION_HELP : ACTION_VERSION;
             return OUTCOME_DONE;

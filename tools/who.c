@@ -6,6 +6,8 @@
 
 #include "command.h"
 #include "handles.h"
+#include "locks.h"
+#include "sighting.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,51 +26,20 @@ struct answer {
 
 /* ---- One line ------------------------------------------------------------------------------- */
 
-static const char *lock_name(int kind)
+static void print_answer(const struct tool_options *options, const struct answer *answer, const char *maybe)
 {
-    switch (kind) {
-    case FILELOCK_KIND_FLOCK:
-        return "a flock lock";
-    case FILELOCK_KIND_OFD:
-        return "an fcntl lock";
-    case FILELOCK_KIND_WIN32:
-        return "a LockFileEx lock";
-    case FILELOCK_KIND_SOFT:
-        return "a soft lock";
-    default:
-        return filelock_kind_name(kind);
-    }
+    struct sighting sighting = { .path = options->path, .mode = MODE_UNKNOWN, .maybe = maybe };
+
+    sighting.kind = filelock_kind_name(answer->kind);
+    sighting.owner = answer->owner;
+    sighting.runs = command_of(&answer->owner, options->path, &sighting.command);
+    sighting_print(&sighting, options->json);
 }
 
-/* Prints the command rather than the program that holds the lock for it: users know the command. */
-static void print_process(const struct filelock_owner *owner, const char *path)
+/* Returns the other kind of which a lock that was found as one of this kind may be; NULL: none. */
+static const char *other_kind(int kind)
 {
-    struct command command;
-    int runs = command_of(owner, path, &command);
-
-    if (runs && command.holds) {
-        printf("pid %" PRId64 " (%s)", command.pid, command.name);
-        return;
-    }
-    if (owner->pid > 0)
-        printf("pid %" PRId64, owner->pid);
-    else
-        fputs("a process whose pid is not known", stdout);
-    if (owner->command[0] != '\0')
-        printf(" (%s)", owner->command);
-    if (runs)
-        printf(" for pid %" PRId64 " (%s)", command.pid, command.name);
-}
-
-static void print_owner(const char *path, const struct filelock_owner *owner, const char *with)
-{
-    static const char *const life[] = { "whether it is alive cannot be told", "dead", "alive" };
-
-    printf("%s: held by ", path);
-    print_process(owner, path);
-    if (!owner->local && owner->host[0] != '\0')
-        printf(" on %s", owner->host);
-    printf(" with %s, %s\n", with, life[owner->alive < 0 ? 0 : owner->alive > 0 ? 2 : 1]);
+    return kind == FILELOCK_KIND_OFD ? "posix" : NULL;
 }
 
 /* ---- One kind ------------------------------------------------------------------------------- */
@@ -90,11 +61,14 @@ static enum outcome ask(const struct tool_options *options, int kind, struct ans
     return outcome;
 }
 
-/* Says why the holder is not known, or that there is none. */
-static enum outcome explain_no_owner(const char *path, int error)
+/* Says why the holder is not known, or that there is none.  JSON has no object for nobody. */
+static enum outcome explain_no_owner(const struct tool_options *options, int error)
 {
+    const char *path = options->path;
+
     if (error == -ENOENT) {
-        printf("%s: nobody holds it\n", path);
+        if (!options->json)
+            printf("%s: nobody holds it\n", path);
         return OUTCOME_NONE;
     }
     if (error == -ENOTSUP) {
@@ -113,8 +87,8 @@ static enum outcome tell_one(const struct tool_options *options)
     if (outcome != OUTCOME_DONE)
         return outcome;
     if (answer.error != 0)
-        return explain_no_owner(options->path, answer.error);
-    print_owner(options->path, &answer.owner, lock_name(answer.kind));
+        return explain_no_owner(options, answer.error);
+    print_answer(options, &answer, other_kind(answer.kind));
     return OUTCOME_DONE;
 }
 
@@ -141,9 +115,9 @@ static int is_same(const struct answer *one, const struct answer *other)
 }
 
 /*
- * Settles what a file with a record is, and returns what to call it.  The holder of a soft lock keeps its marker
- * locked by flock(2).  The file of a flock lock may have the holder's record (FILELOCK_RECORD_OWNER).  The two look
- * the same, and both keep the contenders of both kinds out.
+ * Settles what a file with a record is, and returns of which other kind its lock may be, or NULL.  The holder of a soft
+ * lock keeps its marker locked by flock(2).  The file of a flock lock may have the holder's record
+ * (FILELOCK_RECORD_OWNER).  The two look the same, and both keep the contenders of both kinds out.
  */
 static const char *settle_marker(struct answer answers[])
 {
@@ -153,16 +127,16 @@ static const char *settle_marker(struct answer answers[])
     if (is_same(soft, &answers[FILELOCK_KIND_OFD]) || is_same(soft, &answers[FILELOCK_KIND_WIN32]))
         soft->error = -ENOENT;
     if (soft->error != 0 || flock->error != 0)
-        return lock_name(FILELOCK_KIND_SOFT);
+        return NULL;
     flock->error = -ENOENT;
-    return "a soft lock or a recorded flock";
+    return "flock";
 }
 
 static enum outcome tell_all(const struct tool_options *options)
 {
     struct answer answers[MAX_KINDS];
     int kind, held = 0, error = -ENOENT;
-    const char *marker;
+    const char *maybe;
 
     for (kind = FILELOCK_KIND_DEFAULT; kind < MAX_KINDS; kind++) {
         answers[kind].error = -ENOENT;
@@ -173,21 +147,106 @@ static enum outcome tell_all(const struct tool_options *options)
                 return outcome;
         }
     }
-    marker = settle_marker(answers);
+    maybe = settle_marker(answers);
     for (kind = FILELOCK_KIND_DEFAULT; kind < MAX_KINDS; kind++) {
         if (answers[kind].error == 0) {
-            print_owner(options->path, &answers[kind].owner, kind == FILELOCK_KIND_SOFT ? marker : lock_name(kind));
+            print_answer(options, &answers[kind], kind == FILELOCK_KIND_SOFT ? maybe : other_kind(kind));
             held = 1;
         } else if (error == -ENOENT) {
             error = answers[kind].error;
         }
     }
-    return held ? OUTCOME_DONE : explain_no_owner(options->path, error);
+    return held ? OUTCOME_DONE : explain_no_owner(options, error);
+}
+
+/* ---- Every process -------------------------------------------------------------------------- */
+
+/* True if a process of the list has a lock of this kind on the file; pid 0: any process. */
+static int holds_kind(const struct sightings *found, const char *path, const char *kind, int64_t pid)
+{
+    size_t i;
+
+    for (i = 0; i < found->count; i++) {
+        const struct sighting *sighting = &found->list[i];
+
+        if (!sighting->waits && strcmp(sighting->kind, kind) == 0 && (pid == 0 || sighting->owner.pid == pid) &&
+            sighting->path != NULL && strcmp(sighting->path, path) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Any file may have a record: doubts it as settle_marker() does. */
+enum outcome who_add_soft(const struct tool_options *options, struct sightings *found)
+{
+    struct sighting sighting = { .path = options->path, .kind = "soft", .mode = FILELOCK_EXCLUSIVE };
+    struct answer soft;
+    enum outcome outcome = ask(options, FILELOCK_KIND_SOFT, &soft);
+
+    if (outcome != OUTCOME_DONE)
+        return outcome;
+    if (options->every_kind)
+        doubt_marker(&soft);
+    if (soft.error != 0 || holds_kind(found, options->path, "ofd", soft.owner.pid) ||
+        holds_kind(found, options->path, "posix", soft.owner.pid))
+        return OUTCOME_DONE;
+    sighting.maybe = holds_kind(found, options->path, "flock", 0) ? "flock" : NULL;
+    sighting.owner = soft.owner;
+    if (sightings_add(found, &sighting) != 0 || locks_list_soft_waiters(&sighting, found) != 0)
+        return explain_no_owner(options, -ENOMEM);
+    return OUTCOME_DONE;
+}
+
+int who_asks_for(const struct tool_options *options, const struct sighting *sighting)
+{
+    int64_t last = sighting->length == 0 ? INT64_MAX : sighting->start + (sighting->length - 1);
+    const char *kind = filelock_kind_name(options->kind);
+
+    if (options->every_kind)
+        return 1;
+    if (strcmp(sighting->kind, kind) != 0 && !(strcmp(kind, "ofd") == 0 && strcmp(sighting->kind, "posix") == 0))
+        return 0;
+    return last >= options->range_start &&
+           (options->range_length == 0 || sighting->start < options->range_start + options->range_length);
+}
+
+static enum outcome print_processes(const struct tool_options *options, const struct sightings *found)
+{
+    int held = 0;
+    size_t i;
+
+    for (i = 0; i < found->count; i++)
+        if (who_asks_for(options, &found->list[i])) {
+            sighting_print(&found->list[i], options->json);
+            held = 1;
+        }
+    return held ? OUTCOME_DONE : explain_no_owner(options, -ENOENT);
+}
+
+static enum outcome tell_processes(const struct tool_options *options)
+{
+    struct sightings found = { NULL, 0 };
+    int error = locks_list(options->path, &found);
+    enum outcome outcome = OUTCOME_DONE;
+
+    /* Without a list of the system, a record names one holder of each kind. */
+    if (error == -ENOTSUP)
+        return options->every_kind ? tell_all(options) : tell_one(options);
+    if (error != 0)
+        outcome = explain_no_owner(options, error);
+    else if (filelock_supported(FILELOCK_KIND_SOFT) && (options->every_kind || options->kind == FILELOCK_KIND_SOFT))
+        outcome = who_add_soft(options, &found);
+    if (outcome == OUTCOME_DONE)
+        outcome = print_processes(options, &found);
+    sightings_free(&found);
+    return outcome;
 }
 
 enum outcome who_tell(const struct tool_options *options)
 {
-    enum outcome outcome = options->every_kind ? tell_all(options) : tell_one(options);
+    enum outcome outcome = options->every_process ? tell_processes(options)
+                           : options->every_kind  ? tell_all(options)
+                                                  : tell_one(options);
     enum outcome output = report_flush();
 
     return output != OUTCOME_DONE ? output : outcome;

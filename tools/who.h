@@ -7,6 +7,7 @@
 
 #include "options.h"
 #include "report.h"
+#include "sighting.h"
 
 #include <filelock.h>
 
@@ -14,6 +15,12 @@
 
 /* Writes a line for each holder that is found to standard output, or a line that says that there is none. */
 enum outcome who_tell(const struct tool_options *options);
+
+/* Adds the holder of a soft lock on the file of the options to the list, and the processes that wait for it. */
+enum outcome who_add_soft(const struct tool_options *options, struct sightings *found);
+
+/* True if the options ask for locks of this kind and on these bytes. */
+int who_asks_for(const struct tool_options *options, const struct sighting *sighting);
 
 /*
  * Completes a sentence that ends with the name of a holder: if the holder runs a command, adds which.  `size` is the

@@ -17,6 +17,7 @@
 #include "kind.h"
 #include "outcome.h"
 #include "system/lifetime.h"
+#include "system/probes.h"
 #include "system/thread.h"
 #include "wait/limits.h"
 
@@ -64,6 +65,8 @@ static bool announce_once(struct filelock *lock, struct acquire *acquire)
 {
     bool first = !acquire->announced && lock->on_wait != NULL;
 
+    if (!acquire->announced)
+        flk_probe_wait(lock, lock->target.path, acquire->mode);
     acquire->announced = true;
     if (first) {
         flk_limits_start(&acquire->limits);
@@ -143,6 +146,7 @@ static int acquire_lock(struct filelock *lock, void *arg)
         if (rc == 0) {
             lock->mode = acquire->mode;
             lock->depth = 1;
+            flk_probe_acquired(lock, lock->target.path, acquire->mode);
         }
         flk_gate_end(lock, rc == 0 ? GATE_HELD : GATE_FREE);
     }

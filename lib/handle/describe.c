@@ -57,7 +57,9 @@ static void add_target(struct sentence *sentence, const struct target *target)
         add(sentence, "descriptor %d", target->descriptor);
 }
 
-static void add_request(struct sentence *sentence, const struct filelock *lock, const struct request *request)
+/* The timeout belongs to a sentence only if it is the reason. */
+static void add_request(struct sentence *sentence, const struct filelock *lock, const struct request *request,
+                        int error)
 {
     static const char *const verbs[] = {
         [ASKED_NOTHING] = "use", [ASKED_ACQUIRE] = "acquire",          [ASKED_RELEASE] = "release",
@@ -73,6 +75,8 @@ static void add_request(struct sentence *sentence, const struct filelock *lock, 
         return;
     else if (request->mode == FILELOCK_SHARED)
         add(sentence, " shared");
+    if (error != -ETIMEDOUT)
+        return;
     if (request->timeout_ms > 0)
         add_seconds(sentence, request->timeout_ms);
     else if (request->timeout_ms == FILELOCK_TRY)
@@ -192,7 +196,7 @@ size_t filelock_describe(const struct filelock *lock, int error, char *text, siz
         add(&sentence, ": ");
         add_holder(&sentence, lock);
     } else {
-        add_request(&sentence, lock, &request);
+        add_request(&sentence, lock, &request, error);
         add(&sentence, ": ");
         add_reason(&sentence, lock, &request, error);
     }

@@ -12,6 +12,7 @@
 #include "handle/handle.h"
 #include "handle/shelf.h"
 #include "kind.h"
+#include "system/probes.h"
 #include "system/thread.h"
 
 #define STRING(x) #x
@@ -77,11 +78,17 @@ int filelock_fd(const struct filelock *lock)
 int filelock_check(struct filelock *lock)
 {
     struct snapshot held;
+    int rc;
 
     if (lock == NULL)
         return -EINVAL;
     flk_asked(lock, ASKED_CHECK);
-    return copy_held(lock, &held) ? lock->target.kind->check(&lock->target, held.state) : -EPERM;
+    if (!copy_held(lock, &held))
+        return -EPERM;
+    rc = lock->target.kind->check(&lock->target, held.state);
+    if (rc == -ESTALE)
+        flk_probe_lost(lock, lock->target.path);
+    return rc;
 }
 
 int filelock_owner(const struct filelock *lock, struct filelock_owner *owner)

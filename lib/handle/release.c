@@ -14,6 +14,7 @@
 #include "handle/release.h"
 #include "handle/shelf.h"
 #include "outcome.h"
+#include "system/probes.h"
 #include "system/thread.h"
 
 static int kind_release(struct filelock *lock)
@@ -25,8 +26,10 @@ static int kind_release(struct filelock *lock)
 static void finish_release(struct filelock *lock, bool released)
 {
     flk_mutex_lock(&lock->shelf->mutex);
-    if (released)
+    if (released) {
         lock->depth = 0;
+        flk_probe_released(lock, lock->target.path);
+    }
     flk_gate_end(lock, released ? GATE_FREE : GATE_HELD);
     flk_mutex_unlock(&lock->shelf->mutex);
 }
@@ -64,6 +67,8 @@ static int release_levels(struct filelock *lock, unsigned levels)
     if (rc != 0 || !last)
         return rc;
     rc = kind_release(lock);
+    if (rc == LOST)
+        flk_probe_lost(lock, lock->target.path);
     finish_release(lock, rc == 0 || rc == LOST);
     return rc == LOST ? -ESTALE : rc;
 }

@@ -22,6 +22,7 @@
 #include "system/file.h"
 #include "system/guard.h"
 #include "system/own_file.h"
+#include "system/probes.h"
 #include "system/remote.h"
 #include "wait/limits.h"
 #include "wait/watch.h"
@@ -416,7 +417,9 @@ static enum outcome acquire_to_keep(const struct target *target, struct soft_loc
         if (rc != 0 || !attempt->stale)
             return rc;
         rc = flk_marker_outlast(attempt->path, &soft->id, limits);
-        if (rc != 0)
+        if (rc == 0)
+            flk_probe_taken_over(attempt->path);
+        else
             (void) give_up(target, attempt->path, soft);
     }
     attempt->left = LOCK_LOOK;

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sighting.c - writes a line about a process that holds a lock or waits for it.
+ */
+#include "sighting.h"
+
+#include "json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- A sentence ----------------------------------------------------------------------------- */
+
+/* Prints the command rather than the program that holds the lock for it: users know the command. */
+static void print_process(const struct sighting *sighting)
+{
+    const struct filelock_owner *owner = &sighting->owner;
+    const struct command *command = &sighting->command;
+
+    if (sighting->runs && command->holds) {
+        printf("pid %" PRId64 " (%s)", command->pid, command->name);
+        return;
+    }
+    if (owner->pid > 0)
+        printf("pid %" PRId64, owner->pid);
+    else
+        fputs("a process whose pid is not known", stdout);
+    if (owner->command[0] != '\0')
+        printf(" (%s)", owner->command);
+    if (sighting->runs)
+        printf(" for pid %" PRId64 " (%s)", command->pid, command->name);
+}
+
+/* Returns what a sentence calls the kind of lock, without an article. */
+static const char *spoken_kind(const struct sighting *sighting)
+{
+    if (strcmp(sighting->kind, "win32") == 0)
+        return "LockFileEx";
+    return sighting->maybe != NULL && strcmp(sighting->maybe, "posix") == 0 ? "fcntl" : sighting->kind;
+}
+
+static void print_kind(const struct sighting *sighting)
+{
+    static const char *const modes[] = { [FILELOCK_EXCLUSIVE] = "an exclusive", [FILELOCK_SHARED] = "a shared" };
+    const char *kind = spoken_kind(sighting);
+    int is_vowel = kind[0] == 'o' || strcmp(kind, "fcntl") == 0;
+
+    printf("%s %s lock", sighting->mode != MODE_UNKNOWN ? modes[sighting->mode] : is_vowel ? "an" : "a", kind);
+    if (sighting->maybe != NULL && kind == sighting->kind)
+        printf(" or a recorded %s", sighting->maybe);
+    if (sighting->length != 0)
+        printf(" on bytes %" PRId64 " to %" PRId64, sighting->start, sighting->start + (sighting->length - 1));
+    else if (sighting->start != 0)
+        printf(" from byte %" PRId64 " on", sighting->start);
+}
+
+/* Prints '?' for control characters: a path may have any, and a terminal obeys them. */
+static void print_path(const char *path)
+{
+    for (; *path != '\0'; path++)
+        putchar((unsigned char)*path < 0x20 || *path == 0x7F ? '?' : *path);
+}
+
+static void print_sentence(const struct sighting *sighting)
+{
+    static const char *const life[] = { "whether it is alive cannot be told", "dead", "alive" };
+    const struct filelock_owner *owner = &sighting->owner;
+
+    if (sighting->path != NULL)
+        print_path(sighting->path);
+    else
+        printf("inode %" PRIu64 " of device %u:%u", sighting->inode, sighting->major, sighting->minor);
+    fputs(sighting->waits ? ": waited for by " : ": held by ", stdout);
+    print_process(sighting);
+    if (!owner->local && owner->host[0] != '\0')
+        printf(" on %s", owner->host);
+    fputs(" with ", stdout);
+    print_kind(sighting);
+    printf(", %s\n", life[owner->alive < 0 ? 0 : owner->alive > 0 ? 2 : 1]);
+}
+
+/* ---- An object ------------------------------------------------------------------------------ */
+
+static void put_process(struct json *json, const char *pid_name, int64_t pid, const char *command_name,
+                        const char *command)
+{
+    if (pid > 0)
+        json_number(json, pid_name, pid);
+    else
+        json_null(json, pid_name);
+    (void)json_text(json, command_name, command[0] != '\0' ? command : NULL);
+}
+
+static void put_file(struct json *json, const struct sighting *sighting)
+{
+    char device[32];
+
+    if (json_text(json, "path", sighting->path))
+        json_hex(json, "path_hex", sighting->path);
+    if (sighting->inode == 0) {
+        json_null(json, "device");
+        json_null(json, "inode");
+        return;
+    }
+    snprintf(device, sizeof device, "%u:%u", sighting->major, sighting->minor);
+    (void)json_text(json, "device", device);
+    json_number(json, "inode", (int64_t)sighting->inode);
+}
+
+/* filelock(1) documents these names. */
+static void print_object(const struct sighting *sighting)
+{
+    static const char *const modes[] = { [FILELOCK_EXCLUSIVE] = "exclusive", [FILELOCK_SHARED] = "shared" };
+    const struct filelock_owner *owner = &sighting->owner;
+    const struct command *command = &sighting->command;
+    struct json json;
+
+    json_begin(&json);
+    put_file(&json, sighting);
+    (void)json_text(&json, "role", sighting->waits ? "waiter" : "holder");
+    (void)json_text(&json, "kind", sighting->kind);
+    (void)json_text(&json, "maybe", sighting->maybe);
+    (void)json_text(&json, "mode", sighting->mode != MODE_UNKNOWN ? modes[sighting->mode] : NULL);
+    json_number(&json, "start", sighting->start);
+    json_number(&json, "length", sighting->length);
+    put_process(&json, "pid", owner->pid, "command", owner->command);
+    put_process(&json, "for_pid", sighting->runs ? command->pid : 0, "for_command",
+                sighting->runs ? command->name : "");
+    (void)json_text(&json, "host", owner->host[0] != '\0' ? owner->host : NULL);
+    json_truth(&json, "local", owner->local != 0);
+    json_truth(&json, "alive", owner->alive);
+    json_end(&json);
+}
+
+void sighting_print(const struct sighting *sighting, int json)
+{
+    if (json)
+        print_object(sighting);
+    else
+        print_sentence(sighting);
+}
+
+/* ---- Lists ---------------------------------------------------------------------------------- */
+
+int sightings_add(struct sightings *sightings, const struct sighting *sighting)
+{
+    size_t wanted = sightings->count + 1;
+    struct sighting *list = realloc(sightings->list, wanted * sizeof *list);
+    char *path = NULL;
+
+    if (list == NULL)
+        return -ENOMEM;
+    sightings->list = list;
+    if (sighting->path != NULL) {
+        size_t size = strlen(sighting->path) + 1;
+
+        path = malloc(size);
+        if (path == NULL)
+            return -ENOMEM;
+        memcpy(path, sighting->path, size);
+    }
+    list[sightings->count] = *sighting;
+    list[sightings->count++].path = path;
+    return 0;
+}
+
+void sightings_free(struct sightings *sightings)
+{
+    size_t i;
+
+    for (i = 0; i < sightings->count; i++)
+        free((void *)(uintptr_t)sightings->list[i].path);
+    free(sightings->list);
+    *sightings = (struct sightings){ NULL, 0 };
+}

@@ -28,6 +28,7 @@ struct target {
     unsigned flags;
     unsigned file_mode;
     struct range range;
+    int64_t lease_ms; /* for kinds that expire, else 0 */
 };
 
 /* True if the last component of the target's path may be a symbolic link. */
@@ -76,6 +77,7 @@ struct kind {
     const char *name;
     unsigned abilities;             /* enum ability */
     int64_t default_range_length;   /* the meaning of a range_length of 0 */
+    int64_t default_lease_ms;       /* the meaning of a lease_ms of 0; 0: the kind does not expire */
     size_t state_size;              /* the bytes that the kind keeps in each handle */
 
     /* Prepares the state of a new handle; touches no file.  After an error there is no handle. */
@@ -116,7 +118,7 @@ struct kind {
     /* True if a state at rest has a file open, or anything else that after_fork() gives up. */
     bool (*has_open)(const void *state);
 
-    /* Called in the parent before a fork that shares the lock. */
+    /* Called in the parent before a fork that shares the lock.  NULL: init() refuses FILELOCK_FORK_SHARE. */
     void (*before_fork)(const struct target *target, void *state);
 
     /* Finds the key of what the target names now.  Returns 0 or -errno.  Any thread may call this. */
@@ -136,6 +138,16 @@ struct kind {
     int (*descriptor)(const void *state);
     int (*check)(const struct target *target, const void *state);
 
+    /*
+     * Returns the ns for which the held lock is certain to be ours if nothing renews it; 0: it is lost.  Never blocks.
+     * state may be a copy, as above.  Any thread that holds the handle's mutex may call this, and any thread with a copy.
+     * NULL: the kind's locks last until they are released.
+     */
+    int64_t (*remaining)(const void *state);
+
+    /* Returns what filelock_lost() returns for the held lock.  Never blocks.  Called as remaining() is; NULL with it. */
+    filelock_waitable (*lost)(const void *state);
+
     /* Answers filelock_owner().  Caller has zeroed owner, except its size.  Any thread may call this. */
     int (*owner)(const struct target *target, struct filelock_owner *owner);
 
@@ -144,6 +156,12 @@ struct kind {
      * be NULL as well, with the same meaning.
      */
     const char *(*unnamed)(const struct target *target);
+
+    /*
+     * Writes why the last call returned this error, if the kind knows more than the error tells.  state is a copy, as
+     * above, of a lock that need not be held.  False: no more is known.  NULL has the same meaning.
+     */
+    bool (*explain)(const struct target *target, const void *state, int error, char *text, size_t size);
 
     /* Does as filelock_break() does.  NULL: filelock_break() returns -ENOTSUP.  Any thread may call this. */
     int (*break_marker)(const struct target *target);

@@ -22,6 +22,7 @@ enum {
     OPTION_FD,
     OPTION_KIND,
     OPTION_SOFT,
+    OPTION_LEASE,
     OPTION_WHO,
     OPTION_BREAK,
     OPTION_LIST,
@@ -53,6 +54,7 @@ static const struct option long_options[] = {
     { "length", required_argument, NULL, OPTION_LENGTH },
     { "kind", required_argument, NULL, OPTION_KIND },
     { "soft", no_argument, NULL, OPTION_SOFT },
+    { "lease", required_argument, NULL, OPTION_LEASE },
     { "who", optional_argument, NULL, OPTION_WHO },
     { "list", optional_argument, NULL, OPTION_LIST },
     { "all", no_argument, NULL, OPTION_ALL },
@@ -68,6 +70,7 @@ static const struct option long_options[] = {
     { "w", required_argument, NULL, 'w' },
     { "f", no_argument, NULL, OPTION_FCNTL },
     { "l", required_argument, NULL, OPTION_LENGTH },
+    { "le", required_argument, NULL, OPTION_LENGTH },
     { "co", required_argument, NULL, 'E' },
     { NULL, 0, NULL, 0 }
 };
@@ -107,6 +110,8 @@ void options_help(void)
            kinds);
     fputs("     --fcntl               the same as --kind ofd\n"
           "     --soft                the same as --kind soft\n"
+          "     --lease <seconds>     a lease, which others take over when it was not renewed\n"
+          "                           for this time; the command ends when it is lost\n"
           "     --start <offset>      first byte to lock (implies --fcntl)\n"
           "     --length <size>       number of bytes to lock (implies --fcntl)\n"
           "     --who <file>          tell who holds a lock on it, of any kind unless one is\n"
@@ -115,7 +120,7 @@ void options_help(void)
           "     --list [<directory>]  tell who holds which lock, and who waits; in the directory\n"
           "                           soft locks too\n"
           "     --json                with --who and --list: write a JSON object a line\n"
-          "     --break <file>        remove the marker of a soft lock, whoever's it is\n"
+          "     --break <file>        remove the marker of a soft lock or lease, whoever's it is\n"
           "     --record              write the holder into the lock file, for --who on NFS\n"
           "     --announce            say who holds the lock when it has to be waited for\n"
           "     --verbose             tell how long it took, or why it failed\n"
@@ -160,6 +165,15 @@ static enum outcome parse_seconds(const char *text, int64_t *timeout_ms)
     if (parse_milliseconds(text, timeout_ms) == 0)
         return OUTCOME_DONE;
     complain("invalid timeout '%s': it is decimal seconds, as 5 or 0.25", text);
+    return OUTCOME_USAGE;
+}
+
+static enum outcome parse_lease(const char *text, struct tool_options *options)
+{
+    options->kind = FILELOCK_KIND_LEASE;
+    if (parse_milliseconds(text, &options->lease_ms) == 0 && options->lease_ms > 0)
+        return OUTCOME_DONE;
+    complain("invalid lease '%s': it is decimal seconds, more than 0, as 30 or 2.5", text);
     return OUTCOME_USAGE;
 }
 
@@ -219,6 +233,8 @@ static enum outcome take_value(struct tool_options *options, int option, char *v
         return parse_range(options, "start", value, &options->range_start);
     case OPTION_LENGTH:
         return parse_range(options, "length", value, &options->range_length);
+    case OPTION_LEASE:
+        return parse_lease(value, options);
     case OPTION_KIND:
         return parse_kind(value, &options->kind);
     case OPTION_WHO:
@@ -392,8 +408,12 @@ static enum outcome check_combination(const struct tool_options *options)
 
     if (options->no_fork && options->close)
         problem = "--no-fork and --close together would leave nobody to hold the lock";
-    else if (options->unlock && options->kind == FILELOCK_KIND_SOFT)
-        problem = "--unlock is for descriptors, which a soft lock has none of: see --break";
+    else if (options->no_fork && options->kind == FILELOCK_KIND_LEASE)
+        problem = "--no-fork would leave nobody to renew a lease";
+    else if (options->lease_ms > 0 && options->kind != FILELOCK_KIND_LEASE)
+        problem = "--lease is for locks of kind lease";
+    else if (options->unlock && (options->kind == FILELOCK_KIND_SOFT || options->kind == FILELOCK_KIND_LEASE))
+        problem = "--unlock is for descriptors, which a soft lock and a lease have none of: see --break";
     else if (options->action == ACTION_WHO && options->path == NULL)
         problem = "--who wants a file" TRY_HELP;
     else if (options->every_process && options->action != ACTION_WHO)

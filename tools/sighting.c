@@ -48,7 +48,8 @@ static void print_kind(const struct sighting *sighting)
     const char *kind = spoken_kind(sighting);
     int is_vowel = kind[0] == 'o' || strcmp(kind, "fcntl") == 0;
 
-    printf("%s %s lock", sighting->mode != MODE_UNKNOWN ? modes[sighting->mode] : is_vowel ? "an" : "a", kind);
+    printf("%s %s%s", sighting->mode != MODE_UNKNOWN ? modes[sighting->mode] : is_vowel ? "an" : "a", kind,
+           strcmp(kind, "lease") == 0 ? "" : " lock");
     if (sighting->maybe != NULL && kind == sighting->kind)
         printf(" or a recorded %s", sighting->maybe);
     if (sighting->length != 0)

@@ -140,6 +140,9 @@ static enum outcome tell_all(const struct tool_options *options)
 
     for (kind = FILELOCK_KIND_DEFAULT; kind < MAX_KINDS; kind++) {
         answers[kind].error = -ENOENT;
+        /* The marker of a lease is a soft lock's to those that look at it: one line will do. */
+        if (kind == FILELOCK_KIND_LEASE)
+            continue;
         if (kind != FILELOCK_KIND_DEFAULT && filelock_kind_name(kind) != NULL && filelock_supported(kind)) {
             enum outcome outcome = ask(options, kind, &answers[kind]);
 
@@ -179,10 +182,12 @@ static int holds_kind(const struct sightings *found, const char *path, const cha
 /* Any file may have a record: doubts it as settle_marker() does. */
 enum outcome who_add_soft(const struct tool_options *options, struct sightings *found)
 {
-    struct sighting sighting = { .path = options->path, .kind = "soft", .mode = FILELOCK_EXCLUSIVE };
+    int kind = options->kind == FILELOCK_KIND_LEASE ? FILELOCK_KIND_LEASE : FILELOCK_KIND_SOFT;
+    struct sighting sighting = { .path = options->path, .mode = FILELOCK_EXCLUSIVE };
     struct answer soft;
-    enum outcome outcome = ask(options, FILELOCK_KIND_SOFT, &soft);
+    enum outcome outcome = ask(options, kind, &soft);
 
+    sighting.kind = filelock_kind_name(kind);
     if (outcome != OUTCOME_DONE)
         return outcome;
     if (options->every_kind)
@@ -234,7 +239,8 @@ static enum outcome tell_processes(const struct tool_options *options)
         return options->every_kind ? tell_all(options) : tell_one(options);
     if (error != 0)
         outcome = explain_no_owner(options, error);
-    else if (filelock_supported(FILELOCK_KIND_SOFT) && (options->every_kind || options->kind == FILELOCK_KIND_SOFT))
+    else if (filelock_supported(FILELOCK_KIND_SOFT) &&
+             (options->every_kind || options->kind == FILELOCK_KIND_SOFT || options->kind == FILELOCK_KIND_LEASE))
         outcome = who_add_soft(options, &found);
     if (outcome == OUTCOME_DONE)
         outcome = print_processes(options, &found);

@@ -65,6 +65,8 @@ static void add_request(struct sentence *sentence, const struct filelock *lock, 
         [ASKED_NOTHING] = "use", [ASKED_ACQUIRE] = "acquire",          [ASKED_RELEASE] = "release",
         [ASKED_CHECK] = "check", [ASKED_OWNER] = "tell who holds", [ASKED_BREAK] = "break",
         [ASKED_CONVERT] = "convert",
+        [ASKED_REMAINING] = "tell how long it stays held:",
+        [ASKED_TOKEN] = "tell the fencing token of",
     };
 
     add(sentence, "cannot %s ", verbs[request->what]);
@@ -121,7 +123,7 @@ static bool asks_to_share(const struct filelock *lock, const struct request *req
 /* True if the request is about a lock that is held. */
 static bool wants_held(enum asked what)
 {
-    return what == ASKED_RELEASE || what == ASKED_CHECK || what == ASKED_CONVERT;
+    return what == ASKED_RELEASE || what == ASKED_CHECK || what == ASKED_CONVERT || what == ASKED_REMAINING;
 }
 
 /* Returns why a held lock cannot be converted.  NULL: nothing is known beside the error itself. */
@@ -138,9 +140,32 @@ static const char *conversion_fault(const struct filelock *lock, const struct re
     return error == -ENOTSUP ? "this kind would let others in: release it, and acquire it again" : NULL;
 }
 
+#define EXPLANATION_SIZE 256
+
+/*
+ * Writes what the kind knows about the error.  False: it knows no more.  A thread that has the turn may be changing the
+ * state, and then the kind is not asked.
+ */
+static bool explain(const struct filelock *lock, int error, char text[EXPLANATION_SIZE])
+{
+    const struct kind *kind = lock->target.kind;
+    int64_t state[FLK_MAX_STATE / sizeof(int64_t)];
+    bool still;
+
+    if (kind->explain == NULL)
+        return false;
+    flk_mutex_lock(&lock->shelf->mutex);
+    still = lock->gate.state != GATE_BUSY;
+    if (still)
+        memcpy(state, lock->state, kind->state_size);
+    flk_mutex_unlock(&lock->shelf->mutex);
+    return still && kind->explain(&lock->target, state, error, text, EXPLANATION_SIZE);
+}
+
 static void add_reason(struct sentence *sentence, const struct filelock *lock, const struct request *request, int error)
 {
     const char *fault = conversion_fault(lock, request, error);
+    char explanation[EXPLANATION_SIZE];
 
     if (fault != NULL)
         add(sentence, "%s", fault);
@@ -156,8 +181,12 @@ static void add_reason(struct sentence *sentence, const struct filelock *lock, c
         add(sentence, "its range ends beyond what can be locked here");
     else if (error == -EINVAL && asks_to_share(lock, request))
         add(sentence, "%s locks are only exclusive", lock->target.kind->name);
+    else if (explain(lock, error, explanation))
+        add(sentence, "%s", explanation);
     else if (error == -ENOTSUP && request->what == ASKED_BREAK)
         add(sentence, "%s locks have no marker to remove", lock->target.kind->name);
+    else if (error == -ENOTSUP && request->what == ASKED_TOKEN)
+        add(sentence, "%s locks have none", lock->target.kind->name);
     else if (error == -EDEADLK && request->mode == FILELOCK_EXCLUSIVE && filelock_held(lock))
         add(sentence, "it is held shared, which has to be released first");
     else if (error == -EDEADLK)

@@ -92,7 +92,24 @@ step_dev() {
     refuses "unknown command 'bogus'" ./dev bogus
     refuses 'check takes --long or nothing' ./dev check --bogus
     ./dev dist
+    refuses 'packages takes deb, rpm or nothing' ./dev packages bogus
+    packages_by_dev
     bench_after_demo
+}
+
+# The repository of ./dev packages is one from which apt installs, by the line that it says.
+packages_by_dev() {
+    local at=$work/packages_by_dev options
+    mkdir -p "$at/lists/partial"
+    "$top/dev" packages >"$at/said" 2>"$at/log" || { cat "$at/log" && return 1; }
+    sed -n "s/^  echo '\(deb .*\)' |.*/\1/p" "$at/said" >"$at/local.list"
+    options=(-o Dir::Etc::sourcelist="$at/local.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$at/lists"
+        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
+    apt-get "${options[@]}" -q update
+    apt-get "${options[@]}" -q -s install libfilelock-dev filelock >"$at/plan"
+    for package in libfilelock0 libfilelock-dev filelock; do
+        grep "^Inst $package (" "$at/plan"
+    done
 }
 
 # Peers that are installed after the build was configured are measured all the same, by ./dev bench and its arguments.
@@ -115,7 +132,7 @@ bench_after_demo() {
 
 # install what the other steps need
 step_packages() {
-    "$top/dev" setup build lint ci windows packages machines
+    "$top/dev" setup build lint ci windows packages machines deb rpm
 }
 
 # a release: build out of tree from the tarball, test, install, uninstall, clean

@@ -101,7 +101,24 @@ step_dev() {
     refuses "unknown command 'bogus'" ./dev bogus
     refuses 'check takes --long or nothing' ./dev check --bogus
     ./dev dist
+    refuses 'packages takes deb, rpm or nothing' ./dev packages bogus
+    packages_by_dev
     bench_after_demo
+}
+
+# Checks that apt can install from the repository of ./dev packages, by the line that it says.
+packages_by_dev() {
+    local at=$work/packages_by_dev options
+    mkdir -p "$at/lists/partial"
+    "$top/dev" packages >"$at/said" 2>"$at/log" || { cat "$at/log" && return 1; }
+    sed -n "s/^  echo '\(deb .*\)' |.*/\1/p" "$at/said" >"$at/local.list"
+    options=(-o Dir::Etc::sourcelist="$at/local.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$at/lists"
+        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
+    apt-get "${options[@]}" -q update
+    apt-get "${options[@]}" -q -s install libfilelock-dev filelock >"$at/plan"
+    for package in libfilelock0 libfilelock-dev filelock; do
+        grep "^Inst $package (" "$at/plan"
+    done
 }
 
 # Checks that ./dev bench measures peers too that are installed after the build was configured.
@@ -124,7 +141,7 @@ bench_after_demo() {
 
 # install what the other steps need
 step_packages() {
-    "$top/dev" setup build lint ci windows packages machines
+    "$top/dev" setup build lint ci windows packages machines deb rpm
 }
 
 # a release: build out of tree from the tarball, test, install, uninstall, clean

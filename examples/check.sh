@@ -5,6 +5,7 @@
 # and exit statuses, never by sleeping.
 set -u
 here=$(pwd)/examples
+examples=$(cd "${srcdir:-.}/examples" && pwd) || exit 99
 dir=$(mktemp -d "${TMPDIR:-/tmp}/filelock-examples.XXXXXX") || exit 99
 started=
 # shellcheck disable=SC2086 # a list of pids
@@ -72,6 +73,33 @@ check "update: what cannot be read is not begun anew" 1 $?
 message=$("$here/update" missing/number 2>&1)
 check "update: a missing directory" 1 $?
 check "update: is told with its path" "update: *missing/number.lock*" "$message"
+
+# config: a program and a shell script change one file, and no change is lost.  Without OFD locks the example says so.
+PATH=$here/..:$PATH
+if filelock --fcntl probe.lock true 2>/dev/null; then
+    "$here/config" settings key0 old
+    setters=
+    for i in 0 1 2 3 4 5 6 7; do
+        "$here/config" settings "key$i" "program $i" &
+        setters="$setters $!"
+        sh "$examples/config.sh" settings "name$i" "script $i" &
+        setters="$setters $!"
+    done
+    for pid in $setters; do
+        wait "$pid" || check "config: a setter's status" 0 $?
+    done
+    check "config: every change is there" \
+        "$(for i in 0 1 2 3 4 5 6 7; do echo "key$i=program $i" && echo "name$i=script $i"; done | sort)" "$(sort settings)"
+    check "config: the record is gone with the lock" "" "$(cat settings.lock)"
+    filelock --fcntl settings.lock "$here/../filelock" --fcntl -n -E 9 settings.lock true
+    check "config: the script's lock keeps others out" 9 $?
+    message=$(sh "$examples/config.sh" missing/settings key value 2>&1)
+    check "config.sh: a missing directory" 66 $?
+    message=$("$here/config" missing/settings key value 2>&1)
+    check "config: a missing directory" "1 config: cannot acquire missing/settings.lock: *" "$? $message"
+else
+    echo "SKIP: config: no OFD locks here"
+fi
 
 # single: a second instance is refused, and told the holder
 hold single.lock

@@ -89,7 +89,7 @@ AC_DEFUN([FILELOCK_CHECK_PLATFORM], [
   AM_CONDITIONAL([HAVE_PPOLL], [test $filelock_poll = ppoll])
   AM_CONDITIONAL([HAVE_INOTIFY], [test $filelock_watch = inotify])
   AM_CONDITIONAL([HAVE_RENAMEAT2], [test "$filelock_cv_renameat2" = function])
-  AM_CONDITIONAL([HAVE_SIGTIMEDWAIT], [test $filelock_pending = timed])
+  AM_CONDITIONAL([HAVE_SIGTIMEDWAIT], [test "$filelock_pending" = timed])
   AM_CONDITIONAL([HAVE_SYS_RENAMEAT2], [test "$filelock_cv_renameat2" = syscall])
   AM_CONDITIONAL([HAVE_O_TMPFILE], [test "$filelock_cv_o_tmpfile" = yes])
   AM_CONDITIONAL([HAVE_BACKTRACE], [test "$filelock_cv_backtrace" = yes])

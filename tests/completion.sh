@@ -10,6 +10,9 @@ FILELOCK_COMPLETIONS=$source/completions
 FILELOCK_COMPLETION=$FILELOCK_COMPLETIONS/filelock
 export FILELOCK_TOOL FILELOCK_COMPLETION FILELOCK_COMPLETIONS
 failed=0 tried=0
+# A shell that waits for an answer that does not come is ended, and fails.
+limit=
+if command -v timeout >/dev/null; then limit="timeout 120"; fi
 
 # in_shell SHELL ARGUMENT...: runs the part for this shell.
 in_shell() {
@@ -19,7 +22,7 @@ in_shell() {
         return
     fi
     tried=1
-    "$@" || failed=1
+    $limit "$@" || failed=1
 }
 in_shell bash --norc --noprofile "$source/tests/completion.bash"
 in_shell zsh -f "$source/tests/completion.zsh"

@@ -609,6 +609,10 @@ every_process() {
             run "$tool" $options
             verdict "--all: $options" test "$status $(lines out)" = "0 3"
         done
+        [ $kind = ofd ] || {
+            run "$tool" --who --all --kind default f
+            verdict "--all: --kind default is $kind" test "$status $(lines out)" = "0 3"
+        }
         run "$tool" --who --all --kind win32 f
         verdict "--all: another kind than $kind" test "$status" -ne 0
         let_go

@@ -108,6 +108,14 @@ check "-w says who holds it" "*held by pid *single*" "$text"
 said tool --who lock
 check "--who" 0 $status
 check "--who names the holder" "*single*" "$text"
+said tool --who --all --json lock
+check "--json" 0 $status
+check "--json: one object" '{"path":"lock",*"role":"holder","kind":"win32",*"command":"*single*"alive":true}*' "$text"
+said tool --list
+check "--list does not exist here" 69 $status
+said tool --nonsense
+check "a wrong option" 64 $status
+check "a wrong option ends with a hint" "*unrecognized option '--nonsense'. Try 'filelock --help'.*" "$text"
 said program examples/timeout lock 100
 check "timeout: gives up" 75 $status
 check "timeout: says for whom it waits" "*waiting for*" "$text"

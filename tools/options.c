@@ -318,9 +318,9 @@ static int complain_option(int what, const char *word)
 
     if (strncmp(word, "--", 2) != 0)
         complain(what == ':' ? "option '-%c' wants a value" TRY_HELP : "invalid option '-%c'" TRY_HELP, optopt);
-    else if (what == ':')
+    else if (what == ':' && word[length] == '\0')
         complain("option '%s' wants a value" TRY_HELP, word);
-    else if (optopt != 0)
+    else if (what == ':' || optopt != 0) /* some C libraries answer ':' here, too */
         complain("option '%.*s' takes no value" TRY_HELP, length, word);
     else if (is_ambiguous(word + 2, (size_t)length - 2))
         complain("option '%.*s' is ambiguous" TRY_HELP, length, word);

@@ -202,13 +202,25 @@ enum outcome who_add_soft(const struct tool_options *options, struct sightings *
     return OUTCOME_DONE;
 }
 
+/* Returns the kind that DEFAULT means.  A handle knows it, and making one touches no file. */
+static int meant_kind(int kind)
+{
+    struct filelock *lock = NULL;
+
+    if (kind == FILELOCK_KIND_DEFAULT && filelock_new(&lock, ".", NULL) == 0)
+        kind = filelock_kind(lock);
+    filelock_free(lock);
+    return kind;
+}
+
 int who_asks_for(const struct tool_options *options, const struct sighting *sighting)
 {
     int64_t last = sighting->length == 0 ? INT64_MAX : sighting->start + (sighting->length - 1);
-    const char *kind = filelock_kind_name(options->kind);
+    const char *kind;
 
     if (options->every_kind)
         return 1;
+    kind = filelock_kind_name(meant_kind(options->kind));
     if (strcmp(sighting->kind, kind) != 0 && !(strcmp(kind, "ofd") == 0 && strcmp(sighting->kind, "posix") == 0))
         return 0;
     return last >= options->range_start &&

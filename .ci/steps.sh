@@ -20,7 +20,7 @@ configure_in() {
 
 # Where what is built differs little, counts are smaller, and the suites about markers alone, which take their
 # time, are left out; the other suites test the soft kind there.  So are those that stop at each system call.
-soft_suites='test_soft test_soft_posix test_soft_storm test_soft_foreign test_soft_linux test_soft_sharing'
+soft_suites='test_soft test_soft_posix test_soft_storm test_soft_foreign test_soft_linux test_soft_queue test_soft_sharing'
 briefly() { # COMMAND...
     FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP="$soft_suites test_faults test_crash test_interleaved" "$@"
 }
@@ -172,7 +172,7 @@ fallbacks=(
     ac_cv_func_eventfd=no ac_cv_func_pipe2=no ac_cv_func_ppoll=no ac_cv_func_sem_clockwait=no
     ac_cv_func_pthread_condattr_setclock=no filelock_cv_backtrace=no
     filelock_cv_inotify=no filelock_cv_o_tmpfile=no filelock_cv_renameat2=no filelock_cv_constructor=no
-    ac_cv_func_sigtimedwait=no
+    ac_cv_func_sigtimedwait=no filelock_cv_soft_queue=no
 )
 
 # the portable fallbacks in place of what Linux and glibc have
@@ -181,12 +181,12 @@ step_fallbacks() {
     # descriptor left for that.  Systems that want this fallback have no such thing: load it at the start.
     # These suites demand of Linux what is replaced here.
     # test_crash kills at each system call, which takes many minutes where waiters nap.
-    export FILELOCK_TEST_SKIP='test_soft_posix test_soft_linux test_limits_linux test_lost test_crash'
+    export FILELOCK_TEST_SKIP='test_soft_posix test_soft_linux test_soft_queue test_limits_linux test_lost test_crash'
     FILELOCK_TEST_SCALE=0.15 build_and_check fallbacks --enable-werror LDFLAGS='-Wl,--no-as-needed -lgcc_s' \
         "${fallbacks[@]}"
     local feature
     for feature in EVENTFD PIPE2 PPOLL SEM_CLOCKWAIT CONDATTR_SETCLOCK BACKTRACE INOTIFY O_TMPFILE RENAMEAT2 \
-        CONSTRUCTOR SIGTIMEDWAIT; do
+        CONSTRUCTOR SIGTIMEDWAIT SOFT_QUEUE; do
         grep -q "^S\[\"HAVE_${feature}_TRUE\"\]=\"#\"" config.status ||
             { echo "the fallback for $feature was not built" && return 1; }
     done

@@ -20,7 +20,7 @@ configure_in() {
 
 # For builds that differ little from others: repeats little, and leaves out the suites that take long.  These are the
 # suites about markers alone, and those that stop at each system call.  The others test the soft kind too.
-soft_suites='test_soft test_soft_posix test_soft_storm test_soft_foreign test_soft_linux test_soft_sharing test_soft_takeover'
+soft_suites='test_soft test_soft_posix test_soft_storm test_soft_foreign test_soft_linux test_soft_queue test_soft_sharing test_soft_takeover'
 briefly() { # COMMAND...
     FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP="$soft_suites test_faults test_crash test_interleaved" "$@"
 }
@@ -198,7 +198,7 @@ fallbacks=(
     ac_cv_func_eventfd=no ac_cv_func_pipe2=no ac_cv_func_ppoll=no ac_cv_func_sem_clockwait=no
     ac_cv_func_pthread_condattr_setclock=no filelock_cv_backtrace=no
     filelock_cv_inotify=no filelock_cv_o_tmpfile=no filelock_cv_renameat2=no filelock_cv_constructor=no
-    ac_cv_func_sigtimedwait=no
+    ac_cv_func_sigtimedwait=no filelock_cv_soft_queue=no
 )
 
 # the portable fallbacks in place of what Linux and glibc have
@@ -207,12 +207,12 @@ step_fallbacks() {
     # that.  Systems that need this fallback do no such thing, so load it at the start.
     # Left out: suites about the features that are replaced here, and test_crash, which takes many minutes because
     # waiters nap.
-    export FILELOCK_TEST_SKIP='test_soft_posix test_soft_linux test_limits_linux test_lost test_crash'
+    export FILELOCK_TEST_SKIP='test_soft_posix test_soft_linux test_soft_queue test_limits_linux test_lost test_crash'
     FILELOCK_TEST_SCALE=0.15 build_and_check fallbacks --enable-werror LDFLAGS='-Wl,--no-as-needed -lgcc_s' \
         "${fallbacks[@]}"
     local feature
     for feature in EVENTFD PIPE2 PPOLL SEM_CLOCKWAIT CONDATTR_SETCLOCK BACKTRACE INOTIFY O_TMPFILE RENAMEAT2 \
-        CONSTRUCTOR SIGTIMEDWAIT; do
+        CONSTRUCTOR SIGTIMEDWAIT SOFT_QUEUE; do
         grep -q "^S\[\"HAVE_${feature}_TRUE\"\]=\"#\"" config.status ||
             { echo "the fallback for $feature was not built" && return 1; }
     done

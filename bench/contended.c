@@ -14,6 +14,7 @@
 
 #define FLOCK "raw flock, blocking"
 #define OFD "raw OFD lock, blocking"
+#define FAIR .share_goal = 0.8, .worst_goal = 3
 
 static const struct row rows[] = {
     { .label = FLOCK, .subject = "raw flock", FOREVER, .floor = FLOCK },
@@ -21,8 +22,8 @@ static const struct row rows[] = {
     { .label = "libfilelock flock, 10 s", .subject = "flock", WAIT, .floor = FLOCK, .goal = 0.95 },
     { .label = "libfilelock flock, for ever", .subject = "flock", FOREVER, .floor = FLOCK, .goal = 0.95 },
     { .label = "libfilelock OFD, 10 s", .subject = "ofd", WAIT, .floor = OFD, .goal = 0.95 },
-    { .label = "libfilelock soft, 10 s", .subject = "soft", WAIT, .floor = FLOCK },
-    { .label = "libfilelock soft, for ever", .subject = "soft", FOREVER, .floor = FLOCK },
+    { .label = "libfilelock soft, 10 s", .subject = "soft", WAIT, .floor = FLOCK, FAIR },
+    { .label = "libfilelock soft, for ever", .subject = "soft", FOREVER, .floor = FLOCK, FAIR },
     { .label = "flock(1) -w 10 FD", .subject = "flock(1) FD", WAIT, .floor = FLOCK },
     { .label = "filelock(1) -w 10 FD", .subject = "filelock(1) FD", WAIT, .floor = FLOCK },
     { .label = "Boost timed_lock", .subject = "Boost", WAIT, .floor = OFD },
@@ -100,6 +101,15 @@ static void record_goals(const struct lane *lane, const struct lane *floor, cons
     goal_at_most(what, samples_median(&lane->worst) / samples_median(&floor->worst), 2);
 }
 
+static void record_share_goals(const struct lane *lane, const struct lane *floor, const struct row *row) {
+    char what[TABLE_CELL];
+
+    snprintf(what, sizeof what, "contended, least / most served: %s", row->label);
+    goal_at_least(what, samples_median(&lane->fairness), row->share_goal);
+    snprintf(what, sizeof what, "contended, worst wait: %s / raw", row->label);
+    goal_at_most(what, samples_median(&lane->worst) / samples_median(&floor->worst), row->worst_goal);
+}
+
 static void report(const struct lane *lanes) {
     struct table table;
 
@@ -120,6 +130,8 @@ static void report(const struct lane *lanes) {
         table_cell(&table, "%" PRId64, lane->failed);
         if (rows[i].goal > 0 && floor < ROWS)
             record_goals(lane, &lanes[floor], &rows[i]);
+        if (rows[i].share_goal > 0 && floor < ROWS)
+            record_share_goals(lane, &lanes[floor], &rows[i]);
     }
     table_print(&table);
 }

@@ -19,6 +19,8 @@ struct row {
     const char *floor; /* label of the row by which this row's time is divided */
     double goal;       /* the most that this ratio may be; 0: no goal */
     double cpu_goal;   /* the most ms of CPU for each second waited; 0: no goal */
+    double share_goal; /* the least that least / most served may be; 0: no goal */
+    double worst_goal; /* the most that the worst wait may be, as a multiple of the floor's; 0: no goal */
     long every;        /* runs once in so many rounds; 0 and 1: in all of them */
     int slow;          /* takes seconds each time: does not run in the short form */
     const char *less;  /* label of a row whose time is subtracted from this row's */

@@ -62,8 +62,16 @@ AC_DEFUN([FILELOCK_CHOOSE_BACKEND], [
   AC_DEFINE_UNQUOTED([DEFAULT_KIND], [flk_kind_$filelock_default], [What FILELOCK_KIND_DEFAULT means.])
 ])
 
-dnl A marker needs nothing but a file system.
-AC_DEFUN([FILELOCK_PROBE_SOFT], [filelock_cv_have_soft=yes])
+dnl A marker needs nothing but a file system.  The queue of its waiters needs locks that flock(2) does not see: elsewhere
+dnl than on Linux, OFD locks and flock(2) may be in each other's way.
+AC_DEFUN([FILELOCK_PROBE_SOFT], [
+  filelock_cv_have_soft=yes
+  AC_CACHE_CHECK([for OFD locks apart from flock], [filelock_cv_soft_queue], [
+    AS_CASE([$filelock_cv_have_ofd:$host_os],
+      [yes:linux*], [filelock_cv_soft_queue=yes],
+      [filelock_cv_soft_queue=no])])
+  AM_CONDITIONAL([HAVE_SOFT_QUEUE], [test "$filelock_cv_soft_queue" = yes])
+])
 
 dnl A lease is a marker that a thread renews.  That is not written for Windows.
 AC_DEFUN([FILELOCK_PROBE_LEASE], [

@@ -94,7 +94,8 @@ posix_suites = \
 	tests/test_soft_files tests/test_soft_posix tests/test_soft_storm tests/test_soft_foreign
 linux_suites = \
 	tests/test_owner_linux tests/test_interleaved tests/test_crash tests/test_faults \
-	tests/test_soft_linux tests/test_soft_sharing tests/test_soft_takeover tests/test_limits_linux tests/test_signals_linux
+	tests/test_soft_linux tests/test_soft_queue tests/test_soft_sharing tests/test_soft_takeover \
+	tests/test_limits_linux tests/test_signals_linux
 if WINDOWS
 suites += tests/test_windows tests/test_lockfileex
 check_PROGRAMS += tests/foreign_lockfileex

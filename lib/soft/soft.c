@@ -21,6 +21,7 @@
 #include "owner/sha256.h"
 #include "owner/writers.h"
 #include "soft/marker.h"
+#include "soft/queue.h"
 #include "soft/soft_lock.h"
 #include "soft/stale.h"
 #include "system/boot_clock.h"
@@ -272,6 +273,9 @@ struct attempt {
     bool stale;          /* a dead owner's marker was found */
     int64_t left;        /* after CONTENDED, the ns until the next look is due */
     int64_t began;       /* ns of flk_boot_now(), before the marker was made */
+    bool yields;         /* an earlier waiter is to make the next marker */
+    bool queues;         /* the waiters for the last marker that was seen queue up at it */
+    struct identity id;  /* of that marker */
     int fd;              /* after TAKEN, the marker */
 };
 
@@ -346,6 +350,15 @@ static int look(const struct target *target, struct soft_lock *soft, struct atte
     return marker->verdict;
 }
 
+/*
+ * True if waiters queue up at a marker with this verdict.  They open it for writing, so it must be a marker that is not
+ * judged by its writers.  At a marker that is stale, no waiter may have to wait for another waiter.
+ */
+static bool has_queue(const struct marker *marker, int verdict)
+{
+    return verdict == VERDICT_HELD && marker->fd >= 0 && marker->version.regular && marker->record.claim == CLAIM_OWNER;
+}
+
 static enum outcome take_over(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
                      const struct marker *marker)
 {
@@ -379,6 +392,10 @@ static enum outcome examine_existing(const struct target *target, struct soft_lo
         return is_there(attempt->path) ? CONTENDED : AGAIN;
     attempt->left = HELD_LOOK;
     verdict = look(target, soft, attempt, &marker);
+    if (verdict != VERDICT_GONE) {
+        attempt->queues = has_queue(&marker, verdict);
+        attempt->id = marker.version.id;
+    }
     if (verdict == VERDICT_GONE) {
         rc = AGAIN;
     } else if (verdict < 0) {
@@ -402,6 +419,8 @@ static enum outcome try_once(const struct target *target, struct soft_lock *soft
     attempt->had_marker = attempt->had_marker || rc != AGAIN;
     if (rc != AGAIN)
         return rc;
+    if (attempt->yields)
+        return CONTENDED;
     draft_for(target, &draft);
     rc = flk_marker_publish(attempt->path, draft.mode, draft.make_parents, draft.text, draft.size, &attempt->fd);
     soft->had_marker = rc == -EEXIST;
@@ -422,7 +441,9 @@ static bool adopt_or_discard(const struct target *target, struct soft_lock *soft
     if (kept)
         free(soft->resolved);
     if (kept)
-        *soft = (struct soft_lock) { .fd = fd, .id = id, .had_marker = attempt->had_marker, .began = attempt->began };
+        *soft = (struct soft_lock) {
+            .fd = fd, .id = id, .had_marker = attempt->had_marker, .queue = soft->queue, .began = attempt->began
+        };
     flk_guard_unlock();
     if (kept && (target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
         (void) flk_file_inherit(fd, true);
@@ -510,25 +531,92 @@ enum outcome flk_soft_try(const struct target *target, void *state, enum fileloc
 
 /* ---- Waiting -------------------------------------------------------------------------------- */
 
+/* Waits for the waiter's turn.  Returns 1: it may watch the marker; 0: it has to look; or an error. */
+static int await_turn(struct soft_lock *soft, struct attempt *attempt, const struct limits *limits)
+{
+    enum outcome rc = flk_queue_wait(soft->queue, attempt->path, limits);
+
+    attempt->yields = rc == CONTENDED;
+    return rc == TAKEN ? 1 : rc == AGAIN || rc == CONTENDED ? 0 : (int) rc;
+}
+
+/*
+ * Waits until the marker has to be looked at.  A waiter that is first, or is not in the queue, watches the marker.
+ * When that goes, an earlier waiter may have come meanwhile.  Returns 0, or an error when a limit was reached.
+ */
+static int await_look(struct soft_lock *soft, struct attempt *attempt, const struct limits *limits)
+{
+    int rc;
+
+    if (!attempt->queues)
+        (void) flk_queue_leave(soft->queue);
+    else if (flk_queue_enter(soft->queue, attempt->path, &attempt->id) == AGAIN)
+        return 0;
+    rc = await_turn(soft, attempt, limits);
+    if (rc == 0)
+        flk_watch_renew(attempt->watch);
+    if (rc != 1)
+        return rc;
+    rc = flk_watch_wait(attempt->watch, limits, attempt->left);
+    if (rc == 0)
+        rc = await_turn(soft, attempt, limits);
+    return rc == 1 ? 0 : rc;
+}
+
+/* Waits as await_look() does, and takes the limits as reached when the time is up: events could come without end. */
+static int await_look_in_time(struct soft_lock *soft, struct attempt *attempt, const struct limits *limits)
+{
+    int rc = await_look(soft, attempt, limits);
+
+    if (rc != 0 || flk_limits_left(limits) != 0)
+        return rc;
+    attempt->yields = false; /* the last try */
+    return -ETIMEDOUT;
+}
+
+/*
+ * Acquires as acquire_to_keep() does.  If descriptors have run out, gives up the places in the queue, and tries again.
+ */
+static enum outcome acquire_in_turn(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
+                                    const struct limits *limits)
+{
+    enum outcome rc = acquire_to_keep(target, soft, attempt, limits);
+
+    if (flk_error_no_resources(rc) && flk_queue_leave(soft->queue))
+        rc = acquire_to_keep(target, soft, attempt, limits);
+    return rc;
+}
+
+/* Makes the queue known to soft_after_fork(); NULL: it is to be forgotten. */
+static void set_queue(struct soft_lock *soft, struct queue *queue)
+{
+    flk_guard_lock();
+    soft->queue = queue;
+    flk_guard_unlock();
+}
+
 static int wait_at(const struct target *target, struct soft_lock *soft, const char *path,
                    const struct limits *limits)
 {
     struct watch watch;
+    struct queue queue;
     struct attempt attempt = { .path = path, .watch = &watch, .had_marker = true };
     int rc, waited = 0;
 
     soft->suspicion.next = 0; /* a new wait searches for writers at once */
+    flk_queue_init(&queue);
+    set_queue(soft, &queue);
     flk_watch_open(&watch, path);
     for (;;) {
-        rc = acquire_to_keep(target, soft, &attempt, limits);
+        rc = acquire_in_turn(target, soft, &attempt, limits);
         if (rc != CONTENDED || waited != 0)
             break;
-        waited = flk_watch_wait(&watch, limits, attempt.left);
-        if (waited == 0 && flk_limits_left(limits) == 0)
-            waited = -ETIMEDOUT; /* else events in the directory could keep the loop going */
+        waited = await_look_in_time(soft, &attempt, limits);
         if (waited != 0 && waited != -ETIMEDOUT)
             break;
     }
+    (void) flk_queue_leave(&queue);
+    set_queue(soft, NULL);
     flk_watch_close(&watch);
     /* The marker was looked at once more after the time was up. */
     return rc == CONTENDED ? waited : rc;
@@ -586,6 +674,9 @@ void flk_soft_after_fork(const struct target *target, void *state, bool holds)
     (void) target;
     flk_suspicion_end(&soft->suspicion);
     flk_suspicion_end(&soft->leftover);
+    if (soft->queue != NULL)
+        flk_queue_forked(soft->queue);
+    soft->queue = NULL;
     if (holds) {
         if (soft->fd >= 0 && flk_own_file(soft->fd, &soft->id) == 0)
             (void) flk_owner_name(soft->fd, flk_process_pid());

@@ -13,6 +13,8 @@
 #include "soft/stale.h"
 #include "system/file.h"
 
+struct queue;
+
 /*
  * The state of a soft lock, in its handle.  last_forker is the process that last forked while it held the lock: this
  * process, or the process that this one was forked from.
@@ -27,6 +29,7 @@ struct soft_lock {
     bool had_marker;            /* the last look found another contender's marker */
     struct suspicion suspicion; /* about the marker */
     struct suspicion leftover;  /* about a draft that a killed breaker left */
+    struct queue *queue;        /* of the thread that waits, on its stack; NULL: none waits */
 };
 
 /* The functions of struct kind.  state begins with a struct soft_lock. */

@@ -27,6 +27,9 @@ void flk_watch_close(struct watch *watch);
 /* Waits and returns as flk_wakeup_wait() does; also returns 0 after at_most ns. */
 int flk_watch_wait(struct watch *watch, const struct limits *limits, int64_t at_most);
 
+/* Forgets what has happened until now: the caller looks at the path next. */
+void flk_watch_renew(struct watch *watch);
+
 /* Gives back what was kept for the next watch: for when no thread has watched for a while, or none will. */
 void flk_watch_drop_spare(void);
 

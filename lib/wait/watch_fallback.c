@@ -37,6 +37,11 @@ int flk_watch_wait(struct watch *watch, const struct limits *limits, int64_t at_
     return flk_poll_within(&cancel, 1, limits, flk_after(nap < at_most ? nap : at_most));
 }
 
+void flk_watch_renew(struct watch *watch)
+{
+    (void) watch;
+}
+
 void flk_watch_drop_spare(void)
 {
 }

@@ -260,6 +260,13 @@ static bool read_about_name(struct watch *watch, int *reads)
     return found || gone;
 }
 
+void flk_watch_renew(struct watch *watch)
+{
+    int reads;
+
+    (void) read_about_name(watch, &reads);
+}
+
 /* Rest this many times as long as the reading took: it costs 1 % of a processor at the most. */
 #define REST_FACTOR 100
 

@@ -84,6 +84,12 @@ int flk_watch_wait(struct watch *watch, const struct limits *limits, int64_t at_
     return 0;
 }
 
+/* Does nothing: a notification that has come is read by the next wait. */
+void flk_watch_renew(struct watch *watch)
+{
+    (void) watch;
+}
+
 /* Does nothing, since nothing is kept from one watch to the next. */
 void flk_watch_drop_spare(void)
 {

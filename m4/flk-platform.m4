@@ -22,6 +22,9 @@ AC_DEFUN([FILELOCK_PLATFORM_POSIX], [
   AC_CHECK_FUNC([pthread_condattr_setclock], [filelock_cond=monotonic], [filelock_cond=realtime])
   AC_CHECK_FUNC([ppoll], [filelock_poll=ppoll], [filelock_poll=poll])
 
+  AC_CHECK_MEMBER([struct stat.st_mtim], [filelock_mtim=st_mtim], [filelock_mtim=st_mtimespec], [[#include <sys/stat.h>]])
+  AC_DEFINE_UNQUOTED([ST_MTIM], [$filelock_mtim], [The member of struct stat with the time of the last change of the data.])
+
   AC_CACHE_CHECK([for inotify and pidfd_open], [filelock_cv_inotify], [
     AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <sys/inotify.h>
 #include <sys/syscall.h>]], [[return inotify_init1 (IN_CLOEXEC) + SYS_pidfd_open;]])],

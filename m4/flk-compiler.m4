@@ -42,6 +42,9 @@ AC_DEFUN([FILELOCK_CHECK_LINKER], [
     filelock_save_LDFLAGS=$LDFLAGS
     LDFLAGS="$LDFLAGS -Wl,--version-script=conftest.map"
     AC_LINK_IFELSE([AC_LANG_PROGRAM], [filelock_cv_version_script=yes], [filelock_cv_version_script=no])
+    dnl A linker of another format may ignore the option: then it takes what is no version script too.
+    echo 'T_1 { global: main' >conftest.map
+    AC_LINK_IFELSE([AC_LANG_PROGRAM], [filelock_cv_version_script=no])
     LDFLAGS=$filelock_save_LDFLAGS
     rm -f conftest.map])
   filelock_version_script=$filelock_cv_version_script

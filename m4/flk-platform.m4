@@ -23,11 +23,31 @@ AC_DEFUN([FILELOCK_PLATFORM_POSIX], [
   AC_CHECK_DECL([CLOCK_BOOTTIME], [filelock_boot_clock=boottime], [filelock_boot_clock=monotonic], [[#include <time.h>]])
   AC_CHECK_FUNC([ppoll], [filelock_poll=ppoll], [filelock_poll=poll])
 
+  AC_CHECK_MEMBER([struct stat.st_mtim], [filelock_mtim=st_mtim], [filelock_mtim=st_mtimespec],
+    [[#include <sys/stat.h>]])
+  AC_DEFINE_UNQUOTED([ST_MTIM], [$filelock_mtim], [The member of struct stat that tells when the data changed.])
+
   AC_CACHE_CHECK([for inotify and pidfd_open], [filelock_cv_inotify], [
     AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <sys/inotify.h>
 #include <sys/syscall.h>]], [[return inotify_init1 (IN_CLOEXEC) + SYS_pidfd_open;]])],
       [filelock_cv_inotify=yes], [filelock_cv_inotify=no])])
-  AS_VAR_IF([filelock_cv_inotify], [yes], [filelock_watch=inotify], [filelock_watch=naps])
+  AC_CACHE_CHECK([for kqueue with events of unlocking], [filelock_cv_kqueue], [
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <fcntl.h>
+#include <sys/types.h>
+#include <sys/event.h>
+#include <sys/param.h>
+#include <sys/mount.h>]], [[return kqueue () + EVFILT_VNODE + EVFILT_PROC + EVFILT_USER + NOTE_FUNLOCK + O_EVTONLY +
+      MNT_LOCAL;]])],
+      [filelock_cv_kqueue=yes], [filelock_cv_kqueue=no])])
+  AS_CASE([$filelock_cv_inotify:$filelock_cv_kqueue],
+    [yes:*], [filelock_watch=inotify],
+    [*:yes], [filelock_watch=kqueue; filelock_mark=kqueue],
+    [filelock_watch=naps])
+  AC_CACHE_CHECK([for libproc], [filelock_cv_libproc], [
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <libproc.h>]],
+      [[struct proc_bsdinfo info;
+        return proc_pidinfo (1, PROC_PIDTBSDINFO, 0, &info, (int) sizeof info) + proc_listallpids (0, 0);]])],
+      [filelock_cv_libproc=yes], [filelock_cv_libproc=no])])
 
   AC_CACHE_CHECK([for O_TMPFILE], [filelock_cv_o_tmpfile], [
     AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <fcntl.h>]], [[return O_TMPFILE;]])],
@@ -39,6 +59,8 @@ AC_DEFUN([FILELOCK_PLATFORM_POSIX], [
       [filelock_cv_renameat2=function],
       [AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <sys/syscall.h>]], [[return SYS_renameat2;]])],
         [filelock_cv_renameat2=syscall], [filelock_cv_renameat2=no])])])
+
+  AC_CHECK_FUNC([renamex_np], [filelock_renamex=yes], [filelock_renamex=no])
 
   dnl At the first cancellation glibc loads libgcc_s, and aborts if it cannot.  backtrace() tells whether it can.
   AC_CACHE_CHECK([for backtrace in libc], [filelock_cv_backtrace], [
@@ -61,8 +83,9 @@ int main (void) { return 0; }]])],
     CFLAGS=$filelock_save_CFLAGS])
 
   AC_MSG_CHECKING([how the holder of a lock can be found])
-  AS_CASE([$host_os],
-    [linux*], [filelock_owners=/proc/locks],
+  AS_CASE([$filelock_cv_libproc:$host_os],
+    [yes:*], [filelock_owners=libproc],
+    [*:linux*], [filelock_owners=/proc/locks],
     [filelock_owners=none])
   AC_MSG_RESULT([$filelock_owners])
 ])
@@ -88,12 +111,15 @@ AC_DEFUN([FILELOCK_CHECK_PLATFORM], [
   AM_CONDITIONAL([HAVE_CLOCK_BOOTTIME], [test "$filelock_boot_clock" = boottime])
   AM_CONDITIONAL([HAVE_PPOLL], [test $filelock_poll = ppoll])
   AM_CONDITIONAL([HAVE_INOTIFY], [test $filelock_watch = inotify])
+  AM_CONDITIONAL([HAVE_KQUEUE], [test $filelock_watch = kqueue])
+  AM_CONDITIONAL([HAVE_RENAMEX], [test "$filelock_renamex" = yes])
   AM_CONDITIONAL([HAVE_RENAMEAT2], [test "$filelock_cv_renameat2" = function])
   AM_CONDITIONAL([HAVE_SIGTIMEDWAIT], [test "$filelock_pending" = timed])
   AM_CONDITIONAL([HAVE_SYS_RENAMEAT2], [test "$filelock_cv_renameat2" = syscall])
   AM_CONDITIONAL([HAVE_O_TMPFILE], [test "$filelock_cv_o_tmpfile" = yes])
   AM_CONDITIONAL([HAVE_BACKTRACE], [test "$filelock_cv_backtrace" = yes])
   AM_CONDITIONAL([HAVE_CONSTRUCTOR], [test "$filelock_cv_constructor" = yes])
+  AM_CONDITIONAL([OWNERS_LIBPROC], [test $filelock_owners = libproc])
   AM_CONDITIONAL([OWNERS_PROC], [test $filelock_owners = /proc/locks])
 ])
 

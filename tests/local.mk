@@ -112,6 +112,14 @@ endif
 if OWNERS_PROC
 suites += $(linux_suites)
 endif
+if HAVE_KQUEUE
+if OWNERS_LIBPROC
+suites += tests/test_kqueue
+endif
+endif
+# What Linux needs to build and test the sources for macOS: .ci/steps.sh does that.
+EXTRA_DIST += tests/standin/standin.c tests/standin/stdio.h tests/standin/libproc.h tests/standin/sys/event.h \
+	tests/standin/sys/mount.h
 # A library that is loaded and unloaded while a program runs.  It has the library's objects in it, as it would have
 # those of a static library.
 if SHARED_LIBRARY

@@ -9,6 +9,7 @@
 
 #include "kind.h"
 #include "os/blocking.h"
+#include "os/flock_wait.h"
 #include "os/os_kind.h"
 #include "os/os_lock.h"
 #include "outcome.h"
@@ -61,7 +62,7 @@ static int wait_flock(int fd, const struct range *range, enum filelock_mode mode
 {
     static const struct blocking_lock lock = { try_flock, block_flock, unlock_flock };
 
-    return flk_block_within(&lock, fd, range, mode, limits);
+    return flk_flock_within(&lock, fd, range, mode, limits);
 }
 
 /* Converts down only: the kernel replaces the lock of this open file by the shared lock in a single step. */

@@ -15,6 +15,14 @@
 #include "owner/record.h"
 #include "system/file.h"
 
+/* Replaces unprintable bytes by '?'. */
+static void make_printable(char *command)
+{
+    for (; *command != '\0'; command++)
+        if (*command < 0x20 || *command > 0x7e)
+            *command = '?';
+}
+
 enum life flk_process_life_here(const struct record *record)
 {
     int64_t pid;
@@ -35,6 +43,7 @@ void flk_owner_from_record(const struct record *record, struct filelock_owner *o
     (void) snprintf(owner->host, sizeof(owner->host), "%.*s", (int) sizeof(owner->host) - 1, record->host);
     if (owner->local && owner->alive == LIFE_ALIVE)
         flk_process_command(owner->pid, owner->command, sizeof(owner->command));
+    make_printable(owner->command);
 }
 
 bool flk_owner_read(int fd, struct record *record)

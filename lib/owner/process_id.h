@@ -47,7 +47,7 @@ enum life flk_process_find(const struct record *record, int64_t *pid);
 /* Returns as flk_process_life_here() does, for any record: UNKNOWN if the record is not local. */
 enum life flk_process_life(const struct record *record);
 
-/* Stores the name of a process, with '?' for unprintable bytes; "" if the name is not known. */
+/* Stores the name of a process, which may have any bytes; "" if the name is not known. */
 void flk_process_command(int64_t pid, char *command, size_t size);
 
 /* True if this process sees all processes of the host, and not only those of its pid namespace. */

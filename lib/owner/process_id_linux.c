@@ -278,7 +278,4 @@ void flk_process_command(int64_t pid, char *command, size_t size)
         return;
     }
     command[strcspn(command, "\n")] = '\0';
-    for (; *command != '\0'; command++)
-        if (*command < 0x20 || *command > 0x7e)
-            *command = '?';
 }

@@ -164,9 +164,6 @@ void flk_process_command(int64_t pid, char *command, size_t size)
     char *name = process != NULL ? read_command(process) : NULL;
 
     (void) snprintf(command, size, "%s", name != NULL ? name : "");
-    for (; *command != '\0'; command++)
-        if (*command < 0x20 || *command > 0x7e)
-            *command = '?';
     free(name);
     if (process != NULL)
         (void) CloseHandle(process);

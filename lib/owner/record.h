@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define RECORD_SIZE 1024 /* the most bytes that a record may have */
+#define RECORD_TOKEN_SIZE 64
 #define MAX_RECORD_PID INT32_MAX
 
 /* What a marker claims.  flk_record_format() only writes records of an OWNER and of a LEASE. */
@@ -25,7 +26,7 @@ struct record {
     enum claim claim;
     int64_t pid;    /* 0: FOR_EVER */
     char host[300]; /* escaped; a longer host is cut off, and then matches no host that this library writes */
-    char token[64]; /* decimal digits that tell the process from another of the same pid; "" if unknown */
+    char token[RECORD_TOKEN_SIZE]; /* digits that tell the process from another of the same pid; "" if unknown */
     int64_t lease;  /* ns after which a LEASE ends if it is not renewed; 0: the claim has no such end */
     char grant[33]; /* the beginning of the text that tells a LEASE from others of the same process; "" if unknown */
 };

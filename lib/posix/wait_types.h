@@ -6,6 +6,7 @@
 #define FLK_POSIX_WAIT_TYPES_H
 
 #include <semaphore.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "system/list.h"
@@ -45,6 +46,12 @@ struct watch {
     int64_t nap;      /* ns; the length of the next nap, which grows */
     const char *name; /* the last component of the path: the name in the directory */
     struct kept kept; /* what can be kept for the next watch; its descriptors are in fd meanwhile */
+
+    /* These are for watch_kqueue.c alone. */
+    struct identity folder; /* of the directory, which is open as fd[1] */
+    bool follows;           /* the end of the process will be told */
+    bool changed, ended;    /* told, and no wait has returned it: the directory has changed, the process has ended */
+    int64_t looked, pause;  /* ns: when the last wait returned because of a change, and how long to rest after it */
 };
 
 #endif

@@ -448,7 +448,7 @@ size_t flk_file_key(const struct identity *id, unsigned char *bytes)
 static void version_of(const struct stat *st, struct file_version *version)
 {
     identity_of(st, &version->id);
-    version->modified = (int64_t) st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+    version->modified = (int64_t) st->ST_MTIM.tv_sec * 1000000000 + st->ST_MTIM.tv_nsec;
     version->regular = S_ISREG(st->st_mode);
     version->directory = S_ISDIR(st->st_mode);
 }

@@ -13,6 +13,8 @@
 /* Makes the semaphore.  False if the system cannot do that, and then nothing was made. */
 bool flk_sleep_open(sem_t *semaphore);
 
+void flk_sleep_close(sem_t *semaphore);
+
 /* Returns 0 after a post, or -ETIMEDOUT. */
 int flk_sleep_until(sem_t *semaphore, int64_t deadline);
 

@@ -14,6 +14,11 @@ bool flk_sleep_open(sem_t *semaphore)
     return false;
 }
 
+void flk_sleep_close(sem_t *semaphore)
+{
+    (void) semaphore;
+}
+
 int flk_sleep_until(sem_t *semaphore, int64_t deadline)
 {
     (void) semaphore;

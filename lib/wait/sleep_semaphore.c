@@ -15,6 +15,11 @@ bool flk_sleep_open(sem_t *semaphore)
     return sem_init(semaphore, 0, 0) == 0;
 }
 
+void flk_sleep_close(sem_t *semaphore)
+{
+    (void) sem_destroy(semaphore);
+}
+
 int flk_sleep_until(sem_t *semaphore, int64_t deadline)
 {
     struct timespec until = { (time_t) (deadline / 1000000000), (long) (deadline % 1000000000) };

@@ -67,7 +67,7 @@ void flk_wakeup_close(struct wakeup *wakeup)
         flk_wakeup_fd_close(&wakeup->ends);
     flk_guard_unlock();
     if (wakeup->way == WAKEUP_SLEEPS)
-        (void) sem_destroy(&wakeup->semaphore);
+        flk_sleep_close(&wakeup->semaphore);
 }
 
 /* Closes the descriptors in the child, which does not have the threads that wait by them. */

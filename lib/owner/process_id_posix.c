@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Identifying processes on a POSIX system that only tells whether a process is there.
+ * Identifying processes on a POSIX system without proc(5) of Linux.
  */
 #include "config.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "owner/life.h"
 #include "owner/process_id.h"
+#include "owner/process_seen.h"
 #include "owner/record.h"
 #include "system/lifetime.h"
 
@@ -26,7 +25,7 @@ bool flk_process_record(int64_t pid, struct record *record)
 {
     *record = (struct record) { .pid = pid };
     own_host(record->host);
-    return kill((pid_t) pid, 0) == 0 || errno != ESRCH;
+    return flk_process_see(pid, record->token) == LIFE_ALIVE;
 }
 
 void flk_process_self(struct record *record)
@@ -51,15 +50,18 @@ bool flk_process_local(const struct record *record)
 
 enum life flk_process_find(const struct record *record, int64_t *pid)
 {
+    char token[RECORD_TOKEN_SIZE];
+
     *pid = record->pid;
-    return kill((pid_t) record->pid, 0) != 0 && errno == ESRCH ? LIFE_DEAD : LIFE_ALIVE;
+    if (flk_process_see(record->pid, token) == LIFE_DEAD)
+        return LIFE_DEAD;
+    /* A process that has got the pid since has another token. */
+    return token[0] == '\0' || record->token[0] == '\0' || strcmp(token, record->token) == 0 ? LIFE_ALIVE : LIFE_DEAD;
 }
 
 void flk_process_command(int64_t pid, char *command, size_t size)
 {
-    (void) pid;
-    (void) size;
-    command[0] = '\0';
+    flk_process_see_name(pid, command, size);
 }
 
 bool flk_process_sees_all(void)

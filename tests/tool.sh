@@ -392,7 +392,7 @@ help_and_version() {
     sed 's/\\-/-/g' "$source_dir/man/filelock.1" >page
     for option in --shared --exclusive --nb --nonblock --nonblocking --wait --timeout \
         --conflict-exit-code --close --no-fork --command --unlock --fd --kind --fcntl --soft --start --length --who \
-        --break --verbose --help --version; do
+        --break --doctor --meet --json --verbose --help --version; do
         verdict "$option is in the help" grep -q -e "$option\\>" out
         verdict "$option is in the manual" grep -q -e "$option\\>" page
     done

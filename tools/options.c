@@ -23,6 +23,9 @@ enum {
     OPTION_SOFT,
     OPTION_WHO,
     OPTION_BREAK,
+    OPTION_DOCTOR,
+    OPTION_MEET,
+    OPTION_JSON,
     OPTION_ANNOUNCE,
     OPTION_VERBOSE
 };
@@ -49,6 +52,9 @@ static const struct option long_options[] = {
     { "soft", no_argument, NULL, OPTION_SOFT },
     { "who", required_argument, NULL, OPTION_WHO },
     { "break", required_argument, NULL, OPTION_BREAK },
+    { "doctor", no_argument, NULL, OPTION_DOCTOR },
+    { "meet", no_argument, NULL, OPTION_MEET },
+    { "json", no_argument, NULL, OPTION_JSON },
     { "announce", no_argument, NULL, OPTION_ANNOUNCE },
     { "verbose", no_argument, NULL, OPTION_VERBOSE },
     { "help", no_argument, NULL, 'h' },
@@ -69,6 +75,7 @@ void options_help(void)
           " filelock [options] <descriptor>\n"
           " filelock [options] --fd <descriptor> [<command> [<argument>...] | -c <command>]\n"
           " filelock [--kind <kind>] --who <file> | --break <file>\n"
+          " filelock [--kind <kind>] --doctor [--meet] [--json] [<directory>]\n"
           "\n"
           "Run a command while holding a lock on a file, or lock an open descriptor.\n"
           "\n"
@@ -95,6 +102,11 @@ void options_help(void)
           "     --who <file>          tell who holds a lock on it, of any kind unless one is\n"
           "                           named; exit 1 if nobody does\n"
           "     --break <file>        remove the marker of a soft lock, whoever's it is\n"
+          "     --doctor              try which kinds of lock work in a directory, and say which\n"
+          "                           to use; exit 1 if the default kind does not exclude\n"
+          "     --meet                try it together with another machine, which runs the same\n"
+          "                           in the same directory meanwhile\n"
+          "     --json                write what --doctor found as JSON\n"
           "     --announce            say who holds the lock when it has to be waited for\n"
           "     --verbose             tell how long it took, or why it failed\n"
           " -h, --help                show this help\n"
@@ -241,6 +253,15 @@ static enum outcome take_option(struct tool_options *options, int option)
     case OPTION_SOFT:
         options->kind = FILELOCK_KIND_SOFT;
         break;
+    case OPTION_DOCTOR:
+        options->action = ACTION_DOCTOR;
+        break;
+    case OPTION_MEET:
+        options->meet = 1;
+        break;
+    case OPTION_JSON:
+        options->json = 1;
+        break;
     case OPTION_ANNOUNCE:
         options->announce = 1;
         break;
@@ -267,6 +288,17 @@ static enum outcome take_command(struct tool_options *options, int count, char *
         return OUTCOME_USAGE;
     }
     options->shell_command = words[1];
+    return OUTCOME_DONE;
+}
+
+/* Takes the directory of --doctor, which is the working directory unless it is named. */
+static enum outcome take_directory(struct tool_options *options, int count, char **words)
+{
+    if (count > 1) {
+        complain("a directory too many: '%s'", words[1]);
+        return OUTCOME_USAGE;
+    }
+    options->path = count > 0 ? words[0] : ".";
     return OUTCOME_DONE;
 }
 
@@ -306,6 +338,11 @@ static enum outcome check_combination(const struct tool_options *options)
         problem = "--who and --break want a file, not a descriptor";
     else if (options->path != NULL && options->shell_command != NULL)
         problem = "--who and --break run no command";
+    else if (options->action == ACTION_DOCTOR &&
+             (options->path != NULL || options->fd >= 0 || options->shell_command != NULL || options->has_range))
+        problem = "--doctor wants a directory alone";
+    else if (options->action != ACTION_DOCTOR && (options->meet || options->json))
+        problem = "--meet and --json belong to --doctor";
     else
         return OUTCOME_DONE;
     complain("%s", problem);
@@ -352,5 +389,7 @@ enum outcome options_parse(struct tool_options *options, int argc, char **argv)
     if (outcome != OUTCOME_DONE)
         return outcome;
     settle(options);
+    if (options->action == ACTION_DOCTOR)
+        return take_directory(options, argc - optind, argv + optind);
     return take_operands(options, argc - optind, argv + optind);
 }

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum action { ACTION_LOCK, ACTION_UNLOCK, ACTION_WHO, ACTION_BREAK, ACTION_HELP, ACTION_VERSION };
+enum action { ACTION_LOCK, ACTION_UNLOCK, ACTION_WHO, ACTION_BREAK, ACTION_DOCTOR, ACTION_HELP, ACTION_VERSION };
 
 struct tool_options {
     enum action action;
@@ -25,6 +25,8 @@ struct tool_options {
     int no_fork;         /* the command takes the place of the tool */
     int announce;        /* say in a line that the lock has to be waited for */
     int verbose;
+    int json;            /* write the answer as JSON */
+    int meet;            /* --doctor: meet another one in the directory */
     int nonblock;        /* -n: it wins over -w, before it or after it */
     int unlock;          /* -u, unless -s, -x or -e came later */
     int has_range;

@@ -34,13 +34,13 @@ end
 
 # True at the file to lock or to ask about.
 function __filelock_at_file
-    not __filelock_has 'fd|break|list'; and test (count (__filelock_operands)) -eq 0
+    not __filelock_has 'fd|break|list|doctor'; and test (count (__filelock_operands)) -eq 0
 end
 
 # True in the command, or where it begins.
 function __filelock_in_command
     set -l operands (__filelock_operands)
-    __filelock_has 'who|break|list'; and return 1
+    __filelock_has 'who|break|list|doctor'; and return 1
     __filelock_has fd; or test (count $operands) -gt 0
 end
 
@@ -76,11 +76,13 @@ complete -c filelock -n 'not __filelock_in_command' -l length -x -d 'Number of b
 complete -c filelock -n 'not __filelock_in_command' -l who -d 'Tell who holds a lock'
 complete -c filelock -n 'not __filelock_in_command' -l all -d 'With --who: tell each holder, and who waits'
 complete -c filelock -n 'not __filelock_in_command' -l list -d 'Tell who holds which lock, and who waits'
-complete -c filelock -n 'not __filelock_in_command' -l json -d 'Write a JSON object a line'
+complete -c filelock -n 'not __filelock_in_command' -l doctor -d 'Try which kinds of lock work in a directory'
+complete -c filelock -n 'not __filelock_in_command' -l meet -d 'With --doctor: try it together with another machine'
+complete -c filelock -n 'not __filelock_in_command' -l json -d 'Write JSON'
 complete -c filelock -n 'not __filelock_in_command' -l break -r -F -d 'Remove the marker of a soft lock'
 complete -c filelock -n 'not __filelock_in_command' -l record -d 'Write the holder into the lock file'
 complete -c filelock -n 'not __filelock_in_command' -l announce -d 'Say who holds the lock when it has to be waited for'
 complete -c filelock -n 'not __filelock_in_command' -l verbose -d 'Tell how long it took, or why it failed'
 complete -c filelock -n 'not __filelock_in_command' -s h -l help -d 'Show the help'
 complete -c filelock -n 'not __filelock_in_command' -s V -l version -d 'Show the version'
-complete -c filelock -n '__filelock_has list' -a '(__fish_complete_directories)'
+complete -c filelock -n '__filelock_has "list|doctor"' -a '(__fish_complete_directories)'

@@ -126,6 +126,10 @@ expect 'apps' filelock --list ap
 expect 'apps' filelock --list --json ap
 expect '' filelock --list apps ''
 expect '' filelock --who app.lock ''
+expect 'apps' filelock --doctor ap
+expect 'apps' filelock --doctor --kind soft --meet ap
+expect '' filelock --doctor apps ap
+expect '--doctor' filelock --do
 expect '4K|4KB|4KiB' filelock --length 4K
 expect '' filelock --start ''
 [ "$("$FILELOCK_TOOL" --length 4KiB app.lock echo taken 2>&1)" = taken ] || {

@@ -401,7 +401,7 @@ help_and_version() {
     sed 's/\\-/-/g' "$source_dir/man/filelock.1" >page
     for option in --shared --exclusive --nb --nonblock --nonblocking --wait --timeout \
         --conflict-exit-code --close --no-fork --command --unlock --fd --kind --fcntl --soft --lease --start --length --who \
-        --break --all --json --list --record --verbose --help --version; do
+        --break --all --json --list --record --doctor --meet --verbose --help --version; do
         verdict "$option is in the help" grep -q -e "$option\\>" out
         verdict "$option is in the manual" grep -q -e "$option\\>" page
     done

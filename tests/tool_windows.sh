@@ -144,6 +144,23 @@ check "--break" 0 $status
 said tool --soft -n marker cmd /c 'exit 6'
 check "a broken marker's place" 6 $status
 
+# ---- the doctor ------------------------------------------------------------------------------
+mkdir ward
+said tool --doctor --json ward
+check "--doctor" 0 $status
+for kind in win32 soft; do
+    check "--doctor: $kind excludes, and ends with its holder" \
+        *'"kind": "'$kind'", "excludes": true, "overlaps": 0, '*'"freed_by_kill": true, '* "$(grep "\"$kind\", \"excludes" said.out)"
+done
+tool --doctor --meet -w 60 ward >/dev/null 2>&1 &
+said tool --doctor --meet -w 60 ward
+check "--doctor --meet" 0 $status
+wait $!
+check "--doctor --meet, the other" 0 $?
+check "--doctor leaves nothing behind" "" "$(ls -A ward)"
+said tool --doctor none
+check "--doctor: no directory" 66 $status
+
 # ---- what does not exist ---------------------------------------------------------------------
 for option in -o -F -u --fcntl --kind=flock; do
     said tool $option lock cmd /c 'echo ran'

@@ -5,6 +5,7 @@
  */
 #include <filelock.h>
 
+#include "doctor.h"
 #include "handles.h"
 #include "list.h"
 #include "options.h"
@@ -277,6 +278,8 @@ static enum outcome act(const struct tool_options *options, int *status)
         return list_tell(options);
     case ACTION_BREAK:
         return break_lock(options);
+    case ACTION_DOCTOR:
+        return options->meet ? doctor_meet(options) : doctor_examine(options);
     default:
         return lock_and_run(options, status);
     }

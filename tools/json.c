@@ -55,41 +55,46 @@ static size_t sequence_length(const unsigned char *text)
     return is_continuation(text[3]) ? 4 : 0;
 }
 
-static void put_ascii(unsigned char byte)
+static void put_ascii(FILE *file, unsigned char byte)
 {
     if (byte == '"' || byte == '\\')
-        printf("\\%c", byte);
+        fprintf(file, "\\%c", byte);
     else if (byte < 0x20 || byte == 0x7F)
-        printf("\\u%04x", byte);
+        fprintf(file, "\\u%04x", byte);
     else
-        putchar(byte);
+        fputc(byte, file);
 }
 
-int json_text(struct json *json, const char *name, const char *text)
+int json_string(FILE *file, const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
     int replaced = 0;
 
+    fputc('"', file);
+    while (*at != '\0') {
+        size_t length = sequence_length(at);
+
+        if (length == 1)
+            put_ascii(file, *at);
+        else if (length > 1)
+            fwrite(at, 1, length, file);
+        else
+            fputs("\\ufffd", file);
+        replaced = replaced || length == 0;
+        at += length > 0 ? length : 1;
+    }
+    fputc('"', file);
+    return replaced;
+}
+
+int json_text(struct json *json, const char *name, const char *text)
+{
     if (text == NULL) {
         json_null(json, name);
         return 0;
     }
     begin_member(json, name);
-    putchar('"');
-    while (*at != '\0') {
-        size_t length = sequence_length(at);
-
-        if (length == 1)
-            put_ascii(*at);
-        else if (length > 1)
-            fwrite(at, 1, length, stdout);
-        else
-            fputs("\\ufffd", stdout);
-        replaced = replaced || length == 0;
-        at += length > 0 ? length : 1;
-    }
-    putchar('"');
-    return replaced;
+    return json_string(stdout, text);
 }
 
 void json_hex(struct json *json, const char *name, const char *text)

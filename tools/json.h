@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * json.h - writes JSON objects (RFC 8259) to standard output, one a line.
+ * json.h - writes JSON (RFC 8259).
  */
 #ifndef JSON_H
 #define JSON_H
 
 #include <stdint.h>
+#include <stdio.h>
 
-/* An object that is being written. */
+/*
+ * Writes a string in quotation marks.  The bytes may be any: each byte that is no part of valid UTF-8 becomes U+FFFD.
+ * Returns 1 if there was such a byte, else 0.
+ */
+int json_string(FILE *file, const char *text);
+
+/* An object that is being written to standard output, on a line of its own. */
 struct json {
     int members; /* how many are written */
 };
@@ -15,10 +22,7 @@ struct json {
 void json_begin(struct json *json);
 void json_end(struct json *json);
 
-/*
- * Writes a string, or null for NULL.  The bytes may be any: each byte that is no part of valid UTF-8 becomes U+FFFD.
- * Returns 1 if there was such a byte, else 0.
- */
+/* Writes a member whose value is a string, or null for NULL.  Returns as json_string() does. */
 int json_text(struct json *json, const char *name, const char *text);
 
 /* Writes the bytes of a text as hexadecimal digits. */

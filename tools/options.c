@@ -27,6 +27,8 @@ enum {
     OPTION_BREAK,
     OPTION_LIST,
     OPTION_RECORD,
+    OPTION_DOCTOR,
+    OPTION_MEET,
     OPTION_ALL,
     OPTION_JSON,
     OPTION_ANNOUNCE,
@@ -61,6 +63,8 @@ static const struct option long_options[] = {
     { "json", no_argument, NULL, OPTION_JSON },
     { "break", required_argument, NULL, OPTION_BREAK },
     { "record", no_argument, NULL, OPTION_RECORD },
+    { "doctor", no_argument, NULL, OPTION_DOCTOR },
+    { "meet", no_argument, NULL, OPTION_MEET },
     { "announce", no_argument, NULL, OPTION_ANNOUNCE },
     { "verbose", no_argument, NULL, OPTION_VERBOSE },
     { "help", no_argument, NULL, 'h' },
@@ -86,6 +90,7 @@ void options_help(void)
           " filelock [options] --fd <descriptor> [<command> [<argument>...] | -c <command>]\n"
           " filelock [--kind <kind>] [--all] [--json] --who <file>\n"
           " filelock [--kind <kind>] [--json] --list [<directory>]\n"
+          " filelock [--kind <kind>] --doctor [--meet] [--json] [<directory>]\n"
           " filelock --break <file>\n"
           "\n"
           "Run a command while holding a lock on a file, or lock an open descriptor.\n"
@@ -119,7 +124,11 @@ void options_help(void)
           "     --all                 with --who: tell each holder, and who waits\n"
           "     --list [<directory>]  tell who holds which lock, and who waits; in the directory\n"
           "                           soft locks too\n"
-          "     --json                with --who and --list: write a JSON object a line\n"
+          "     --doctor              try which kinds of lock work in a directory, and say which\n"
+          "                           to use; exit 1 if the default kind does not exclude\n"
+          "     --meet                try it together with another machine, which runs the same\n"
+          "                           in the same directory meanwhile\n"
+          "     --json                with --who, --list and --doctor: write JSON\n"
           "     --break <file>        remove the marker of a soft lock or lease, whoever's it is\n"
           "     --record              write the holder into the lock file, for --who on NFS\n"
           "     --announce            say who holds the lock when it has to be waited for\n"
@@ -278,6 +287,12 @@ static enum outcome take_option(struct tool_options *options, int option)
     case OPTION_ALL:
         options->every_process = 1;
         break;
+    case OPTION_DOCTOR:
+        options->action = ACTION_DOCTOR;
+        break;
+    case OPTION_MEET:
+        options->meet = 1;
+        break;
     case OPTION_JSON:
         options->json = 1;
         break;
@@ -371,6 +386,17 @@ static enum outcome take_command(struct tool_options *options, int count, char *
     return OUTCOME_DONE;
 }
 
+/* Takes the directory of --doctor, which is the working directory unless it is named. */
+static enum outcome take_directory(struct tool_options *options, int count, char **words)
+{
+    if (count > 1) {
+        complain("a directory too many: '%s'", words[1]);
+        return OUTCOME_USAGE;
+    }
+    options->path = count > 0 ? words[0] : ".";
+    return OUTCOME_DONE;
+}
+
 static enum outcome take_operands(struct tool_options *options, int count, char **words)
 {
     if (options->path != NULL || options->action == ACTION_LIST ||
@@ -418,8 +444,14 @@ static enum outcome check_combination(const struct tool_options *options)
         problem = "--who wants a file" TRY_HELP;
     else if (options->every_process && options->action != ACTION_WHO)
         problem = "--all is for --who";
-    else if (options->json && options->action != ACTION_WHO && options->action != ACTION_LIST)
-        problem = "--json is for --who and --list";
+    else if (options->json && options->action != ACTION_WHO && options->action != ACTION_LIST &&
+             options->action != ACTION_DOCTOR)
+        problem = "--json is for --who, --list and --doctor";
+    else if (options->meet && options->action != ACTION_DOCTOR)
+        problem = "--meet belongs to --doctor";
+    else if (options->action == ACTION_DOCTOR &&
+             (options->path != NULL || options->fd >= 0 || options->shell_command != NULL || options->has_range))
+        problem = "--doctor wants a directory alone";
     else if (options->action != ACTION_LOCK && options->fd >= 0)
         problem = "--who, --break and --list want a file, not a descriptor";
     else if (options->action != ACTION_LOCK && options->shell_command != NULL)
@@ -470,5 +502,7 @@ enum outcome options_parse(struct tool_options *options, int argc, char **argv)
     if (outcome != OUTCOME_DONE)
         return outcome;
     settle(options);
+    if (options->action == ACTION_DOCTOR)
+        return take_directory(options, argc - optind, argv + optind);
     return take_operands(options, argc - optind, argv + optind);
 }

@@ -12,14 +12,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum action { ACTION_LOCK, ACTION_UNLOCK, ACTION_WHO, ACTION_BREAK, ACTION_LIST, ACTION_HELP, ACTION_VERSION };
+enum action {
+    ACTION_LOCK,
+    ACTION_UNLOCK,
+    ACTION_WHO,
+    ACTION_BREAK,
+    ACTION_LIST,
+    ACTION_DOCTOR,
+    ACTION_HELP,
+    ACTION_VERSION
+};
 
 struct tool_options {
     enum action action;
     enum filelock_mode mode;
     int kind;            /* enum filelock_kind */
     int every_process;   /* --all: each process that holds the lock or waits for it */
-    int json;            /* answers are JSON */
     int every_kind;      /* no kind was named, and no range: a range implies a kind */
     int64_t lease_ms;    /* of a lease; 0: the default */
     int64_t timeout_ms;  /* FILELOCK_FOREVER, FILELOCK_TRY or more */
@@ -29,6 +37,8 @@ struct tool_options {
     int announce;        /* say in a line that the lock has to be waited for */
     int record;          /* the holder's record is written into the lock file */
     int verbose;
+    int json;            /* write the answer as JSON */
+    int meet;            /* --doctor: meet another one in the directory */
     int nonblock;        /* -n: it wins over -w, before it or after it */
     int unlock;          /* -u, unless -s, -x or -e came later */
     int has_range;

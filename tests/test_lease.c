@@ -682,6 +682,24 @@ START_TEST(test_fork)
 }
 END_TEST
 
+/* The waitable belongs to the parent alone. */
+START_TEST(test_fork_closes)
+{
+    NEEDS_LEASE();
+    int status;
+    struct filelock *lock = held_lease(LONG_MS, 0);
+    int lost = filelock_lost(lock), fd = filelock_fd(lock);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(fd_is_open(lost) || fd_is_open(fd));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(status == 0, "the child has a descriptor of the lease");
+    EXPECT(filelock_check(lock), 0);
+    ck_assert_int_eq(is_lost(lock), 0);
+    filelock_free(lock);
+}
+END_TEST
+
 /* A child has no thread that renews.  Its first lease starts another. */
 START_TEST(test_child_renews)
 {
@@ -732,6 +750,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_broken);
     tcase = add_case(suite, "fork");
     tcase_add_test(tcase, test_fork);
+    tcase_add_test(tcase, test_fork_closes);
     tcase_add_test(tcase, test_child_renews);
     return suite;
 }

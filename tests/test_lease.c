@@ -644,6 +644,18 @@ START_TEST(test_other_duration)
 }
 END_TEST
 
+/* What an owner of another host has given up, and could not remove, is no lease of another duration. */
+START_TEST(test_disowned)
+{
+    NEEDS_LEASE();
+    struct filelock *lock = new_lease(LONG_MS, 0);
+    put_marker(scratch("lock"), "filelock/2\npid=2147483647\nhost=another.host\nmode=lease\ntoken=0\nduration=2.0\n");
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, PATIENCE_MS), 0);
+    filelock_free(lock);
+}
+END_TEST
+
 /* An operator may break a lease, and its holder is told. */
 START_TEST(test_broken)
 {
@@ -749,6 +761,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(tcase, test_dead, 0, (int)(sizeof dead / sizeof *dead));
     tcase_add_test(tcase, test_never_broken);
     tcase_add_loop_test(tcase, test_other_duration, 0, 2);
+    tcase_add_test(tcase, test_disowned);
     tcase_add_test(tcase, test_broken);
     tcase = add_case(suite, "fork");
     tcase_add_test(tcase, test_fork);

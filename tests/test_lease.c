@@ -221,7 +221,7 @@ static void look_at_mask(const char *name, void *blocked)
         *(unsigned long long *)blocked = strtoull(mask + strlen("\nSigBlk:"), NULL, 16);
 }
 
-/* One thread for all leases, which handles no signal of the program, and ends some time after the last. */
+/* Two threads for all leases, which handle no signal of the program, and end some time after the last. */
 START_TEST(test_thread)
 {
     NEEDS_LEASE();
@@ -232,14 +232,14 @@ START_TEST(test_thread)
     struct filelock_options options = options_of(lease_kind());
     struct filelock *other = new_lock_with(&options, scratch("other"));
     EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
-    EVENTUALLY(threads() == 2); /* a thread that finds another at work ends */
+    EVENTUALLY(threads() == 3); /* a thread that is not needed ends */
     EVENTUALLY(each_entry("/proc/self/task", look_at_mask, &blocked) == 0 && (blocked & 1ULL << (SIGUSR1 - 1)));
     EXPECT(filelock_release(lock), 0);
-    ck_assert_int_eq(threads(), 2);
+    ck_assert_int_eq(threads(), 3);
     EXPECT(filelock_release(other), 0);
     EVENTUALLY(threads() == 1);
     EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
-    ck_assert_int_eq(threads(), 2);
+    ck_assert_int_eq(threads(), 3);
     filelock_free(lock);
     filelock_free(other);
 }
@@ -387,6 +387,112 @@ START_TEST(test_stopped)
 }
 END_TEST
 
+/* ---- A file server that hangs ------------------------------------------------------------------ */
+
+#ifdef __linux__
+static pthread_mutex_t server = PTHREAD_MUTEX_INITIALIZER; /* locked: the server hangs */
+static uint64_t served;                                    /* the file of that server; 0: none */
+static int asked;                                          /* it was asked for that file */
+
+/* Stands in for the call of the C library, which it makes by another name of the file. */
+int futimens(int fd, const struct timespec times[2])
+{
+    char name[64];
+    struct stat st;
+    uint64_t file = __atomic_load_n(&served, __ATOMIC_SEQ_CST);
+    if (file != 0 && fstat(fd, &st) == 0 && st.st_ino == file) {
+        __atomic_store_n(&asked, 1, __ATOMIC_SEQ_CST);
+        pthread_mutex_lock(&server);
+        pthread_mutex_unlock(&server);
+    }
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    return utimensat(AT_FDCWD, name, times, 0);
+}
+
+static int was_asked(void)
+{
+    return __atomic_load_n(&asked, __ATOMIC_SEQ_CST);
+}
+
+static void hang(const char *path)
+{
+    struct stat st;
+    ck_assert_int_eq(stat(path, &st), 0);
+    pthread_mutex_lock(&server);
+    __atomic_store_n(&asked, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&served, (uint64_t)st.st_ino, __ATOMIC_SEQ_CST);
+}
+
+static void go_on(void)
+{
+    __atomic_store_n(&served, 0, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&server);
+}
+
+/* A holder is told in time, though the server has not answered yet.  The test asks no question meanwhile. */
+START_TEST(test_told_beside_hang)
+{
+    NEEDS_LEASE();
+    struct filelock *lock = held_lease(SHORT_MS, 0);
+    int lost = filelock_lost(lock);
+    hang(scratch("lock"));
+    int told = readable_within(lost, PATIENCE_MS), hung = was_asked();
+    go_on();
+    ck_assert_msg(told, "the holder was not told");
+    EXPECT(filelock_release(lock), -ESTALE);
+    expect_sentence(lock, -ESTALE, "it was not renewed in time");
+    filelock_free(lock);
+    if (!hung)
+        SKIP("the machine was too busy");
+}
+END_TEST
+
+/* Another file system than that of the scratch directory, where there is one. */
+static const char *elsewhere(void)
+{
+    static char path[64];
+    struct stat there, here;
+    snprintf(path, sizeof path, "/dev/shm/filelock-test-%lld", (long long)own_pid());
+    if (stat("/dev/shm", &there) != 0 || stat(scratch("."), &here) != 0 || there.st_dev == here.st_dev ||
+        access("/dev/shm", W_OK) != 0)
+        return NULL;
+    return path;
+}
+
+/* True if a lease was renewed while the server of another hung.  Else it ended by itself. */
+static int renewed_beside(const char *hanging, int64_t ms)
+{
+    struct filelock_options options = options_of(lease_kind());
+    options.lease_ms = SHORT_MS;
+    struct filelock *other = new_lock_with(&options, hanging), *lock = held_lease(ms, 0);
+    EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    hang(hanging);
+    EVENTUALLY(was_asked() || is_lost(other));
+    int64_t first = written(scratch("lock"));
+    while (filelock_check(lock) == 0 && written(scratch("lock")) == first)
+        nap_ms(1);
+    int renewed = was_asked() && written(scratch("lock")) > first;
+    go_on();
+    filelock_free(other);
+    filelock_free(lock);
+    remove_file(scratch("lock"));
+    remove_file(hanging);
+    return renewed;
+}
+
+START_TEST(test_renewed_beside_hang)
+{
+    NEEDS_LEASE();
+    const char *hanging = elsewhere();
+    if (!hanging)
+        SKIP("there is only one file system");
+    int tries = 0;
+    while (!renewed_beside(hanging, 1500 << tries))
+        ck_assert_int_lt(++tries, 4);
+}
+END_TEST
+#endif
+
 /* ---- Contending ------------------------------------------------------------------------------- */
 
 START_TEST(test_killed)
@@ -473,14 +579,14 @@ END_TEST
 /* Changes a marker again and again, as long as the test goes on. */
 struct changing {
     int how;
-    volatile int stop;
+    int stop; /* set while the thread runs */
 };
 
 static void change(void *arg)
 {
     struct changing *changing = arg;
     char text[MARKER_SIZE];
-    for (int i = 0; !changing->stop; i++) {
+    for (int i = 0; !__atomic_load_n(&changing->stop, __ATOMIC_SEQ_CST); i++) {
         if (changing->how == 0) {
             touch_file(scratch("lock"));
         } else {
@@ -507,7 +613,7 @@ static int acquire_changing(int how)
     ck_assert_int_eq(worker_start(&worker), 0);
     worker_send(&worker, change, &changing);
     int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, 2000);
-    changing.stop = 1;
+    __atomic_store_n(&changing.stop, 1, __ATOMIC_SEQ_CST);
     worker_end(&worker);
     filelock_free(lock);
     remove_file(scratch("lock"));
@@ -669,6 +775,11 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_closed);
     tcase_add_test(tcase, test_freed_after_loss);
     tcase_add_test(tcase, test_stopped);
+#ifdef __linux__
+    tcase = add_case(suite, "hang");
+    tcase_add_test(tcase, test_told_beside_hang);
+    tcase_add_test(tcase, test_renewed_beside_hang);
+#endif
     tcase = add_case(suite, "contending");
     tcase_add_test(tcase, test_killed);
     tcase_add_test(tcase, test_handed_over);

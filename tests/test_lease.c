@@ -8,6 +8,7 @@
 #include "markers.h"
 #include "posix.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -394,6 +395,7 @@ END_TEST
 static pthread_mutex_t server = PTHREAD_MUTEX_INITIALIZER; /* locked: the server hangs */
 static uint64_t served;                                    /* the file of that server; 0: none */
 static int asked;                                          /* it was asked for that file */
+static int refuses;                                        /* no file may be given times */
 
 /* Stands in for the call of the C library, which it makes by another name of the file. */
 int futimens(int fd, const struct timespec times[2])
@@ -405,6 +407,10 @@ int futimens(int fd, const struct timespec times[2])
         __atomic_store_n(&asked, 1, __ATOMIC_SEQ_CST);
         pthread_mutex_lock(&server);
         pthread_mutex_unlock(&server);
+    }
+    if (__atomic_load_n(&refuses, __ATOMIC_SEQ_CST)) {
+        errno = EPERM;
+        return -1;
     }
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
     return utimensat(AT_FDCWD, name, times, 0);
@@ -453,6 +459,24 @@ START_TEST(test_told_beside_hang)
     int tries = 0;
     while (!told_beside_hang(SHORT_MS << tries))
         ck_assert_int_lt(++tries, 5);
+}
+END_TEST
+
+/* A holder that may not set times renews all the same, and leaves its record as it is. */
+START_TEST(test_times_refused)
+{
+    NEEDS_LEASE();
+    __atomic_store_n(&refuses, 1, __ATOMIC_SEQ_CST);
+    int tries = 0;
+    while (!outlives(SHORT_MS << tries))
+        ck_assert_int_lt(++tries, 4);
+    char token[33];
+    struct filelock *lock = held_lease(1500, 0);
+    int64_t first = written(scratch("lock"));
+    while (filelock_check(lock) == 0 && written(scratch("lock")) == first)
+        nap_ms(1);
+    expect_record("1.5", token);
+    filelock_free(lock);
 }
 END_TEST
 
@@ -618,11 +642,16 @@ START_TEST(test_ends)
 }
 END_TEST
 
+static const char *const short_leases[] = {
+    LEASE("%1", "%4", "lease", "0.1"),
+    LEASE("%1", "%4", "lease", "1e-30"),
+};
+
 /* Soft locks go by the duration of a lease, too. */
 START_TEST(test_ends_for_soft)
 {
     NEEDS_LEASE();
-    put_lease(LEASE("%1", "%4", "lease", "0.1"));
+    put_lease(short_leases[_i]);
     int fd = open_fd(scratch("lock"));
     ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
     int64_t start = now_ns();
@@ -836,13 +865,14 @@ Suite *make_suite(void)
     tcase = add_case(suite, "hang");
     tcase_add_test(tcase, test_told_beside_hang);
     tcase_add_test(tcase, test_asked_by_cancelled);
+    tcase_add_test(tcase, test_times_refused);
     tcase_add_test(tcase, test_renewed_beside_hang);
 #endif
     tcase = add_case(suite, "contending");
     tcase_add_test(tcase, test_killed);
     tcase_add_test(tcase, test_handed_over);
     tcase_add_loop_test(tcase, test_ends, 0, (int)(sizeof ending / sizeof *ending));
-    tcase_add_test(tcase, test_ends_for_soft);
+    tcase_add_loop_test(tcase, test_ends_for_soft, 0, (int)(sizeof short_leases / sizeof *short_leases));
     tcase_add_loop_test(tcase, test_lasts, 0, 2);
     tcase_add_loop_test(tcase, test_held_for_ever, 0, (int)(sizeof held_for_ever / sizeof *held_for_ever));
     tcase_add_loop_test(tcase, test_dead, 0, (int)(sizeof dead / sizeof *dead));

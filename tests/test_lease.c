@@ -8,6 +8,7 @@
 #include "markers.h"
 #include "posix.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 
 #define LONG_MS 600000 /* a lease that does not end during a test */
 #define SHORT_MS 600   /* a lease that is to end during a test */
+#define HUNG_MS 20     /* a lease that is not renewed at all */
 
 static const struct kind *lease_kind(void)
 {
@@ -269,7 +271,7 @@ static void look_at_mask(const char *name, void *blocked)
         *(unsigned long long *)blocked = strtoull(mask + strlen("\nSigBlk:"), NULL, 16);
 }
 
-/* One thread for all leases, which handles no signal of the program, and ends some time after the last. */
+/* Two threads for all leases, which handle no signal of the program, and end some time after the last. */
 START_TEST(test_thread)
 {
     NEEDS_LEASE();
@@ -282,14 +284,14 @@ START_TEST(test_thread)
     struct filelock_options options = options_of(lease_kind());
     struct filelock *other = new_lock_with(&options, scratch("other"));
     EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
-    EVENTUALLY(threads() == 2); /* a thread that finds another at work ends */
+    EVENTUALLY(threads() == 3); /* a thread that is not needed ends */
     EVENTUALLY(each_entry("/proc/self/task", look_at_mask, &blocked) == 0 && (blocked & 1ULL << (SIGUSR1 - 1)));
     EXPECT(filelock_release(lock), 0);
-    ck_assert_int_eq(threads(), 2);
+    ck_assert_int_eq(threads(), 3);
     EXPECT(filelock_release(other), 0);
     EVENTUALLY(threads() == 1);
     EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
-    ck_assert_int_eq(threads(), 2);
+    ck_assert_int_eq(threads(), 3);
     filelock_free(lock);
     filelock_free(other);
 }
@@ -437,6 +439,191 @@ START_TEST(test_stopped)
 }
 END_TEST
 
+/* ---- A file server that hangs ------------------------------------------------------------------ */
+
+#ifdef __linux__
+static pthread_mutex_t server = PTHREAD_MUTEX_INITIALIZER; /* locked: the server hangs */
+static uint64_t served;                                    /* the file of that server; 0: none */
+static int asked;                                          /* it was asked for that file */
+static int refuses;                                        /* no file may be given times */
+
+/* Stands in for the call of the C library, which it makes by another name of the file. */
+int futimens(int fd, const struct timespec times[2])
+{
+    char name[64];
+    struct stat st;
+    uint64_t file = __atomic_load_n(&served, __ATOMIC_SEQ_CST);
+    if (file != 0 && fstat(fd, &st) == 0 && st.st_ino == file) {
+        __atomic_store_n(&asked, 1, __ATOMIC_SEQ_CST);
+        pthread_mutex_lock(&server);
+        pthread_mutex_unlock(&server);
+    }
+    if (__atomic_load_n(&refuses, __ATOMIC_SEQ_CST)) {
+        errno = EPERM;
+        return -1;
+    }
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    return utimensat(AT_FDCWD, name, times, 0);
+}
+
+static int was_asked(void)
+{
+    return __atomic_load_n(&asked, __ATOMIC_SEQ_CST);
+}
+
+static void hang(const char *path)
+{
+    struct stat st;
+    ck_assert_int_eq(stat(path, &st), 0);
+    pthread_mutex_lock(&server);
+    __atomic_store_n(&asked, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&served, (uint64_t)st.st_ino, __ATOMIC_SEQ_CST);
+}
+
+static void go_on(void)
+{
+    __atomic_store_n(&served, 0, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&server);
+}
+
+/* Fails the test if a holder is not told of its loss in time.  False if the server was not asked before that. */
+static int told_beside_hang(int64_t ms)
+{
+    struct filelock *lock = held_lease(ms, 0);
+    int lost = filelock_lost(lock);
+    hang(scratch("lock"));
+    int told = readable_within(lost, PATIENCE_MS), hung = was_asked();
+    go_on();
+    ck_assert_msg(told, "the holder was not told");
+    EXPECT(filelock_release(lock), -ESTALE);
+    expect_sentence(lock, -ESTALE, "it was not renewed in time");
+    filelock_free(lock);
+    remove_file(scratch("lock"));
+    return hung;
+}
+
+/* A holder is told in time, though the server has not answered yet.  The test asks no question meanwhile. */
+START_TEST(test_told_beside_hang)
+{
+    NEEDS_LEASE();
+    int tries = 0;
+    while (!told_beside_hang(SHORT_MS << tries))
+        ck_assert_int_lt(++tries, 5);
+}
+END_TEST
+
+/* A holder that may not set times renews all the same, and leaves its record as it is. */
+START_TEST(test_times_refused)
+{
+    NEEDS_LEASE();
+    __atomic_store_n(&refuses, 1, __ATOMIC_SEQ_CST);
+    int tries = 0;
+    while (!outlives(SHORT_MS << tries))
+        ck_assert_int_lt(++tries, 4);
+    char token[33];
+    struct filelock *lock = held_lease(1500, 0);
+    int64_t first = written(scratch("lock"));
+    while (filelock_check(lock) == 0 && written(scratch("lock")) == first)
+        nap_ms(1);
+    expect_record("1.5", token);
+    filelock_free(lock);
+}
+END_TEST
+
+enum question { REMAINING, CHECK, LOST, QUESTIONS };
+
+struct asking {
+    struct filelock *lock;
+    enum question question;
+};
+
+/* Asks until the lease has ended, while the thread is to be cancelled as soon as it makes a call that allows that. */
+static void *ask_cancelled(void *arg)
+{
+    const struct asking *asking = arg;
+    int64_t ms, end = now_ns() + 2 * HUNG_MS * 1000000;
+    pthread_cancel(pthread_self());
+    while (now_ns() < end) {
+        if (asking->question == REMAINING)
+            filelock_remaining(asking->lock, &ms);
+        else if (asking->question == CHECK)
+            filelock_check(asking->lock);
+        else
+            filelock_lost(asking->lock);
+    }
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return arg;
+}
+
+/* A question finds that the lease has ended, mostly before the library's thread does.  It is no cancellation point. */
+START_TEST(test_asked_by_cancelled)
+{
+    NEEDS_LEASE();
+    struct filelock *lock = new_lease(HUNG_MS, FILELOCK_ANY_THREAD);
+    for (int i = 0; i < 3 * QUESTIONS; i++) {
+        struct asking asking = {lock, (enum question)(i % QUESTIONS)};
+        pthread_t thread;
+        void *answered = NULL;
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, PATIENCE_MS), 0);
+        hang(scratch("lock"));
+        ck_assert_int_eq(pthread_create(&thread, NULL, ask_cancelled, &asking), 0);
+        ck_assert_int_eq(pthread_join(thread, &answered), 0);
+        go_on();
+        ck_assert_msg(answered == &asking, "the thread was cancelled in the question");
+        EXPECT(filelock_release(lock), -ESTALE);
+        remove_file(scratch("lock"));
+    }
+    filelock_free(lock);
+}
+END_TEST
+
+/* Another file system than that of the scratch directory, where there is one. */
+static const char *elsewhere(void)
+{
+    static char path[64];
+    struct stat there, here;
+    snprintf(path, sizeof path, "/dev/shm/filelock-test-%lld", (long long)own_pid());
+    if (stat("/dev/shm", &there) != 0 || stat(scratch("."), &here) != 0 || there.st_dev == here.st_dev ||
+        access("/dev/shm", W_OK) != 0)
+        return NULL;
+    return path;
+}
+
+/* True if a lease was renewed while the server of another hung.  Else it ended by itself. */
+static int renewed_beside(const char *hanging, int64_t ms)
+{
+    struct filelock_options options = options_of(lease_kind());
+    options.lease_ms = SHORT_MS;
+    struct filelock *other = new_lock_with(&options, hanging), *lock = held_lease(ms, 0);
+    EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    hang(hanging);
+    EVENTUALLY(was_asked() || is_lost(other));
+    int64_t first = written(scratch("lock"));
+    while (filelock_check(lock) == 0 && written(scratch("lock")) == first)
+        nap_ms(1);
+    int renewed = was_asked() && written(scratch("lock")) > first;
+    go_on();
+    filelock_free(other);
+    filelock_free(lock);
+    remove_file(scratch("lock"));
+    remove_file(hanging);
+    return renewed;
+}
+
+START_TEST(test_renewed_beside_hang)
+{
+    NEEDS_LEASE();
+    const char *hanging = elsewhere();
+    if (!hanging)
+        SKIP("there is only one file system");
+    int tries = 0;
+    while (!renewed_beside(hanging, 1500 << tries))
+        ck_assert_int_lt(++tries, 4);
+}
+END_TEST
+#endif
+
 /* ---- Contending ------------------------------------------------------------------------------- */
 
 START_TEST(test_killed)
@@ -505,11 +692,16 @@ START_TEST(test_ends)
 }
 END_TEST
 
+static const char *const short_leases[] = {
+    LEASE("%1", "%4", "lease", "0.1"),
+    LEASE("%1", "%4", "lease", "1e-30"),
+};
+
 /* Soft locks go by the duration of a lease, too. */
 START_TEST(test_ends_for_soft)
 {
     NEEDS_LEASE();
-    put_lease(LEASE("%1", "%4", "lease", "0.1"));
+    put_lease(short_leases[_i]);
     int fd = open_fd(scratch("lock"));
     ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
     int64_t start = now_ns();
@@ -523,7 +715,7 @@ END_TEST
 /* Changes a marker again and again, as long as the test goes on. */
 struct changing {
     int how;
-    int stop;
+    int stop; /* set while the thread runs */
 };
 
 static void change(void *arg)
@@ -751,11 +943,18 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_closed);
     tcase_add_test(tcase, test_freed_after_loss);
     tcase_add_test(tcase, test_stopped);
+#ifdef __linux__
+    tcase = add_case(suite, "hang");
+    tcase_add_test(tcase, test_told_beside_hang);
+    tcase_add_test(tcase, test_asked_by_cancelled);
+    tcase_add_test(tcase, test_times_refused);
+    tcase_add_test(tcase, test_renewed_beside_hang);
+#endif
     tcase = add_case(suite, "contending");
     tcase_add_test(tcase, test_killed);
     tcase_add_test(tcase, test_handed_over);
     tcase_add_loop_test(tcase, test_ends, 0, (int)(sizeof ending / sizeof *ending));
-    tcase_add_test(tcase, test_ends_for_soft);
+    tcase_add_loop_test(tcase, test_ends_for_soft, 0, (int)(sizeof short_leases / sizeof *short_leases));
     tcase_add_loop_test(tcase, test_lasts, 0, 2);
     tcase_add_loop_test(tcase, test_held_for_ever, 0, (int)(sizeof held_for_ever / sizeof *held_for_ever));
     tcase_add_loop_test(tcase, test_dead, 0, (int)(sizeof dead / sizeof *dead));

@@ -761,6 +761,16 @@ listing() {
     run "$tool" --soft --list=below
     verdict "--list --soft: what the dead left" grep -q "^$here/below/dead: held by pid [0-9]* with .*soft lock, dead$" out
     let_go
+    # One descriptor has to do for the directories, however deep they are.
+    mkdir -p below/1/2/3/4/5/6/7/8/9/10/11
+    mv below/remote below/1/2/3/4/5/6/7/8/9/10/11
+    (ulimit -n 8 && "$tool" --list below) >out 2>err
+    verdict "--list DIRECTORY: many directories deep" \
+        grep -q "^$here/below/1/2/3/4/5/6/7/8/9/10/11/remote: held by pid 1 on elsewhere.example " out
+    controls=$(printf 'esc\033\302\233\302\251\t')
+    printf '1\nelsewhere.example\n' >"below/$controls."
+    run "$tool" --list below
+    verdict "--list: control characters" grep -q "^$here/below/esc??$(printf '\302\251')?[.]: held by pid 1 " out
     rm -rf below
     # A user that may not look into the holder is told who took the lock.
     [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null || { skip "--list of another user" "not root"; return; }
@@ -774,6 +784,14 @@ listing() {
     run $as_user "$tool" --list .
     verdict "--list DIRECTORY: of another user" grep -q "^$here/f: held by pid $holder ($name) " out
     let_go
+    mkdir -p below/secret
+    chmod 700 below/secret
+    printf '1\nelsewhere.example\n' >below/remote
+    run $as_user "$tool" --list below/secret
+    expect "--list DIRECTORY: it may not be read" 66 '' "^filelock: cannot look through $here/below/secret: Permission denied\$"
+    run $as_user "$tool" --list below
+    expect "--list DIRECTORY: one below may not be read" 0 "^$here/below/remote: "
+    rm -rf below
 }
 
 # On a file system that lists no locks of other hosts, the record is what names the holder.

@@ -11,9 +11,10 @@
 #include "who.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,48 +46,118 @@ static int looks_like_marker(const char *path)
 
 /* ---- The files below a directory ------------------------------------------------------------ */
 
-/* What the walk works on: nftw() passes nothing on to the function that it calls. */
-static struct {
+struct walk {
     const struct tool_options *options;
     struct sightings *found;
-    enum outcome outcome;
-} walk;
+    dev_t device; /* the file system that is looked through */
+    char **folders; /* directories that are still to be looked through */
+    size_t count;
+    enum outcome outcome; /* not DONE: the walk is over */
+};
 
-/* The paths of the walk are those by which the system shows files: without links and dots.  Returns 0 to go on. */
-static int visit(const char *path, const struct stat *st, int type, struct FTW *place)
+static void stop_walk(struct walk *walk, const char *path, int error)
 {
-    struct tool_options of_file = *walk.options;
-    int error;
+    complain("cannot look through %s: %s", path, strerror(error));
+    walk->outcome = outcome_of_error(error);
+}
 
-    (void)place;
-    if (type != FTW_F && type != FTW_D && type != FTW_DNR)
-        return 0;
-    error = locks_name(walk.found, st, path);
+/* The path becomes the walk's. */
+static void add_folder(struct walk *walk, char *path)
+{
+    char **folders = realloc(walk->folders, (walk->count + 1) * sizeof *folders);
+
+    if (folders == NULL) {
+        stop_walk(walk, path, ENOMEM);
+        free(path);
+        return;
+    }
+    walk->folders = folders;
+    folders[walk->count++] = path;
+}
+
+/* The paths of the walk are those by which the system shows files: without links and dots. */
+static void visit(struct walk *walk, const struct stat *st, char *path)
+{
+    struct tool_options of_file = *walk->options;
+    int error = locks_name(walk->found, st, path);
+
     if (error != 0) {
         complain("cannot list locks: %s", filelock_strerror(error));
-        walk.outcome = outcome_of_error(-error);
+        walk->outcome = outcome_of_error(-error);
     } else if (S_ISREG(st->st_mode) && st->st_size > 0 && st->st_size <= MARKER_SIZE &&
                filelock_supported(FILELOCK_KIND_SOFT) && looks_like_marker(path)) {
         of_file.path = path;
-        walk.outcome = who_add_soft(&of_file, walk.found);
+        walk->outcome = who_add_soft(&of_file, walk->found);
     }
-    return walk.outcome != OUTCOME_DONE;
+    if (walk->outcome == OUTCOME_DONE && S_ISDIR(st->st_mode) && st->st_dev == walk->device)
+        add_folder(walk, path);
+    else
+        free(path);
 }
 
-/* The walk has no more than this many directories open at a time. */
-#define MAX_OPEN 16
+static char *join(const char *folder, const char *name)
+{
+    size_t size = strlen(folder) + strlen(name) + 2;
+    char *path = malloc(size);
 
+    if (path != NULL)
+        snprintf(path, size, "%s%s%s", folder, strcmp(folder, "/") == 0 ? "" : "/", name);
+    return path;
+}
+
+/*
+ * A directory that cannot be opened is passed over: it may have been removed meanwhile, or be another user's.  That
+ * there is no room for its descriptor is an error.
+ */
+static void look_into(struct walk *walk, const char *folder, int is_first)
+{
+    DIR *entries = opendir(folder);
+    struct dirent *entry;
+    struct stat st;
+
+    if (entries == NULL) {
+        if (is_first || errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+            stop_walk(walk, folder, errno);
+        return;
+    }
+    while (walk->outcome == OUTCOME_DONE && (entry = readdir(entries)) != NULL) {
+        char *path;
+
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            fstatat(dirfd(entries), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        path = join(folder, entry->d_name);
+        if (path != NULL)
+            visit(walk, &st, path);
+        else
+            stop_walk(walk, folder, ENOMEM);
+    }
+    closedir(entries);
+}
+
+/* Has one directory open at a time, however deep they are. */
 static enum outcome walk_through(const struct tool_options *options, const char *directory, struct sightings *found)
 {
-    walk.options = options;
-    walk.found = found;
-    walk.outcome = OUTCOME_DONE;
-    if (nftw(directory, visit, MAX_OPEN, FTW_PHYS | FTW_MOUNT) < 0) {
-        int error = errno;
+    struct walk walk = { .options = options, .found = found, .outcome = OUTCOME_DONE };
+    char *path = strdup(directory);
+    int is_first = 1;
+    struct stat st;
 
-        complain("cannot look through %s: %s", directory, strerror(error));
-        return outcome_of_error(error);
+    if (path == NULL || lstat(directory, &st) != 0) {
+        stop_walk(&walk, directory, path == NULL ? ENOMEM : errno);
+        free(path);
+        return walk.outcome;
     }
+    walk.device = st.st_dev;
+    visit(&walk, &st, path);
+    while (walk.count > 0) {
+        path = walk.folders[--walk.count];
+        if (walk.outcome == OUTCOME_DONE)
+            look_into(&walk, path, is_first);
+        is_first = 0;
+        free(path);
+    }
+    free(walk.folders);
     return walk.outcome;
 }
 
@@ -135,6 +206,10 @@ static enum outcome list_locks(const struct tool_options *options, const char *d
     }
     if (directory != NULL)
         outcome = walk_through(options, directory, found);
+    if (outcome == OUTCOME_DONE && locks_list_soft_waiters(found) != 0) {
+        complain("cannot list locks: %s", filelock_strerror(-ENOMEM));
+        outcome = OUTCOME_OSERR;
+    }
     if (found->count > 0)
         qsort(found->list, found->count, sizeof *found->list, compare);
     for (i = 0; outcome == OUTCOME_DONE && i < found->count; i++)

@@ -23,9 +23,9 @@ int locks_list(const char *path, struct sightings *sightings);
 int locks_name(struct sightings *sightings, const struct stat *st, const char *path);
 
 /*
- * Adds a sighting for each process that is seen to wait for a soft lock.  holder: the sighting of its holder.  A waiter
- * is known by what it watches: the directory of the marker, and the holder.  Returns 0 or -errno.
+ * Adds a sighting for each process that is seen to wait for a soft lock whose holder is in the list.  A waiter is known
+ * by what it watches: the directory of the marker, and the holder.  Returns 0 or -ENOMEM.
  */
-int locks_list_soft_waiters(const struct sighting *holder, struct sightings *sightings);
+int locks_list_soft_waiters(struct sightings *sightings);
 
 #endif

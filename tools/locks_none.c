@@ -13,9 +13,8 @@ int locks_list(const char *path, struct sightings *sightings)
     return -ENOTSUP;
 }
 
-int locks_list_soft_waiters(const struct sighting *holder, struct sightings *sightings)
+int locks_list_soft_waiters(struct sightings *sightings)
 {
-    (void)holder;
     (void)sightings;
     return 0;
 }

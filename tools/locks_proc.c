@@ -602,11 +602,20 @@ int locks_name(struct sightings *sightings, const struct stat *st, const char *p
 
 /* ---- Waiters for soft locks ----------------------------------------------------------------- */
 
-/* The two that a waiter watches, and what of them has been seen of the process that is looked at. */
-struct watching {
-    int64_t holder;
+/* What a waiter for a soft lock watches. */
+enum { SEES_DIRECTORY = 1, SEES_HOLDER = 2, SEES_BOTH = SEES_DIRECTORY | SEES_HOLDER };
+
+/* A holder of a soft lock, and what of it the process watches that is looked at. */
+struct watched {
+    size_t holder; /* its number in the list of sightings */
+    int64_t pid;
     struct stat directory;
-    int sees_directory, sees_holder;
+    int sees;
+};
+
+struct watching {
+    struct watched *list;
+    size_t count;
 };
 
 /* True if a line of fdinfo is a watch of inotify(7) on the directory: "inotify wd:1 ino:a821 sdev:fe00000 ...". */
@@ -618,35 +627,46 @@ static int is_watch(const char *text, const struct stat *directory)
            device == ((unsigned long long)major(directory->st_dev) << 20 | minor(directory->st_dev));
 }
 
+static void look_at_line(struct watching *watching, const char *text)
+{
+    int64_t pid = 0;
+    size_t i;
+
+    if (sscanf(text, "Pid: %" SCNd64, &pid) != 1 && strncmp(text, "inotify ", 8) != 0)
+        return;
+    for (i = 0; i < watching->count; i++) {
+        struct watched *watched = &watching->list[i];
+
+        if (pid == watched->pid)
+            watched->sees |= SEES_HOLDER;
+        else if (pid == 0 && is_watch(text, &watched->directory))
+            watched->sees |= SEES_DIRECTORY;
+    }
+}
+
 static void look_at_descriptor(struct watching *watching, const char *path)
 {
     char text[512];
     FILE *info = fopen(path, "re");
-    int64_t pid;
 
     if (info == NULL)
         return;
-    while (fgets(text, sizeof text, info) != NULL) {
-        if (is_watch(text, &watching->directory))
-            watching->sees_directory = 1;
-        if (sscanf(text, "Pid: %" SCNd64, &pid) == 1 && pid == watching->holder)
-            watching->sees_holder = 1;
-    }
+    while (fgets(text, sizeof text, info) != NULL)
+        look_at_line(watching, text);
     fclose(info);
 }
 
 /* Looks only at descriptors without a path: those of inotify and of a process (pidfd_open(2)) have none. */
-static int watches_both(struct watching *watching, int64_t pid)
+static void look_at_process(struct watching *watching, int64_t pid)
 {
     char path[PROC_PATH], link[16];
     struct dirent *entry;
     DIR *descriptors;
 
-    watching->sees_directory = watching->sees_holder = 0;
     snprintf(path, sizeof path, "/proc/%" PRId64 "/fd", pid);
     descriptors = opendir(path);
     if (descriptors == NULL)
-        return 0;
+        return;
     while ((entry = readdir(descriptors)) != NULL) {
         if (!is_number(entry->d_name) || readlinkat(dirfd(descriptors), entry->d_name, link, sizeof link) <= 0 ||
             strncmp(link, "anon_inode:", 11) != 0)
@@ -655,7 +675,6 @@ static int watches_both(struct watching *watching, int64_t pid)
         look_at_descriptor(watching, path);
     }
     closedir(descriptors);
-    return watching->sees_directory && watching->sees_holder;
 }
 
 /* Stores what the directory of a file is.  Returns 1 if that is known. */
@@ -673,30 +692,73 @@ static int find_directory(const char *path, struct stat *directory)
     return found;
 }
 
-int locks_list_soft_waiters(const struct sighting *holder, struct sightings *sightings)
+static int is_soft_holder(const struct sighting *sighting)
 {
-    struct watching watching = { .holder = holder->owner.pid };
-    struct sighting waiter = *holder;
-    struct dirent *entry;
-    int error = 0;
-    DIR *processes;
+    return !sighting->waits && sighting->owner.local && sighting->owner.pid > 0 && sighting->path != NULL &&
+           (strcmp(sighting->kind, "soft") == 0 || strcmp(sighting->kind, "lease") == 0);
+}
 
-    if (!holder->owner.local || holder->owner.pid <= 0 || !find_directory(holder->path, &watching.directory))
-        return 0;
-    processes = opendir("/proc");
-    if (processes == NULL)
-        return 0;
-    waiter.waits = 1;
-    while (error == 0 && (entry = readdir(processes)) != NULL) {
+/* Stores the holders of soft locks that are in the list.  Returns 0 or -ENOMEM. */
+static int find_holders(const struct sightings *sightings, struct watching *watching)
+{
+    size_t i;
+
+    watching->count = 0;
+    watching->list = calloc(sightings->count + 1, sizeof *watching->list);
+    if (watching->list == NULL)
+        return -ENOMEM;
+    for (i = 0; i < sightings->count; i++) {
+        struct watched *watched = &watching->list[watching->count];
+
+        watched->holder = i;
+        watched->pid = sightings->list[i].owner.pid;
+        if (is_soft_holder(&sightings->list[i]) && find_directory(sightings->list[i].path, &watched->directory))
+            watching->count++;
+    }
+    return 0;
+}
+
+/* Adds a process as a waiter for each lock of which it watches both.  Returns 0 or -ENOMEM. */
+static int add_waiter(struct sightings *sightings, struct watching *watching, int64_t pid)
+{
+    int error = 0;
+    size_t i;
+
+    for (i = 0; i < watching->count; i++) {
+        struct watched *watched = &watching->list[i];
+
+        if (watched->sees == SEES_BOTH && error == 0) {
+            struct sighting waiter = sightings->list[watched->holder];
+
+            waiter.waits = 1;
+            waiter.owner.pid = pid;
+            waiter.owner.alive = 1;
+            read_name(pid, waiter.owner.command, sizeof waiter.owner.command);
+            error = sightings_add(sightings, &waiter);
+        }
+        watched->sees = 0;
+    }
+    return error;
+}
+
+/* All locks are looked for in one walk through the processes, which takes a while. */
+int locks_list_soft_waiters(struct sightings *sightings)
+{
+    struct watching watching;
+    struct dirent *entry;
+    int error = find_holders(sightings, &watching);
+    DIR *processes = error == 0 && watching.count > 0 ? opendir("/proc") : NULL;
+
+    while (processes != NULL && error == 0 && (entry = readdir(processes)) != NULL) {
         int64_t pid = is_number(entry->d_name) ? strtoll(entry->d_name, NULL, 10) : 0;
 
-        if (pid == 0 || !watches_both(&watching, pid))
+        if (pid == 0)
             continue;
-        waiter.owner.pid = pid;
-        waiter.owner.alive = 1;
-        read_name(pid, waiter.owner.command, sizeof waiter.owner.command);
-        error = sightings_add(sightings, &waiter);
+        look_at_process(&watching, pid);
+        error = add_waiter(sightings, &watching, pid);
     }
-    closedir(processes);
+    if (processes != NULL)
+        closedir(processes);
+    free(watching.list);
     return error;
 }

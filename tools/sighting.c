@@ -58,11 +58,25 @@ static void print_kind(const struct sighting *sighting)
         printf(" from byte %" PRId64 " on", sighting->start);
 }
 
+/* Returns the length of the control character at the beginning of a text, as U+0080 to U+009F are; 0: there is none. */
+static int control_length(const char *text)
+{
+    unsigned char first = (unsigned char)text[0], second = first != '\0' ? (unsigned char)text[1] : 0;
+
+    if (first < 0x20 || first == 0x7F)
+        return 1;
+    return first == 0xC2 && second >= 0x80 && second <= 0x9F ? 2 : 0;
+}
+
 /* Prints '?' for control characters: a path may have any, and a terminal obeys them. */
 static void print_path(const char *path)
 {
-    for (; *path != '\0'; path++)
-        putchar((unsigned char)*path < 0x20 || *path == 0x7F ? '?' : *path);
+    while (*path != '\0') {
+        int length = control_length(path);
+
+        putchar(length > 0 ? '?' : *path);
+        path += length > 0 ? length : 1;
+    }
 }
 
 static void print_sentence(const struct sighting *sighting)

@@ -197,7 +197,7 @@ enum outcome who_add_soft(const struct tool_options *options, struct sightings *
         return OUTCOME_DONE;
     sighting.maybe = holds_kind(found, options->path, "flock", 0) ? "flock" : NULL;
     sighting.owner = soft.owner;
-    if (sightings_add(found, &sighting) != 0 || locks_list_soft_waiters(&sighting, found) != 0)
+    if (sightings_add(found, &sighting) != 0)
         return explain_no_owner(options, -ENOMEM);
     return OUTCOME_DONE;
 }
@@ -254,6 +254,8 @@ static enum outcome tell_processes(const struct tool_options *options)
     else if (filelock_supported(FILELOCK_KIND_SOFT) &&
              (options->every_kind || options->kind == FILELOCK_KIND_SOFT || options->kind == FILELOCK_KIND_LEASE))
         outcome = who_add_soft(options, &found);
+    if (outcome == OUTCOME_DONE && locks_list_soft_waiters(&found) != 0)
+        outcome = explain_no_owner(options, -ENOMEM);
     if (outcome == OUTCOME_DONE)
         outcome = print_processes(options, &found);
     sightings_free(&found);

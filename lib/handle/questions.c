@@ -79,14 +79,16 @@ int filelock_fd(const struct filelock *lock)
 int filelock_check(struct filelock *lock)
 {
     struct snapshot held;
-    int rc;
+    int rc, cancel_state;
 
     if (lock == NULL)
         return -EINVAL;
     flk_asked(lock, ASKED_CHECK);
     if (!copy_held(lock, &held))
         return -EPERM;
+    cancel_state = flk_cancel_disable();
     rc = lock->target.kind->check(&lock->target, held.state);
+    flk_cancel_restore(cancel_state);
     if (rc == -ESTALE)
         flk_probe_lost(lock, lock->target.path);
     return rc;
@@ -98,14 +100,17 @@ int filelock_remaining(const struct filelock *lock, int64_t *ms)
 {
     struct snapshot held;
     int64_t left = FLK_NEVER;
+    int cancel_state;
 
     if (lock == NULL || ms == NULL)
         return -EINVAL;
     flk_asked((struct filelock *) lock, ASKED_REMAINING);
     if (!copy_held(lock, &held))
         return -EPERM;
+    cancel_state = flk_cancel_disable();
     if (lock->target.kind->remaining != NULL)
         left = lock->target.kind->remaining(held.state);
+    flk_cancel_restore(cancel_state);
     *ms = left == FLK_NEVER ? INT64_MAX : left / NS_PER_MS;
     return 0;
 }
@@ -121,11 +126,16 @@ int filelock_token(const struct filelock *lock, uint64_t *token)
 
 filelock_waitable filelock_lost(const struct filelock *lock)
 {
+    filelock_waitable waitable;
     struct snapshot held;
+    int cancel_state;
 
     if (lock == NULL || lock->target.kind->lost == NULL || !copy_held(lock, &held))
         return FILELOCK_NO_WAITABLE;
-    return lock->target.kind->lost(held.state);
+    cancel_state = flk_cancel_disable();
+    waitable = lock->target.kind->lost(held.state);
+    flk_cancel_restore(cancel_state);
+    return waitable;
 }
 
 int filelock_owner(const struct filelock *lock, struct filelock_owner *owner)

@@ -406,7 +406,7 @@ static bool read_protocol_2(const char *bytes, size_t size, struct record *recor
     if (fields.mode != MODE_LEASE)
         return true;
     if (fields.seconds < MAX_LEASE_SECONDS)
-        record->lease = (int64_t) (fields.seconds * 1e9);
+        record->lease = fields.seconds * 1e9 > 1 ? (int64_t) (fields.seconds * 1e9) : 1;
     return record->grant[0] != '\0' && fields.seconds > 0 && fields.seconds < HUGE_VAL;
 }
 

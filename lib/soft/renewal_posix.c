@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The renewals of POSIX: one thread for all leases, with all signals blocked.
+ * The renewals of POSIX: threads for all leases, with all signals blocked.
  *
- * The thread is there while a lease is held, and a moment longer.  It holds no lock of the library while it looks at
- * files: a file server may hang.
+ * A file server may hang.  So the timekeeper, which tells of the losses, never touches a file.  Touchers do that, and
+ * hold no lock of the library meanwhile.  No two touchers work on one file system at once: a server that hangs keeps
+ * one of them, and the leases on other file systems are renewed all the same.
+ *
+ * The threads are there while a lease is held, and a moment longer.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/types.h>
 
 #include "soft/renewal.h"
 #include "system/boot_clock.h"
@@ -31,8 +35,11 @@
 /* The marker counts as removed when it is absent this many times running: a breaker moves it away for a moment. */
 #define MAX_ABSENT 2
 
-/* End the thread after it had no lease for this long. */
+/* End a thread after it had nothing to do for this long.  One idle toucher stays as long as the timekeeper does. */
 #define IDLE_NS 500000000
+
+/* Start another toucher when a renewal has been due for 1/8 of its interval, and all touchers are at work. */
+#define PATIENCE 8
 
 /* A lease that is held.  All members are under the mutex, but the terms never change. */
 struct renewal {
@@ -42,11 +49,17 @@ struct renewal {
     struct wakeup_fd ends; /* readable once the lease is lost */
     int64_t renewed;       /* ns of flk_boot_now(), before the last renewal that succeeded began */
     int64_t next;          /* ns of flk_now(): when the next renewal is due */
-    int64_t modified;      /* the marker's time of writing; only the thread uses it */
+    int64_t modified;      /* the marker's time of writing; only the toucher uses it */
     unsigned absent;       /* how many times running the marker was absent */
     enum loss loss;
     bool paused;
-    bool busy; /* the thread looks at its files, and does not hold the mutex */
+    bool busy; /* a toucher looks at its files, and does not hold the mutex */
+};
+
+/* A thread that touches files. */
+struct toucher {
+    struct link link;
+    const struct renewal *at; /* NULL: it is idle */
 };
 
 /* Protects all that follows.  It is taken after the guard and after a handle's mutex. */
@@ -55,18 +68,21 @@ static struct list renewals;
 static struct list spare; /* what a child has from its parent: memory cannot be given back there */
 static uint64_t last_number;
 
-static bool prepared;     /* the condition is initialized, and the size of the stack is known */
+static bool prepared; /* the conditions are initialized, and the size of the stack is known */
 static size_t stack_size;
-static pthread_cond_t changed; /* there is another lease, or the thread is dismissed */
+static pthread_cond_t changed; /* for the timekeeper: there is another lease or none, or the threads are dismissed */
+static pthread_cond_t work;    /* for touchers: a renewal is due, or they may end */
 static pthread_cond_t unbusy = PTHREAD_COND_INITIALIZER;
 
-static bool runs;         /* a thread renews */
-static bool dismissed;    /* it has to end, and will be joined */
-static pthread_t runner;  /* that thread */
-static unsigned on_their_way; /* threads that were started, and have not got the mutex yet */
-static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;
+static bool keeps_time;       /* there is a timekeeper */
+static int64_t wakes;         /* ns of flk_now(): when it wakes by itself */
+static struct list touchers;
+static unsigned alive;        /* threads that were started, and have not left */
+static unsigned on_their_way; /* those of them that have not got the mutex yet */
+static bool dismissed;        /* all threads have to end */
+static pthread_cond_t gone = PTHREAD_COND_INITIALIZER; /* a thread has left */
 
-/* The thread that ended last of its own accord, which is to be joined: its code may be unmapped after that. */
+/* The thread that left last, which is to be joined: its code may be unmapped after that. */
 static struct {
     bool left;
     pthread_t thread;
@@ -162,14 +178,44 @@ static void renew(struct renewal *renewal)
         renewal->next = next;
 }
 
-/* ---- The thread ------------------------------------------------------------------------------ */
+/* ---- Touchers -------------------------------------------------------------------------------- */
 
 static struct renewal *of_link(struct link *link)
 {
     return LINK_OWNER(link, struct renewal, link);
 }
 
-/* Returns the lease whose renewal is due first.  NULL: none is to be renewed. */
+static struct toucher *toucher_of_link(struct link *link)
+{
+    return LINK_OWNER(link, struct toucher, link);
+}
+
+/* True if a toucher is at work on a file system. */
+static bool is_at_work_on(dev_t device)
+{
+    for (struct link *link = touchers.first; link != NULL; link = link->next)
+        if (toucher_of_link(link)->at != NULL && toucher_of_link(link)->at->terms.id.device == device)
+            return true;
+    return false;
+}
+
+static unsigned count_idle(void)
+{
+    unsigned count = 0;
+
+    for (struct link *link = touchers.first; link != NULL; link = link->next)
+        if (toucher_of_link(link)->at == NULL)
+            count++;
+    return count;
+}
+
+/* True if a toucher may renew the lease now, or once that is due. */
+static bool is_free(const struct renewal *renewal)
+{
+    return !renewal->paused && renewal->next != FLK_NEVER && !is_at_work_on(renewal->terms.id.device);
+}
+
+/* Returns the free lease whose renewal is due first.  NULL: there is none. */
 static struct renewal *first_due(void)
 {
     struct renewal *first = NULL;
@@ -177,31 +223,134 @@ static struct renewal *first_due(void)
     for (struct link *link = renewals.first; link != NULL; link = link->next) {
         struct renewal *renewal = of_link(link);
 
-        if (!renewal->paused && renewal->next != FLK_NEVER && (first == NULL || renewal->next < first->next))
+        if ((first == NULL || renewal->next < first->next) && is_free(renewal))
             first = renewal;
     }
     return first;
 }
 
-/* Renews until the thread is dismissed, or has had no lease for a while. */
-static void renew_all(void)
+/* Waits until a renewal may be due.  Returns false if the toucher, which is idle, has to end. */
+static bool wait_for_work(void)
+{
+    int rc = 0;
+
+    if (!keeps_time && renewals.first == NULL)
+        return false;
+    if (count_idle() == 1)
+        (void) pthread_cond_wait(&work, &mutex.native);
+    else
+        rc = flk_cond_wait_until(&work, &mutex, flk_now() + IDLE_NS);
+    return rc == 0 || count_idle() == 1;
+}
+
+/* Renews what is due, as long as the toucher is wanted. */
+static void touch_all(void)
+{
+    struct toucher self = { .at = NULL };
+    bool wanted = true;
+
+    flk_list_add(&touchers, &self.link);
+    while (wanted && !dismissed) {
+        struct renewal *due = first_due();
+
+        if (due != NULL && due->next <= flk_now()) {
+            self.at = due;
+            renew(due);
+            self.at = NULL;
+            (void) pthread_cond_signal(&changed);
+        } else {
+            wanted = wait_for_work();
+        }
+    }
+    flk_list_remove(&touchers, &self.link);
+}
+
+/* ---- The timekeeper -------------------------------------------------------------------------- */
+
+static bool start_thread(void);
+
+static int64_t sooner(int64_t one, int64_t other)
+{
+    return one < other ? one : other;
+}
+
+/* Tells of the leases that end.  Returns when the next one does unless it is renewed, on the clock of flk_now(). */
+static int64_t tell_losses(int64_t now)
+{
+    int64_t first = FLK_NEVER;
+
+    for (struct link *link = renewals.first; link != NULL; link = link->next) {
+        struct renewal *renewal = of_link(link);
+        int64_t left = time_left(renewal);
+
+        if (renewal->loss == LOSS_NONE)
+            first = sooner(first, now + left);
+    }
+    return first;
+}
+
+/* True if the lease is free, and has been due for this many ns. */
+static bool is_late(const struct renewal *renewal, int64_t now, int64_t by)
+{
+    return is_free(renewal) && renewal->next + by <= now;
+}
+
+/* Calls a toucher if a renewal is due.  Starts one, without the mutex, if all have been at work for too long. */
+static void call_toucher(int64_t now)
+{
+    bool due = false, overdue = false;
+
+    for (struct link *link = renewals.first; link != NULL; link = link->next) {
+        due = due || is_late(of_link(link), now, 0);
+        overdue = overdue || is_late(of_link(link), now, interval_of(of_link(link)) / PATIENCE);
+    }
+    if (due && count_idle() > 0)
+        (void) pthread_cond_signal(&work);
+    else if (overdue && on_their_way == 0)
+        (void) start_thread(); /* if no thread can be had now, one may be had later */
+}
+
+/*
+ * Returns when to call a toucher again.  A toucher that ends a renewal wakes the timekeeper, so that leases on a file
+ * system at which one is at work do not count.
+ */
+static int64_t next_call(int64_t now)
+{
+    int64_t first = FLK_NEVER;
+
+    for (struct link *link = renewals.first; link != NULL; link = link->next) {
+        const struct renewal *renewal = of_link(link);
+        int64_t patience = interval_of(renewal) / PATIENCE, next = renewal->next;
+
+        if (!is_free(renewal))
+            continue;
+        if (next <= now)
+            next = next + patience > now ? next + patience : now + patience;
+        first = sooner(first, next);
+    }
+    return first;
+}
+
+/* Keeps the time until the threads are dismissed, or there was no lease for a while. */
+static void keep_time(void)
 {
     int rc = 0;
 
     while (!dismissed && (rc == 0 || renewals.first != NULL)) {
-        struct renewal *due = first_due();
-        int64_t now = flk_now();
+        int64_t now = flk_now(), end = tell_losses(now);
 
-        if (due != NULL && due->next <= now) {
-            renew(due);
-            rc = 0;
-        } else {
-            rc = flk_cond_wait_until(&changed, &mutex, due != NULL ? due->next : now + IDLE_NS);
-        }
+        call_toucher(now);
+        wakes = renewals.first == NULL ? now + IDLE_NS : sooner(end, next_call(now));
+        if (wakes == FLK_NEVER)
+            rc = pthread_cond_wait(&changed, &mutex.native);
+        else
+            rc = flk_cond_wait_until(&changed, &mutex, wakes);
     }
 }
 
-/* Notes that the calling thread ends.  Returns true and the thread that ended before, which the caller joins. */
+/* ---- The threads ----------------------------------------------------------------------------- */
+
+/* Notes that the calling thread leaves.  Returns true and the thread that left before, which the caller joins. */
 static bool note_leaving(pthread_t *before)
 {
     bool left = leaver.left;
@@ -209,30 +358,54 @@ static bool note_leaving(pthread_t *before)
     *before = leaver.thread;
     leaver.left = true;
     leaver.thread = pthread_self();
+    alive--;
+    (void) pthread_cond_signal(&gone);
     return left;
 }
 
-/* Runs in a thread of its own.  If another thread renews already, this thread ends at once. */
+/* Runs in a thread of its own. */
 static void *run(void *arg)
 {
     pthread_t before;
-    bool left = false;
+    bool left;
 
     flk_mutex_lock(&mutex);
     on_their_way--;
-    (void) pthread_cond_signal(&arrived);
-    if (!runs) {
-        runs = true;
-        runner = pthread_self();
-        renew_all();
-        runs = false;
+    if (!keeps_time) {
+        keeps_time = true;
+        keep_time();
+        keeps_time = false;
+        (void) pthread_cond_broadcast(&work);
+    } else {
+        touch_all();
     }
-    if (!dismissed || !pthread_equal(runner, pthread_self()))
-        left = note_leaving(&before);
+    left = note_leaving(&before);
     flk_mutex_unlock(&mutex);
     if (left)
         (void) pthread_join(before, NULL);
     return arg;
+}
+
+/*
+ * Caller holds the mutex.  Starts a thread without it, since that may wait for the loader.  Returns true if there is a
+ * thread.
+ */
+static bool start_thread(void)
+{
+    pthread_t thread;
+    int error;
+
+    alive++;
+    on_their_way++;
+    flk_mutex_unlock(&mutex);
+    error = flk_worker_start(&thread, NULL, stack_size, run, NULL);
+    flk_mutex_lock(&mutex);
+    if (error == 0)
+        return true;
+    alive--;
+    on_their_way--;
+    (void) pthread_cond_signal(&gone);
+    return false;
 }
 
 /* Makes ready for threads.  Finds the size of their stacks without the mutex: that may wait for the loader. */
@@ -251,6 +424,7 @@ static int prepare(void)
     flk_mutex_lock(&mutex);
     if (!prepared) {
         flk_cond_init(&changed);
+        flk_cond_init(&work);
         stack_size = size;
         prepared = true;
     }
@@ -259,31 +433,22 @@ static int prepare(void)
 }
 
 /*
- * Sees to it that a thread renews.  Starts one without the mutex, since that may wait for the loader.  Several callers
- * may do so at once: all threads but the first end.  Returns 0 or -errno.
+ * Sees to it that there are a timekeeper and a toucher.  Several callers may do so at once: the threads that are too
+ * many end after a while.  next: when the timekeeper has to look at a new lease.  Returns 0 or -errno.
  */
-static int ensure_thread(void)
+static int ensure_threads(int64_t next)
 {
-    pthread_t thread;
-    bool needed;
-    int error;
+    unsigned wanted;
+    bool started = true;
 
     flk_mutex_lock(&mutex);
-    needed = !runs;
-    if (needed)
-        on_their_way++;
-    (void) pthread_cond_signal(&changed);
+    wanted = (keeps_time ? 0U : 1U) + (touchers.first != NULL ? 0U : 1U);
+    if (keeps_time && next < wakes)
+        (void) pthread_cond_signal(&changed);
+    for (; started && wanted > 0; wanted--)
+        started = start_thread();
     flk_mutex_unlock(&mutex);
-    if (!needed)
-        return 0;
-    error = flk_worker_start(&thread, NULL, stack_size, run, NULL);
-    if (error == 0)
-        return 0;
-    flk_mutex_lock(&mutex);
-    on_their_way--;
-    (void) pthread_cond_signal(&arrived);
-    flk_mutex_unlock(&mutex);
-    return -error;
+    return started ? 0 : -EAGAIN;
 }
 
 /* ---- The list of leases ---------------------------------------------------------------------- */
@@ -330,6 +495,7 @@ static int add(struct renewal *renewal)
 int flk_renewal_begin(const struct lease_terms *terms, uint64_t *number)
 {
     struct renewal *renewal;
+    int64_t next;
     int rc = prepare();
 
     if (rc != 0)
@@ -338,14 +504,15 @@ int flk_renewal_begin(const struct lease_terms *terms, uint64_t *number)
     if (renewal == NULL)
         return -ENOMEM;
     *renewal = (struct renewal) { .terms = *terms, .renewed = terms->began, .modified = terms->modified };
-    renewal->next = flk_now() + interval_of(renewal) - (flk_boot_now() - terms->began);
+    next = flk_now() + interval_of(renewal) - (flk_boot_now() - terms->began);
+    renewal->next = next;
     rc = add(renewal);
     if (rc != 0) {
         free(renewal);
         return rc;
     }
     *number = renewal->number;
-    rc = ensure_thread();
+    rc = ensure_threads(next);
     if (rc != 0) {
         (void) flk_renewal_pause(*number);
         flk_renewal_end(*number);
@@ -396,6 +563,8 @@ void flk_renewal_end(uint64_t number)
     renewal = find(number);
     if (renewal != NULL)
         flk_list_remove(&renewals, &renewal->link);
+    if (keeps_time && renewals.first == NULL && wakes - IDLE_NS > flk_now())
+        (void) pthread_cond_signal(&changed); /* so that it does not sleep on until the renewal that was due */
     flk_mutex_unlock(&mutex);
     if (renewal != NULL)
         flk_wakeup_fd_close(&renewal->ends);
@@ -450,29 +619,26 @@ filelock_waitable flk_renewal_waitable(uint64_t number)
 
 /* ---- The end of the process, and fork --------------------------------------------------------- */
 
-/* Joins the threads: memory checkers then see their memory given back, and their code may be unmapped. */
+/*
+ * Ends the threads, each of which joins the one that left before it.  Memory checkers then see their memory given back,
+ * and their code may be unmapped.
+ */
 static void end_threads(void)
 {
-    pthread_t last = pthread_self();
-    bool left, running;
+    pthread_t last;
+    bool left;
 
     flk_mutex_lock(&mutex);
-    while (on_their_way > 0)
-        (void) pthread_cond_wait(&arrived, &mutex.native);
-    running = runs;
-    if (running) {
-        pthread_t thread = runner;
-
-        dismissed = true;
+    dismissed = true;
+    if (prepared) {
         (void) pthread_cond_signal(&changed);
-        flk_mutex_unlock(&mutex);
-        (void) pthread_join(thread, NULL);
-        flk_mutex_lock(&mutex);
-        dismissed = false;
+        (void) pthread_cond_broadcast(&work);
     }
+    while (alive > 0)
+        (void) pthread_cond_wait(&gone, &mutex.native);
+    dismissed = false;
     left = leaver.left;
-    if (left)
-        last = leaver.thread;
+    last = leaver.thread;
     leaver.left = false;
     flk_mutex_unlock(&mutex);
     if (left)
@@ -491,8 +657,11 @@ static void parent_forked(void)
     flk_mutex_unlock(&mutex);
 }
 
-/* Gives up the leases in the child, which has no thread that renews. */
-static void child_forked(bool forewarned)
+/*
+ * Gives up the leases in the child, which has no thread that renews.  locked: before_fork() was called, and the forking
+ * thread holds the mutex.
+ */
+static void child_forked(bool locked)
 {
     struct link *link;
 
@@ -501,13 +670,16 @@ static void child_forked(bool forewarned)
         flk_list_remove(&renewals, link);
         flk_list_add(&spare, link);
     }
-    runs = dismissed = leaver.left = false;
-    on_their_way = 0;
+    keeps_time = dismissed = leaver.left = false;
+    touchers.first = NULL;
+    alive = on_their_way = 0;
     (void) pthread_cond_init(&unbusy, NULL);
-    (void) pthread_cond_init(&arrived, NULL);
-    if (prepared)
+    (void) pthread_cond_init(&gone, NULL);
+    if (prepared) {
         flk_cond_init(&changed);
-    if (forewarned)
+        flk_cond_init(&work);
+    }
+    if (locked)
         flk_mutex_unlock(&mutex);
     else
         flk_mutex_init(&mutex);

@@ -466,16 +466,29 @@ int flk_file_version(int fd, struct file_version *version)
 /* Some file systems keep even seconds only.  A file that was touched is to look changed there, too. */
 #define COARSEST_NS 2000000000
 
+/*
+ * Gives a file the time of now.  A process that has changed its user, and some file systems, may not set times.  Then
+ * the first byte is written once more, for which the open descriptor will do.  Returns 0 or -errno.
+ */
+static int touch_now(int fd)
+{
+    char byte;
+    int rc = futimens(fd, NULL) == 0 ? 0 : -errno;
+
+    if (rc != 0 && pread(fd, &byte, 1, 0) == 1 && pwrite(fd, &byte, 1, 0) == 1)
+        rc = 0;
+    return rc;
+}
+
 int flk_file_touch(int fd, int64_t *modified)
 {
     int64_t later = *modified + COARSEST_NS;
     struct file_version version;
     struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
-    int rc;
+    int rc = touch_now(fd);
 
-    if (futimens(fd, NULL) != 0)
-        return -errno;
-    rc = flk_file_version(fd, &version);
+    if (rc == 0)
+        rc = flk_file_version(fd, &version);
     if (rc == 0 && version.modified == *modified) {
         times[1] = (struct timespec) { (time_t) (later / 1000000000), (long) (later % 1000000000) };
         rc = futimens(fd, times) == 0 ? flk_file_version(fd, &version) : -errno;

@@ -235,9 +235,7 @@ within_seconds() {
     return 1
 }
 
-is_held() { [ -e "$1" ] && ! "$tool" -n "$1" true; }
-
-have_met() { [ "$(find d -name '*.1' | wc -l)" -eq 2 ]; }
+is_held() { [ -e "$1" ] && ! "$tool" --fcntl -n "$1" true; }
 
 has_begun() { [ -n "$(find d -name "$1")" ]; }
 
@@ -313,25 +311,25 @@ meetings() {
     wait $pid
     verdict "a wait is interrupted" test $? -eq 143
     verdict "a wait is interrupted: nothing is left" is_empty d
-    has flock || { skip "the other is killed" "kind flock is not in this build"; return; }
-    # The meeting cannot go on while a third process holds the lock that the first doctor wants to hold.
+    has flock && has ofd || { skip "the other is killed" "a kind is not in this build"; return; }
+    # The meeting goes on to the second kind, whose lock a third process holds.
     mkdir d/.filelock-meet
     mkfifo go
-    "$tool" d/.filelock-meet/lock.flock cat go &
+    "$tool" --fcntl d/.filelock-meet/lock.ofd cat go &
     holder=$!
-    within_seconds is_held d/.filelock-meet/lock.flock
-    "$tool" --doctor --meet -w 60 d >out2 2>err2 &
-    pid=$!
-    within_seconds has_begun 1.hello
+    within_seconds is_held d/.filelock-meet/lock.ofd
     "$tool" --doctor --meet -w 60 d >out 2>err &
     other=$!
-    within_seconds have_met
+    within_seconds has_begun 1.hello
+    "$tool" --doctor --meet -w 60 d >out2 2>err2 &
+    pid=$!
+    within_seconds has_begun '*.2'
     kill -KILL $pid
+    : >go
     wait $pid 2>/dev/null
+    wait $holder
     wait $other
     status=$?
-    : >go
-    wait $holder
     verdict "the other is killed" test $status -eq 69
     verdict "the other is killed: it says so" grep -q '^filelock: the other in .* has left before the end$' err
     verdict "the other is killed: nothing is left" within_seconds is_empty d

@@ -10,9 +10,11 @@
 #include "kind.h"
 #include "system/list.h"
 
-enum asked { ASKED_NOTHING, ASKED_ACQUIRE, ASKED_RELEASE, ASKED_CHECK, ASKED_OWNER, ASKED_BREAK, ASKED_CONVERT };
+enum asked { ASKED_NOTHING, ASKED_ACQUIRE, ASKED_RELEASE, ASKED_CHECK, ASKED_OWNER, ASKED_BREAK, ASKED_CONVERT,
+             ASKED_FINISH };
 
 struct announcement;
+struct attempt;
 struct shelf;
 
 /* The last request of the caller, for filelock_describe(). */
@@ -39,6 +41,8 @@ struct filelock {
     enum filelock_mode mode; /* of the lock that is held */
     unsigned depth;          /* 0: not held */
     bool converting;         /* a thread changes the mode of the lock, which stays held */
+    bool beginning;          /* a thread is in filelock_acquire_begin(), and no attempt is under way yet */
+    struct attempt *attempt; /* NULL: none is under way */
     struct announcement *announcements; /* an entry for each thread that is in on_wait */
 
     /* The kind's own.  Only the thread that has the turn uses it. */

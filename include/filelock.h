@@ -270,9 +270,9 @@ FILELOCK_API int filelock_acquire(struct filelock *lock, enum filelock_mode mode
  * it.  A lock that was granted keeps other processes out from that moment on, so finish soon.
  *
  * While an attempt is under way, an acquire of another thread on the handle waits for its end.  An acquire of the
- * thread that began it would wait for itself, and returns -EALREADY.  filelock_held() and the like answer that the lock is not
- * held.  filelock_free() aborts the attempt.  A forked child has no attempt under way; its parent's goes on.  The
- * attempts that are under way when the process exits are aborted.
+ * thread that began it would wait for itself, and returns -EALREADY.  filelock_held() and the like answer that the
+ * lock is not held.  filelock_free() aborts the attempt.  A forked child has no attempt under way; its parent's goes
+ * on.  The attempts that are under way when the process exits are aborted.
  *
  * timeout_ms is as in filelock_acquire(): the attempt ends with -ETIMEDOUT when the time is up, and with -ECANCELED
  * when options.cancel becomes ready.  FILELOCK_INTERRUPTIBLE has no meaning: no signal ends an attempt.  on_wait is

@@ -92,6 +92,12 @@ struct kind {
     int (*wait)(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits);
 
     /*
+     * True if a glance, which costs much less than try(), tells that the lock is held: then an attempt goes on to
+     * look().  NULL: try() costs as little.
+     */
+    bool (*looks_held)(const struct target *target);
+
+    /*
      * Looks whether the lock can be taken, for an attempt that no thread waits for.  Returns as try() does; CONTENDED:
      * the lookout tells when to look again.  NULL: try() is called again after naps.
      */

@@ -331,6 +331,27 @@ static void take_back(struct filelock *lock, struct attempt *attempt)
     flk_attend_discard(&attempt->errand);
 }
 
+/*
+ * Caller holds the handle's mutex.  Takes the attempt that is under way off the handle, whose turn stays BUSY.  *ready:
+ * whether it is over.
+ */
+static struct attempt *detach(struct filelock *lock, bool *ready)
+{
+    struct attempt *attempt = lock->attempt;
+
+    *ready = attempt->ready;
+    lock->attempt = NULL;
+    return attempt;
+}
+
+static void end_detached(struct filelock *lock, struct attempt *attempt, bool ready)
+{
+    if (ready || !flk_attend_leave(&attempt->errand))
+        give_back(lock, attempt);
+    else
+        take_back(lock, attempt);
+}
+
 int flk_attempt_abort(struct filelock *lock)
 {
     struct attempt *attempt = NULL;
@@ -339,18 +360,12 @@ int flk_attempt_abort(struct filelock *lock)
     flk_mutex_lock(&lock->shelf->mutex);
     lock->request.what = ASKED_FINISH;
     busy = flk_is_announcing(lock);
-    if (!busy && flk_attempt_is_under_way(lock)) {
-        attempt = lock->attempt;
-        ready = attempt->ready;
-        lock->attempt = NULL;
-    }
+    if (!busy && flk_attempt_is_under_way(lock))
+        attempt = detach(lock, &ready);
     flk_mutex_unlock(&lock->shelf->mutex);
     if (attempt == NULL)
         return busy ? -EBUSY : -EINVAL;
-    if (ready || !flk_attend_leave(&attempt->errand))
-        give_back(lock, attempt);
-    else
-        take_back(lock, attempt);
+    end_detached(lock, attempt, ready);
     return 0;
 }
 
@@ -375,8 +390,8 @@ void flk_attempt_free_forgotten(struct filelock *lock)
     free(forgotten); /* but not the path that it watches: the fork may have come while that was set */
 }
 
-/* Returns a handle of the shelf with an attempt that is under way, or NULL. */
-static struct filelock *find_attempt(struct shelf *shelf)
+/* Takes an attempt off a handle of the shelf, and returns the handle.  NULL: no attempt is under way there. */
+static struct filelock *detach_one(struct shelf *shelf, struct attempt **attempt, bool *ready)
 {
     struct filelock *lock;
 
@@ -384,6 +399,8 @@ static struct filelock *find_attempt(struct shelf *shelf)
     lock = flk_shelf_first(&shelf->active);
     while (lock != NULL && !flk_attempt_is_under_way(lock))
         lock = flk_shelf_after(lock);
+    if (lock != NULL)
+        *attempt = detach(lock, ready);
     flk_mutex_unlock(&shelf->mutex);
     return lock;
 }
@@ -391,11 +408,13 @@ static struct filelock *find_attempt(struct shelf *shelf)
 /* An attempt that is granted later would leave a lock behind for which there is no process. */
 static void abort_all(void)
 {
+    struct attempt *attempt;
     struct filelock *lock;
+    bool ready;
 
     for (struct shelf *shelf = flk_shelf_next(NULL); shelf != NULL; shelf = flk_shelf_next(shelf))
-        while ((lock = find_attempt(shelf)) != NULL)
-            (void) flk_attempt_abort(lock);
+        while ((lock = detach_one(shelf, &attempt, &ready)) != NULL)
+            end_detached(lock, attempt, ready);
 }
 
 const struct subscriber flk_attempts_subscriber = { .process_ends = abort_all };

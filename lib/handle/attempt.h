@@ -3,7 +3,8 @@
  * Attempts: acquires that are under way while no thread waits for them.
  *
  * An attempt first waits for the turn, unless begin() has taken it, and then for the lock.  It keeps the turn BUSY
- * until finish or abort.  So no other thread uses the kind's state meanwhile but the attendant, or the thread that aborts.
+ * until finish or abort.  So no other thread uses the kind's state meanwhile but the attendant, or the thread that
+ * aborts.
  */
 #ifndef FLK_ATTEMPT_H
 #define FLK_ATTEMPT_H

@@ -31,9 +31,12 @@ struct beginning {
  */
 static enum outcome try_kind(struct filelock *lock, const struct beginning *beginning)
 {
+    const struct kind *kind = lock->target.kind;
     bool glance = beginning->limits.timeout_ms != FILELOCK_TRY && lock->on_wait == NULL;
 
-    return lock->target.kind->try(&lock->target, lock->state, beginning->mode, glance);
+    if (glance && kind->looks_held != NULL && kind->looks_held(&lock->target))
+        return CONTENDED;
+    return kind->try(&lock->target, lock->state, beginning->mode, glance);
 }
 
 /*

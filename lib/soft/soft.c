@@ -579,7 +579,7 @@ static void want_call(const struct target *target, struct soft_lock *soft, struc
     lookout->state = CALL_WANTED;
 }
 
-/* Looks once at the path.  Returns as try() of struct kind does.  Leaves a marker to a call if its owner may be dead. */
+/* Looks once at the path, and returns as try() of struct kind does.  A call looks at a marker that may be stale. */
 static enum outcome look_at(const struct target *target, struct soft_lock *soft, const char *path,
                             struct lookout *lookout)
 {
@@ -587,8 +587,10 @@ static enum outcome look_at(const struct target *target, struct soft_lock *soft,
     struct attempt attempt = { .path = path, .had_marker = true };
     int rc;
 
-    if (lookout->path == NULL)
+    if (lookout->path == NULL) {
         soft->suspicion.next = 0; /* the first look searches for writers at once */
+        soft->had_marker = true;  /* there was one just before */
+    }
     attempt.place = flk_lookout_watch(lookout, path);
     attempt.defers = attempt.place != NULL;
     rc = acquire_to_keep(target, soft, &attempt, &none);
@@ -654,6 +656,16 @@ static enum outcome soft_look(const struct target *target, void *state, enum fil
             free_path(target, path);
     } while (rc == AGAIN);
     return rc;
+}
+
+static bool soft_looks_held(const struct target *target)
+{
+    const char *path = path_of(target);
+    bool there = path != NULL && is_there(path);
+
+    if (path != NULL)
+        free_path(target, path);
+    return there;
 }
 
 /* Releases a lock that a call has taken.  Its marker is found by the path that the call went by. */
@@ -805,6 +817,7 @@ const struct kind flk_kind_soft = {
     .init = soft_init,
     .try = soft_try,
     .wait = soft_wait,
+    .looks_held = soft_looks_held,
     .look = soft_look,
     .withdraw = soft_withdraw,
     .release = soft_release,

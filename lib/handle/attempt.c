@@ -408,13 +408,14 @@ static struct filelock *detach_one(struct shelf *shelf, struct attempt **attempt
 /* An attempt that is granted later would leave a lock behind for which there is no process. */
 static void abort_all(void)
 {
-    struct attempt *attempt;
-    struct filelock *lock;
-    bool ready;
+    for (struct shelf *shelf = flk_shelf_next(NULL); shelf != NULL; shelf = flk_shelf_next(shelf)) {
+        struct attempt *attempt;
+        struct filelock *lock;
+        bool ready;
 
-    for (struct shelf *shelf = flk_shelf_next(NULL); shelf != NULL; shelf = flk_shelf_next(shelf))
         while ((lock = detach_one(shelf, &attempt, &ready)) != NULL)
             end_detached(lock, attempt, ready);
+    }
 }
 
 const struct subscriber flk_attempts_subscriber = { .process_ends = abort_all };

@@ -88,7 +88,7 @@ void flk_vigil_gather(const struct list *errands)
     blind = !have_room(1);
     for (struct link *link = errands->first; link != NULL; link = link->next) {
         struct errand *errand = LINK_OWNER(link, struct errand, link);
-        int cancel = errand->limits.cancel;
+        filelock_waitable cancel = errand->limits.cancel;
 
         errand->slot = 0;
         if (cancel == FILELOCK_NO_WAITABLE)
@@ -114,7 +114,7 @@ static int64_t earlier(int64_t until, int64_t ns)
 
 void flk_vigil_wait(struct wakeup *wakeup, int64_t until)
 {
-    int wake = flk_wakeup_waitable(wakeup);
+    filelock_waitable wake = flk_wakeup_waitable(wakeup);
     int64_t left;
 
     crowd = 0;

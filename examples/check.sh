@@ -134,6 +134,27 @@ let_go
 check "cancel: acquires what is free" "cancel: waiting?cancel: acquired?" \
     "$("$here/cancel" cancel.lock | tr '\n' '?')"
 
+# poll: waits for two locks at once, and is told of each when its holder lets go
+hold first.lock
+mkfifo stop told
+"$here/poll" first.lock second.lock <stop >told 2>&1 8<&- 9>&- &
+poller=$!
+started="$started $poller"
+exec 7>stop 6<told
+read -r line <&6
+check "poll: names the holder" "poll: waiting for first.lock: held by *" "$line"
+read -r line <&6
+check "poll: acquires what is free" "poll: acquired second.lock" "$line"
+let_go
+read -r line <&6
+check "poll: acquires what its holder let go" "poll: acquired first.lock" "$line"
+check "poll: holds it" 75 "$("$here/timeout" first.lock 0 >/dev/null 2>&1; echo $?)"
+exec 7>&-
+wait $poller
+check "poll: ends with its input" 0 $?
+exec 6<&-
+check "poll: and lets go" "timeout: acquired" "$("$here/timeout" first.lock 0 2>/dev/null)"
+
 # daemon: holds its pid file in the background; a second daemon is refused
 "$here/daemon" "$dir/daemon.pid" >daemon.out 2>&1
 check "daemon: starts" 0 $?

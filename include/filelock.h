@@ -258,6 +258,7 @@ FILELOCK_API void filelock_free(struct filelock *lock);
  *               by a lease of another duration than this handle's; filelock_describe() tells both
  *   -EAGAIN     a lease needs a thread, and none can be had
  *   -EBUSY      the calling thread is in on_wait of this handle
+ *   -EALREADY   the calling thread has an attempt under way on this handle: filelock_acquire_begin()
  *   -EOVERFLOW  the depth would exceed UINT_MAX
  *   -EILSEQ     the path is not UTF-8 (Windows)
  *   -ENAMETOOLONG, -ENOTDIR, -ENOSPC, -EMFILE, -ENFILE, -ENOMEM, -ENOLCK, -EIO, ...
@@ -266,6 +267,70 @@ FILELOCK_API void filelock_free(struct filelock *lock);
  * After an error the handle is as it was before the call, and can be used.
  */
 FILELOCK_API int filelock_acquire(struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms);
+
+/*
+ * Acquires without blocking, for programs with an event loop.  filelock_acquire_begin() takes the lock, or leaves an
+ * attempt under way.  A thread of the library looks after all attempts of the process.  The waitable becomes ready when
+ * the attempt is over, and filelock_acquire_finish() gives its result.  filelock_acquire_abort() ends the attempt at
+ * any time.
+ *
+ * The attempt belongs to the handle, and any thread may end it.  After 0, the thread that called
+ * filelock_acquire_finish() holds the lock (with FILELOCK_ANY_THREAD: the handle).  Until finish or abort nobody holds
+ * it.  A lock that was granted keeps other processes out from that moment on, so finish soon.
+ *
+ * While an attempt is under way, an acquire of another thread on the handle waits for its end.  An acquire of the
+ * thread that began it would wait for itself, and returns -EALREADY.  filelock_held() and the like answer that the
+ * lock is not held.  filelock_free() aborts the attempt.  A forked child has no attempt under way; its parent's goes
+ * on.  The attempts that are under way when the process exits are aborted.
+ *
+ * timeout_ms is as in filelock_acquire(): the attempt ends with -ETIMEDOUT when the time is up, and with -ECANCELED
+ * when options.cancel becomes ready.  FILELOCK_INTERRUPTIBLE has no meaning: no signal ends an attempt.  on_wait is
+ * called by filelock_acquire_begin().
+ *
+ * No thread waits for a soft lock.  For an operating-system lock, a thread blocks in the kernel for each file, mode and
+ * range; attempts of several handles for the same queue up behind it.  It has ended when the attempts have.
+ *
+ *   0             the lock is held; there is nothing to finish
+ *   -EINPROGRESS  the attempt is under way
+ *   -EALREADY     an attempt is under way on this handle already
+ *   -ETIMEDOUT    only with FILELOCK_TRY: another holder has it
+ *   -EDEADLK      the handle holds the lock shared, and exclusive is asked for.  A lock that the thread holds through
+ *                 another handle is no deadlock here, since the thread can release that while it waits
+ *   -EAGAIN, -EMFILE, -ENFILE, -ENOMEM  no thread, descriptor or memory is to be had for the attempt
+ *   -EBUSY        the calling thread is in on_wait of this handle
+ *   else as filelock_acquire()
+ */
+FILELOCK_API int filelock_acquire_begin(struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms);
+
+/*
+ * Returns what to wait for while an attempt is under way.  POSIX: a descriptor, to be polled for reading.  Windows: the
+ * HANDLE of an event.  It stays ready from the end of the attempt on.  The handle owns it, and closes it in
+ * filelock_acquire_finish() and filelock_acquire_abort(): stop waiting for it before.  Never read from it.
+ * FILELOCK_NO_WAITABLE: no attempt is under way, or lock is NULL.
+ */
+FILELOCK_API filelock_waitable filelock_acquire_waitable(const struct filelock *lock);
+
+/*
+ * Takes the result of the attempt, if it is over.
+ *
+ *   0             the calling thread (with FILELOCK_ANY_THREAD: the handle) holds the lock
+ *   -EINPROGRESS  the attempt is still under way
+ *   -ETIMEDOUT    another holder had the lock until the time was up
+ *   -ECANCELED    options.cancel became ready
+ *   -EINVAL       nothing is under way, or lock is NULL.  Or the cancel waitable is not open, and the attempt is over
+ *   -EBUSY        the calling thread is in on_wait of this handle
+ *   else as filelock_acquire(), and the attempt is over
+ */
+FILELOCK_API int filelock_acquire_finish(struct filelock *lock);
+
+/*
+ * Ends the attempt.  Nothing is held afterwards, also if the lock had been granted meanwhile.
+ *
+ *   0         the attempt has ended
+ *   -EINVAL   nothing is under way, or lock is NULL
+ *   -EBUSY    the calling thread is in on_wait of this handle
+ */
+FILELOCK_API int filelock_acquire_abort(struct filelock *lock);
 
 /*
  * Releases one level of recursion.  The release of the last level lets go of the lock.

@@ -16,6 +16,7 @@
 #include "outcome.h"
 #include "system/file.h"
 #include "wait/limits.h"
+#include "wait/lookout.h"
 
 struct kind;
 
@@ -91,6 +92,21 @@ struct kind {
 
     /* Locks within limits.  Returns 0, -ETIMEDOUT, -ECANCELED, -EINTR or an error. */
     int (*wait)(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits);
+
+    /*
+     * True if a glance, which costs much less than try(), tells that the lock is held: then an attempt goes on to
+     * look().  NULL: try() costs as little.
+     */
+    bool (*looks_held)(const struct target *target);
+
+    /*
+     * Looks whether the lock can be taken, for an attempt that no thread waits for.  Returns as try() does; CONTENDED:
+     * the lookout tells when to look again.  NULL: try() is called again after naps.
+     */
+    enum outcome (*look)(const struct target *target, void *state, enum filelock_mode mode, struct lookout *lookout);
+
+    /* Sees to it that nothing is held when looks end whose call was ended, since that may have taken the lock. */
+    void (*withdraw)(const struct target *target, void *state);
 
     /*
      * Changes the mode of the held lock within limits, with no moment in which it is not held.  Returns as wait() does;

@@ -26,6 +26,8 @@ static const struct {
     {-EISDIR, "-EISDIR"},
     {-ESTALE, "-ESTALE"},
     {-EBUSY, "-EBUSY"},
+    {-EALREADY, "-EALREADY"},
+    {-EINPROGRESS, "-EINPROGRESS"},
     {-ENOTSUP, "-ENOTSUP"},
     {-EINVAL, "-EINVAL"},
     {-EOVERFLOW, "-EOVERFLOW"},

@@ -182,6 +182,23 @@ static void do_acquire(char *words, char *reply)
     peer_reply(reply, "%s", result_name(filelock_acquire(lock, mode, atoll(peer_word(&words)))));
 }
 
+static void do_begin(char *words, char *reply)
+{
+    struct filelock *lock = peer_handle(peer_word(&words));
+    enum filelock_mode mode = mode_of(peer_word(&words));
+    peer_reply(reply, "%s", result_name(filelock_acquire_begin(lock, mode, atoll(peer_word(&words)))));
+}
+
+static void do_finish(char *words, char *reply)
+{
+    peer_reply(reply, "%s", result_name(filelock_acquire_finish(peer_handle(peer_word(&words)))));
+}
+
+static void do_abort(char *words, char *reply)
+{
+    peer_reply(reply, "%s", result_name(filelock_acquire_abort(peer_handle(peer_word(&words)))));
+}
+
 static void do_convert(char *words, char *reply)
 {
     struct filelock *lock = peer_handle(peer_word(&words));
@@ -380,6 +397,9 @@ static const struct peer_verb verbs[] = {
     {"acquire_several", do_acquire_several},
     {"release_several", do_release_several},
     {"convert", do_convert},
+    {"begin", do_begin},
+    {"finish", do_finish},
+    {"abort", do_abort},
     {"release", do_release},
     {"release_all", do_release_all},
     {"held", do_held},

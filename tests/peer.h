@@ -6,6 +6,7 @@
  * Results are names, as in names.h.
  *
  *   new HANDLE [kind=N] [flags=N] [timeout=N] [mode=N] [start=N] [length=N] path=PATH
+ *   begin HANDLE exclusive|shared TIMEOUT        finish, abort HANDLE
  *   acquire HANDLE exclusive|shared TIMEOUT      release, release_all, free HANDLE
  *   held, depth, check, remaining, fd HANDLE                owner HANDLE: RESULT PID ALIVE LOCAL COMMAND
  *   describe HANDLE RESULT                       on WORKER COMMAND...: runs it in another thread

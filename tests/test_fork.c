@@ -1052,6 +1052,71 @@ static void add_threads(Suite *suite)
     ADD_FOR_KINDS(tcase, test_fresh_handles);
 }
 
+/* Returns when the peer's attempt has been granted, and it holds the lock. */
+static void expect_granted(struct peer *peer)
+{
+    const char *said;
+    EVENTUALLY(strcmp(said = peer_ask(peer, "finish a"), "-EINPROGRESS") != 0);
+    ck_assert_str_eq(said, "0");
+}
+
+/* A child has no attempt under way, and its parent's goes on. */
+START_TEST(test_attempt)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS_FORK_BESIDE_THREADS();
+    for (int shared = 0; shared < 2; shared++) {
+        struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+        struct peer *parent = peer_with(kind, scratch("lock"), shared ? FILELOCK_FORK_SHARE : 0);
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        PEER_SAYS(parent, "-EINPROGRESS", "begin a exclusive -1");
+        wait_for_queue(kind, scratch("lock"), 1);
+        struct peer *child = peer_fork(parent, NULL);
+        PEER_SAYS(child, "-EINVAL", "finish a");
+        PEER_SAYS(child, "-EINVAL", "abort a");
+        PEER_SAYS(child, "0", "held a");
+        PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 0");
+        PEER_SAYS(child, "-EINPROGRESS", "begin a exclusive -1");
+        PEER_SAYS(child, "0", "abort a");
+        PEER_SAYS(parent, "-EINPROGRESS", "finish a");
+        EXPECT(filelock_release(lock), 0);
+        expect_granted(parent);
+        PEER_SAYS(child, "-EINPROGRESS", "begin a exclusive -1");
+        PEER_SAYS(parent, "0", "release a");
+        expect_granted(child);
+        PEER_SAYS(child, "0", "free a");
+        filelock_free(lock);
+        peer_end(child);
+        peer_end(parent);
+    }
+}
+END_TEST
+
+/* The child has nothing that keeps its parent's lock: not if that is granted during the fork either. */
+START_TEST(test_attempt_granted)
+{
+    const struct kind *kind = kind_at(_i);
+    const char *path = scratch("lock");
+    NEEDS_FORK_BESIDE_THREADS();
+    for (int round = scaled(20, 5); round > 0; round--) {
+        struct filelock *lock = new_lock(kind, path, 0);
+        struct peer *parent = peer_with(kind, path, 0);
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        PEER_SAYS(parent, "-EINPROGRESS", "begin a exclusive -1");
+        EXPECT(filelock_release(lock), 0);
+        struct peer *child = peer_fork(parent, NULL);
+        PEER_SAYS(child, "-EINVAL", "finish a");
+        expect_granted(parent);
+        PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 0");
+        PEER_SAYS(parent, "0", "release a");
+        expect_free(kind, path);
+        filelock_free(lock);
+        peer_end(child);
+        peer_end(parent);
+    }
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("fork");
@@ -1065,6 +1130,9 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_shared_mode);
     ADD_FOR_KINDS(tcase, test_grandchild);
     ADD_FOR_KINDS(tcase, test_from_fd);
+    tcase = add_case(suite, "attempt");
+    ADD_FOR_KINDS(tcase, test_attempt);
+    ADD_FOR_KINDS(tcase, test_attempt_granted);
     add_threads(suite);
     tcase = add_case(suite, "server");
     ADD_FOR_KINDS(tcase, test_close_hangs);

@@ -5,9 +5,9 @@
 #include "config.h"
 
 #include <errno.h>
-#include <limits.h>
 
 #include "handle/announce.h"
+#include "handle/attempt.h"
 #include "handle/call.h"
 #include "handle/gate.h"
 #include "handle/gate_state.h"
@@ -20,28 +20,6 @@
 #include "system/probes.h"
 #include "system/thread.h"
 #include "wait/limits.h"
-
-static int check_arguments(const struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms)
-{
-    if (lock == NULL || !flk_valid_request(mode, timeout_ms))
-        return -EINVAL;
-    return mode == FILELOCK_SHARED && (lock->target.kind->abilities & CAN_SHARE) == 0 ? -EINVAL : 0;
-}
-
-/* Caller holds the lock.  Goes one level deeper.  Returns 0 or -errno. */
-static int nest(struct filelock *lock, enum filelock_mode mode)
-{
-    const struct kind *kind = lock->target.kind;
-
-    if (kind->remaining != NULL && kind->remaining(lock->state) == 0)
-        return -ESTALE;
-    if (mode == FILELOCK_EXCLUSIVE && lock->mode == FILELOCK_SHARED)
-        return -EDEADLK;
-    if (lock->depth == UINT_MAX)
-        return -EOVERFLOW;
-    lock->depth++;
-    return 0;
-}
 
 /* Caller holds the handle's mutex, which is let go meanwhile.  Returns as flk_registry_deadlock() does. */
 static bool would_deadlock(struct filelock *lock, enum filelock_mode mode)
@@ -95,7 +73,9 @@ static int take_turn(struct filelock *lock, struct acquire *acquire, bool *neste
     for (;;) {
         *nested = flk_is_mine(lock);
         if (*nested)
-            return nest(lock, acquire->mode);
+            return flk_nest(lock, acquire->mode);
+        if (flk_attempt_is_own(lock))
+            return -EALREADY;
         if (flk_gate_try(lock))
             return 0;
         if (limits->timeout_ms == FILELOCK_TRY)
@@ -161,7 +141,7 @@ static int acquire_lock(struct filelock *lock, void *arg)
 int filelock_acquire(struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms)
 {
     struct acquire acquire = { .mode = mode };
-    int rc = check_arguments(lock, mode, timeout_ms);
+    int rc = flk_check_request(lock, mode, timeout_ms);
 
     if (rc != 0) {
         if (lock != NULL)

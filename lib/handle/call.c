@@ -5,6 +5,9 @@
  */
 #include "config.h"
 
+#include <errno.h>
+#include <limits.h>
+
 #include "handle/call.h"
 #include "handle/handle.h"
 #include "handle/shelf.h"
@@ -28,6 +31,27 @@ void flk_asked_acquire(struct filelock *lock, enum filelock_mode mode, int64_t t
 bool flk_valid_request(enum filelock_mode mode, int64_t timeout_ms)
 {
     return (mode == FILELOCK_EXCLUSIVE || mode == FILELOCK_SHARED) && timeout_ms >= FILELOCK_TIMEOUT_DEFAULT;
+}
+
+int flk_check_request(const struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms)
+{
+    if (lock == NULL || !flk_valid_request(mode, timeout_ms))
+        return -EINVAL;
+    return mode == FILELOCK_SHARED && (lock->target.kind->abilities & CAN_SHARE) == 0 ? -EINVAL : 0;
+}
+
+int flk_nest(struct filelock *lock, enum filelock_mode mode)
+{
+    const struct kind *kind = lock->target.kind;
+
+    if (kind->remaining != NULL && kind->remaining(lock->state) == 0)
+        return -ESTALE;
+    if (mode == FILELOCK_EXCLUSIVE && lock->mode == FILELOCK_SHARED)
+        return -EDEADLK;
+    if (lock->depth == UINT_MAX)
+        return -EOVERFLOW;
+    lock->depth++;
+    return 0;
 }
 
 struct limits flk_handle_limits(const struct filelock *lock, int64_t timeout_ms)

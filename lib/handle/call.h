@@ -17,6 +17,12 @@ void flk_asked_acquire(struct filelock *lock, enum filelock_mode mode, int64_t t
 /* True if a caller may give this mode and this timeout. */
 bool flk_valid_request(enum filelock_mode mode, int64_t timeout_ms);
 
+/* Caller holds the handle's mutex, and the lock.  Goes one level deeper.  Returns 0 or -errno. */
+int flk_nest(struct filelock *lock, enum filelock_mode mode);
+
+/* Returns 0, or -EINVAL for arguments with which this handle cannot be acquired. */
+int flk_check_request(const struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms);
+
 /* Returns the limits of a wait: the handle's, with this timeout. */
 struct limits flk_handle_limits(const struct filelock *lock, int64_t timeout_ms);
 

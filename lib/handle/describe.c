@@ -65,6 +65,7 @@ static void add_request(struct sentence *sentence, const struct filelock *lock, 
         [ASKED_NOTHING] = "use", [ASKED_ACQUIRE] = "acquire",          [ASKED_RELEASE] = "release",
         [ASKED_CHECK] = "check", [ASKED_OWNER] = "tell who holds", [ASKED_BREAK] = "break",
         [ASKED_CONVERT] = "convert",
+        [ASKED_FINISH] = "end the attempt to acquire",
         [ASKED_REMAINING] = "tell how long it stays held:",
         [ASKED_TOKEN] = "tell the fencing token of",
     };
@@ -191,6 +192,10 @@ static void add_reason(struct sentence *sentence, const struct filelock *lock, c
         add(sentence, "it is held shared, which has to be released first");
     else if (error == -EDEADLK)
         add(sentence, "this thread holds it through another handle");
+    else if (error == -EALREADY)
+        add(sentence, "an acquire of it is under way");
+    else if (error == -EINVAL && request->what == ASKED_FINISH)
+        add(sentence, "no acquire of it is under way");
     else if (error == -EBUSY)
         add(sentence, "its on_wait is being called, or another thread converts it");
     else if (error == -EEXIST)

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include "handle/attempt.h"
 #include "handle/ends.h"
 #include "handle/gate.h"
 #include "handle/handle.h"
@@ -119,6 +120,8 @@ static void adapt_to_child(struct filelock *lock)
         lock->depth = 0;
     lock->converting = false;
     lock->announcements = NULL;
+    lock->beginning = false;
+    flk_attempt_forget(lock);
     lock->target.kind->after_fork(&lock->target, lock->state, holds);
     flk_gate_forked(lock, holds);
 }

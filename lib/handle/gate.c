@@ -13,11 +13,9 @@
 #include "wait/limits.h"
 #include "wait/wakeup.h"
 
-/* A place in the queue, on the stack of the thread that waits. */
-struct waiter {
-    struct waiter *next;
-    thread_id thread;
-    bool granted; /* the turn is BUSY for this thread, which is no longer in the queue */
+/* A thread that waits, on its stack. */
+struct sleeper {
+    struct waiter waiter; /* the first member */
     struct wakeup wakeup;
 };
 
@@ -44,8 +42,11 @@ bool flk_gate_try(struct filelock *lock)
     return true;
 }
 
-static void enqueue(struct gate *gate, struct waiter *waiter)
+void flk_gate_enqueue(struct filelock *lock, struct waiter *waiter)
 {
+    struct gate *gate = &lock->gate;
+
+    waiter->next = NULL;
     if (gate->first == NULL)
         gate->first = waiter;
     else
@@ -53,8 +54,9 @@ static void enqueue(struct gate *gate, struct waiter *waiter)
     gate->last = waiter;
 }
 
-static void dequeue(struct gate *gate, const struct waiter *waiter)
+void flk_gate_dequeue(struct filelock *lock, const struct waiter *waiter)
 {
+    struct gate *gate = &lock->gate;
     struct waiter **link = &gate->first, *before = NULL;
 
     while (*link != waiter) {
@@ -66,15 +68,22 @@ static void dequeue(struct gate *gate, const struct waiter *waiter)
         gate->last = before;
 }
 
-/* True if the lock is held and belongs to no thread, so that a waiter may go one level deeper. */
-static bool may_join(const struct filelock *lock)
+bool flk_gate_may_join(const struct filelock *lock)
 {
     return lock->gate.state == GATE_HELD && flk_any_thread(lock);
 }
 
+/* Caller holds the mutex.  A waiter needs it to leave the queue, so the waiter is still there. */
+static void wake(struct waiter *waiter)
+{
+    struct waker waker = flk_wakeup_waker(&((struct sleeper *) (void *) waiter)->wakeup);
+
+    flk_wake(&waker);
+}
+
 enum outcome flk_gate_wait(struct filelock *lock, struct limits *limits)
 {
-    struct waiter me = { .thread = flk_thread_self() };
+    struct sleeper me = { .waiter = { .thread = flk_thread_self(), .tell = wake } };
     int rc = 0;
 
     /* The guard, which the wake-up needs, is never taken after a handle's mutex. */
@@ -82,31 +91,23 @@ enum outcome flk_gate_wait(struct filelock *lock, struct limits *limits)
     flk_limits_start(limits);
     (void) flk_wakeup_open(&me.wakeup, limits);
     flk_mutex_lock(&lock->shelf->mutex);
-    me.granted = flk_gate_try(lock);
-    if (!me.granted) {
-        enqueue(&lock->gate, &me);
-        while (rc == 0 && !me.granted && !may_join(lock)) {
+    me.waiter.granted = flk_gate_try(lock);
+    if (!me.waiter.granted) {
+        flk_gate_enqueue(lock, &me.waiter);
+        while (rc == 0 && !me.waiter.granted && !flk_gate_may_join(lock)) {
             flk_mutex_unlock(&lock->shelf->mutex);
             rc = flk_wakeup_wait(&me.wakeup, limits);
             flk_mutex_lock(&lock->shelf->mutex);
         }
-        if (!me.granted)
-            dequeue(&lock->gate, &me);
+        if (!me.waiter.granted)
+            flk_gate_dequeue(lock, &me.waiter);
     }
     flk_mutex_unlock(&lock->shelf->mutex);
     flk_wakeup_close(&me.wakeup);
     flk_mutex_lock(&lock->shelf->mutex);
-    if (me.granted)
+    if (me.waiter.granted)
         return 0;
     return rc < 0 ? rc : AGAIN;
-}
-
-/* Caller holds the mutex.  A waiter needs it to leave the queue, so the waiter is still there. */
-static void wake(struct waiter *waiter)
-{
-    struct waker waker = flk_wakeup_waker(&waiter->wakeup);
-
-    flk_wake(&waker);
 }
 
 /* Gives a FREE turn to the first waiter in the queue.  Wakes all waiters for a held lock that belongs to no thread. */
@@ -117,14 +118,14 @@ void flk_gate_end(struct filelock *lock, enum gate_state state)
 
     gate->state = state;
     if (state == GATE_FREE && waiter != NULL) {
-        dequeue(gate, waiter);
+        flk_gate_dequeue(lock, waiter);
         gate->state = GATE_BUSY;
         gate->owner = waiter->thread;
         waiter->granted = true;
-        wake(waiter);
-    } else if (may_join(lock)) {
+        waiter->tell(waiter);
+    } else if (flk_gate_may_join(lock)) {
         for (; waiter != NULL; waiter = waiter->next)
-            wake(waiter);
+            waiter->tell(waiter);
     }
     flk_shelf_put(lock);
 }
@@ -138,6 +139,11 @@ void flk_gate_forked(struct filelock *lock, bool holds)
 bool flk_gate_is_held(const struct filelock *lock)
 {
     return lock->gate.state == GATE_HELD;
+}
+
+void flk_gate_adopt(struct filelock *lock)
+{
+    lock->gate.owner = flk_thread_self();
 }
 
 void flk_gate_reenter(struct filelock *lock)

@@ -18,6 +18,14 @@
 
 struct filelock;
 
+/* A place in the queue. */
+struct waiter {
+    struct waiter *next;
+    thread_id thread;
+    bool granted; /* the turn is BUSY for this waiter, which is no longer in the queue */
+    void (*tell)(struct waiter *waiter); /* tells the waiter to look; the caller holds the handle's mutex */
+};
+
 /* The caller of each of these holds the handle's mutex, and holds it afterwards. */
 
 /*
@@ -28,6 +36,18 @@ struct filelock;
  *   -EINVAL                         the cancel waitable is not open
  */
 enum outcome flk_gate_wait(struct filelock *lock, struct limits *limits);
+
+/* Puts a waiter in the queue that does not block.  Caller has found that the turn is not FREE. */
+void flk_gate_enqueue(struct filelock *lock, struct waiter *waiter);
+
+/* Takes a waiter off the queue that was not granted the turn. */
+void flk_gate_dequeue(struct filelock *lock, const struct waiter *waiter);
+
+/* True if the lock is held and belongs to no thread, so that a waiter may go one level deeper. */
+bool flk_gate_may_join(const struct filelock *lock);
+
+/* Makes the calling thread the owner of a BUSY turn. */
+void flk_gate_adopt(struct filelock *lock);
 
 /* Takes the turn if it is FREE; then no thread waits for it either.  True if it is taken. */
 bool flk_gate_try(struct filelock *lock);

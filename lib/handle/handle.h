@@ -18,11 +18,13 @@ enum asked {
     ASKED_OWNER,
     ASKED_BREAK,
     ASKED_CONVERT,
+    ASKED_FINISH,
     ASKED_REMAINING,
     ASKED_TOKEN
 };
 
 struct announcement;
+struct attempt;
 struct shelf;
 
 /* The last request of the caller, for filelock_describe(). */
@@ -49,6 +51,8 @@ struct filelock {
     enum filelock_mode mode; /* of the lock that is held */
     unsigned depth;          /* 0: not held */
     bool converting;         /* a thread changes the mode of the lock, which stays held */
+    bool beginning;          /* a thread is in filelock_acquire_begin(), and no attempt is under way yet */
+    struct attempt *attempt; /* NULL: none is under way */
     struct announcement *announcements; /* an entry for each thread that is in on_wait */
 
     /* The kind's own.  Only the thread that has the turn uses it. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "handle/announce.h"
+#include "handle/attempt.h"
 #include "handle/gate.h"
 #include "handle/handle.h"
 #include "handle/options.h"
@@ -120,6 +121,10 @@ void filelock_free(struct filelock *lock)
         flk_cancel_restore(cancel_state);
         return;
     }
+    flk_mutex_unlock(&lock->shelf->mutex);
+    (void) flk_attempt_abort(lock);
+    flk_attempt_free_forgotten(lock);
+    flk_mutex_lock(&lock->shelf->mutex);
     take_final_turn(lock);
     held = flk_gate_is_held(lock);
     flk_gate_reenter(lock);

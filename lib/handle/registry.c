@@ -12,6 +12,7 @@
 #include "system/file.h"
 #include "system/guard.h"
 #include "system/thread.h"
+#include "wait/attend.h"
 #include "wait/watch.h"
 
 static size_t handles; /* under the guard */
@@ -36,8 +37,10 @@ void flk_registry_remove(struct filelock *lock)
     flk_shelf_take(lock);
     flk_mutex_unlock(&lock->shelf->mutex);
     flk_guard_unlock();
-    if (last)
+    if (last) {
         flk_watch_drop_spare();
+        flk_attend_rest();
+    }
 }
 
 struct filelock *flk_registry_find_own(struct shelf *shelf,

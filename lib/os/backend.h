@@ -24,6 +24,15 @@ struct backend {
     int (*wait)(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits);
 
     /*
+     * Waits for the lock in a helper thread, without limits.  stop: as flk_job_stopper() returns it; when it is ready,
+     * returns -ECANCELED.
+     */
+    enum outcome (*block)(int fd, const struct range *range, enum filelock_mode mode, filelock_waitable stop);
+
+    /* A descriptor that has the lock is granted it again at once by try. */
+    bool grants_again;
+
+    /*
      * Changes the mode of the lock that fd has.  Waits and returns as wait does.  If limits is NULL, does not wait, and
      * also returns CONTENDED.  After an error the lock has the mode that it had.  NULL: modes cannot be changed.
      */

@@ -58,6 +58,12 @@ static int unlock_flock(int fd, const struct range *range)
     return apply(fd, LOCK_UN);
 }
 
+static enum outcome await_flock(int fd, const struct range *range, enum filelock_mode mode, filelock_waitable stop)
+{
+    (void) stop;
+    return block_flock(fd, range, mode);
+}
+
 static int wait_flock(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits)
 {
     static const struct blocking_lock lock = { try_flock, block_flock, unlock_flock };
@@ -84,6 +90,8 @@ const struct os_kind flk_kind_flock = {
         .proc_names = "FLOCK",
         .try = try_flock,
         .wait = wait_flock,
+        .block = await_flock,
+        .grants_again = true,
         .convert = convert_flock,
         .unlock = unlock_flock,
     },

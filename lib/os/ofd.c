@@ -65,6 +65,12 @@ static int unlock_ofd(int fd, const struct range *range)
     return apply(fd, F_OFD_SETLK, F_UNLCK, range);
 }
 
+static enum outcome await_ofd(int fd, const struct range *range, enum filelock_mode mode, filelock_waitable stop)
+{
+    (void) stop;
+    return block_ofd(fd, range, mode);
+}
+
 static int wait_ofd(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits)
 {
     static const struct blocking_lock lock = { try_ofd, block_ofd, unlock_ofd };
@@ -99,6 +105,8 @@ const struct os_kind flk_kind_ofd = {
         .proc_names = "OFDLCK POSIX",
         .try = try_ofd,
         .wait = wait_ofd,
+        .block = await_ofd,
+        .grants_again = true,
         .convert = convert_ofd,
         .unlock = unlock_ofd,
     },

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "kind.h"
 #include "os/backend.h"
@@ -23,7 +24,9 @@
 #include "owner/process_id.h"
 #include "system/file.h"
 #include "system/own_file.h"
+#include "wait/helper.h"
 #include "wait/limits.h"
+#include "wait/lookout.h"
 #include "wait/retry.h"
 
 /*
@@ -202,6 +205,114 @@ int flk_os_lock_wait(const struct target *target, void *state, enum filelock_mod
     int rc = take_within(&taking);
 
     return rc == CONTENDED ? flk_retry(take_within, &taking, limits) : rc;
+}
+
+/* ---- Looking, for an attempt that no thread waits for --------------------------------------- */
+
+/* A call that waits for the lock of a file in a helper thread. */
+struct blocked {
+    const struct backend *backend;
+    int fd;
+    enum filelock_mode mode;
+    struct range range;
+    struct identity id;
+    const struct job *job;
+};
+
+static struct blocked *blocked_of(struct lookout *lookout)
+{
+    return (struct blocked *) (void *) lookout->room;
+}
+
+/* Returns -ESTALE if the helper has another table of open files than the attendant, or the descriptor was closed. */
+static int block(void *arg)
+{
+    const struct blocked *blocked = arg;
+    int rc;
+
+    if (flk_own_file(blocked->fd, &blocked->id) != 0)
+        return -ESTALE;
+    rc = blocked->backend->block(blocked->fd, &blocked->range, blocked->mode, flk_job_stopper(blocked->job));
+    return rc > 0 ? -EAGAIN : rc; /* no kernel returns CONTENDED if it was asked to wait */
+}
+
+/* Writes what the call waits for.  Calls for different modes or ranges of a file may be granted at different times. */
+static void name_call(const struct target *target, const struct os_lock *os, enum filelock_mode mode,
+                      struct call_key *key)
+{
+    const int64_t rest[] = { target->kind->id, (int64_t) mode, target->range.start, target->range.length };
+
+    key->size = flk_file_key(&os->id, key->bytes);
+    memcpy(key->bytes + key->size, rest, sizeof(rest));
+    key->size += sizeof(rest);
+}
+
+/* Asks for a call that waits for the open file. */
+static void want_call(const struct target *target, const struct os_lock *os, enum filelock_mode mode,
+                      struct lookout *lookout)
+{
+    struct blocked *blocked = blocked_of(lookout);
+
+    *blocked = (struct blocked) { .backend = flk_backend_of(target), .fd = os->fd, .mode = mode,
+                                  .range = target->range, .id = os->id, .job = &lookout->job };
+    name_call(target, os, mode, &lookout->key);
+    lookout->call = block;
+    lookout->state = CALL_WANTED;
+}
+
+/* True if the call that has ended was for the file that is open. */
+static bool was_for(const struct os_lock *os, struct lookout *lookout)
+{
+    return os->fd >= 0 && flk_own_file(os->fd, &os->id) == 0 && flk_file_same(&os->id, &blocked_of(lookout)->id);
+}
+
+/* Takes over what the call got.  Returns as prove() does; CONTENDED: the call has locked another file. */
+static enum outcome take_granted(const struct target *target, struct os_lock *os, enum filelock_mode mode)
+{
+    const struct backend *backend = flk_backend_of(target);
+    int rc = backend->grants_again ? backend->try(os->fd, &target->range, mode) : 0;
+    bool removed;
+
+    return rc == 0 ? prove(target, os, mode, rc, &removed) : rc;
+}
+
+/* True if the error of a call says that the file cannot be locked, not that the call had to end. */
+static bool is_refusal(int result)
+{
+    return result < 0 && result != -ESTALE && result != -ECANCELED;
+}
+
+enum outcome flk_os_lock_look(const struct target *target, void *state, enum filelock_mode mode,
+                              struct lookout *lookout)
+{
+    struct os_lock *os = state;
+    int result = 0, rc = AGAIN;
+    bool called = flk_lookout_result(lookout, &result), same = called && was_for(os, lookout);
+
+    if (lookout->state == CALL_RUNS)
+        return CONTENDED;
+    if (same && result == 0)
+        rc = take_granted(target, os, mode);
+    if (rc == AGAIN || rc == CONTENDED)
+        rc = take(target, os, mode, NULL);
+    if (rc != CONTENDED)
+        return rc;
+    same = same && was_for(os, lookout);
+    if (same && is_refusal(result))
+        return explain_error(os, result);
+    if (same || os->fd < 0)
+        flk_lookout_nap(lookout); /* a call would not help */
+    else
+        want_call(target, os, mode, lookout);
+    return CONTENDED;
+}
+
+void flk_os_lock_withdraw(const struct target *target, void *state)
+{
+    struct os_lock *os = state;
+
+    if (os->fd >= 0 && flk_own_file(os->fd, &os->id) == 0)
+        (void) flk_backend_of(target)->unlock(os->fd, &target->range);
 }
 
 /* ---- Unlocking ----------------------------------------------------------------------------- */

@@ -110,6 +110,13 @@ static int wait_win32(int fd, const struct range *range, enum filelock_mode mode
     return rc == CONTENDED ? -EAGAIN : rc; /* no system returns CONTENDED if it was asked to wait */
 }
 
+static enum outcome await_win32(int fd, const struct range *range, enum filelock_mode mode, filelock_waitable stop)
+{
+    struct limits limits = { .deadline = FLK_NEVER, .cancel = stop };
+
+    return wait_win32(fd, range, mode, &limits);
+}
+
 /* Takes ERROR_LOCK_VIOLATION for success: Wine returns it for bytes that are not locked. */
 static int unlock_win32(int fd, const struct range *range)
 {
@@ -146,6 +153,7 @@ const struct os_kind flk_kind_win32 = {
         .access_counts = false,
         .try = try_win32,
         .wait = wait_win32,
+        .block = await_win32,
         .convert = convert_win32,
         .unlock = unlock_win32,
     },

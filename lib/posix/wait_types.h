@@ -5,6 +5,7 @@
 #ifndef FLK_POSIX_WAIT_TYPES_H
 #define FLK_POSIX_WAIT_TYPES_H
 
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,6 +31,22 @@ struct wakeup {
 struct waker {
     sem_t *semaphore; /* NULL: the descriptors are used, if there are any */
     struct wakeup_fd ends;
+};
+
+/* A call for a helper.  It belongs to the thread that has it made, or that has it made later. */
+struct job {
+    int (*call)(void *arg);
+    void *arg;
+    int result;
+    bool done;      /* result is set */
+    bool abandoned; /* the helper is to end, and will be joined */
+    pthread_t helper;
+    struct wakeup *wakeup; /* is signalled when the call is done */
+};
+
+/* The thread that attends to errands. */
+struct attendant {
+    pthread_t thread;
 };
 
 /* What is kept of a watch for the next one. */

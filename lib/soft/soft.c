@@ -31,7 +31,10 @@
 #include "system/own_file.h"
 #include "system/probes.h"
 #include "system/remote.h"
+#include "system/thread.h"
+#include "wait/crowd.h"
 #include "wait/limits.h"
+#include "wait/lookout.h"
 #include "wait/watch.h"
 
 /* Give up after this many markers that came and went during one attempt: the lock is reported as held. */
@@ -268,9 +271,12 @@ static void draft_for(const struct target *target, struct draft *draft)
 struct attempt {
     const char *path;
     bool existence_only; /* only look whether there is a marker, and do not read it */
-    struct watch *watch; /* the watch that is set on the owner; NULL: the caller does not wait */
+    struct watch *watch; /* the watch that is set on the owner; NULL: the caller does not wait by a watch */
+    struct place *place; /* the place that is set on the owner; NULL: the caller does not wait in the crowd */
     bool had_marker;     /* another contender's marker was found */
     bool stale;          /* a dead owner's marker was found */
+    bool defers;         /* leave the marker of an owner that may be dead to a helper, since that takes time */
+    bool deferred;       /* such a marker was found */
     int64_t left;        /* after CONTENDED, the ns until the next look is due */
     int64_t began;       /* ns of flk_boot_now(), before the marker was made */
     bool yields;         /* an earlier waiter is to make the next marker */
@@ -278,6 +284,20 @@ struct attempt {
     struct identity id;  /* of that marker */
     int fd;              /* after TAKEN, the marker */
 };
+
+/* Sets which process is watched.  Returns as flk_watch_process() does; false if the caller does not wait. */
+static bool watch_owner(const struct attempt *attempt, int64_t pid, const char *token)
+{
+    if (attempt->place != NULL)
+        return flk_crowd_process(attempt->place, pid, token);
+    return attempt->watch != NULL && flk_watch_process(attempt->watch, pid, token);
+}
+
+/* True if the caller waits, so that the owner is watched. */
+static bool watches(const struct attempt *attempt)
+{
+    return attempt->watch != NULL || attempt->place != NULL;
+}
 
 /* Ends the suspicions, which closes their files.  Forks wait meanwhile, so that no child has a copy of these. */
 static void drop_suspicions(struct soft_lock *soft)
@@ -332,8 +352,11 @@ static int look(const struct target *target, struct soft_lock *soft, struct atte
     const struct record *record = &marker->record;
 
     read_marker(soft, attempt->path, marker);
-    if (attempt->watch != NULL && marker->verdict != VERDICT_GONE)
-        marker->alive = flk_watch_process(attempt->watch, marker->local ? record->pid : 0, record->token);
+    if (watches(attempt) && marker->verdict != VERDICT_GONE)
+        marker->alive = watch_owner(attempt, marker->local ? record->pid : 0, record->token);
+    attempt->deferred = attempt->defers && flk_crowd_doubts(attempt->place);
+    if (attempt->deferred)
+        return VERDICT_HELD; /* to find out whether the owner is dead may take a search of all processes */
     (void) flk_marker_judge(marker);
     if (flk_marker_is_lease(marker) && judge_lease(target, soft, marker) < 0)
         return -EINVAL;
@@ -342,8 +365,8 @@ static int look(const struct target *target, struct soft_lock *soft, struct atte
     if (marker->verdict == VERDICT_UNCLEAR)
         return flk_marker_suspect(&soft->suspicion, marker, &attempt->left);
     flk_suspicion_end(&soft->suspicion);
-    if (marker->elsewhere && attempt->watch != NULL)
-        (void) flk_watch_process(attempt->watch, 0, ""); /* the process that has this pid here is not the owner */
+    if (marker->elsewhere)
+        (void) watch_owner(attempt, 0, ""); /* the process that has this pid here is not the owner */
     if (marker->verdict == VERDICT_HELD && marker->fd < 0) {
         attempt->left = UNREAD_LOOK;
         return is_there(attempt->path) ? VERDICT_HELD : VERDICT_GONE;
@@ -365,13 +388,15 @@ static enum outcome take_over(const struct target *target, struct soft_lock *sof
 {
     struct draft draft;
 
-    if (attempt->watch != NULL)
-        (void) flk_watch_process(attempt->watch, 0, "");
+    (void) watch_owner(attempt, 0, "");
     if (never_breaks(target)) {
         attempt->left = HELD_LOOK;
         return CONTENDED;
     }
     attempt->left = LOCK_LOOK;
+    attempt->deferred = attempt->defers;
+    if (attempt->deferred)
+        return CONTENDED;
     draft_for(target, &draft);
     return flk_marker_take_over(attempt->path, marker, &draft, &soft->leftover, &attempt->fd);
 }
@@ -662,6 +687,156 @@ int flk_soft_wait(const struct target *target, void *state, enum filelock_mode m
     return rc;
 }
 
+/* ---- Looking, for an attempt that no thread waits for --------------------------------------- */
+
+/* Look at no more than this many dead owners' markers at the same time: a helper thread does each, for some 30 ms. */
+#define MAX_HELPERS 16
+
+/* A call that looks at a marker, and takes it over if its owner is dead. */
+struct taking_over {
+    const struct target *target;
+    struct soft_lock *soft;
+    const char *path;
+};
+
+/*
+ * Returns 0, -EAGAIN if the marker is held, or an error.  Cancelling stays off: the call is not ended halfway, but it
+ * does not take long.
+ */
+static int call_take_over(void *arg)
+{
+    const struct taking_over *call = arg;
+    const struct limits none = { .timeout_ms = FILELOCK_TRY, .cancel = FILELOCK_NO_WAITABLE };
+    struct attempt attempt = { .path = call->path, .had_marker = true };
+    int rc;
+
+    (void) flk_cancel_disable();
+    rc = acquire_to_keep(call->target, call->soft, &attempt, &none);
+    return rc == CONTENDED ? -EAGAIN : rc;
+}
+
+/* Returns a number below MAX_HELPERS, different for different paths mostly. */
+static unsigned char slot_of(const char *path)
+{
+    unsigned sum = 0;
+
+    while (*path != '\0')
+        sum = sum * 31 + (unsigned char) *path++;
+    return (unsigned char) (sum % MAX_HELPERS);
+}
+
+static void want_call(const struct target *target, struct soft_lock *soft, struct lookout *lookout)
+{
+    struct taking_over *call = (struct taking_over *) (void *) lookout->room;
+
+    *call = (struct taking_over) { target, soft, lookout->path };
+    lookout->key = (struct call_key) { .size = 2, .bytes = { FILELOCK_KIND_SOFT, slot_of(lookout->path) } };
+    lookout->call = call_take_over;
+    lookout->state = CALL_WANTED;
+}
+
+/* Looks once at the path, and returns as try() of struct kind does.  A call looks at a marker that may be stale. */
+static enum outcome look_at(const struct target *target, struct soft_lock *soft, const char *path,
+                            struct lookout *lookout)
+{
+    const struct limits none = { .timeout_ms = FILELOCK_TRY, .cancel = FILELOCK_NO_WAITABLE };
+    struct attempt attempt = { .path = path, .had_marker = true };
+    int rc;
+
+    if (lookout->path == NULL) {
+        soft->suspicion.next = 0; /* the first look searches for writers at once */
+        soft->had_marker = true;  /* there was one just before */
+    }
+    attempt.place = flk_lookout_watch(lookout, path);
+    attempt.defers = attempt.place != NULL;
+    rc = acquire_to_keep(target, soft, &attempt, &none);
+    if (rc != CONTENDED)
+        return rc;
+    lookout->left = attempt.left;
+    if (attempt.place == NULL)
+        flk_lookout_nap(lookout);
+    else if (attempt.deferred)
+        want_call(target, soft, lookout);
+    return CONTENDED;
+}
+
+/*
+ * Caller has taken the lock at the path that is watched, if there is memory for that path, or at `path`.  Returns 0, or
+ * AGAIN: the target's path no longer leads there, and the lock was given up.  After an error it was given up as well.
+ */
+static enum outcome keep_if_there(const struct target *target, struct soft_lock *soft, const char *path,
+                                  const struct lookout *lookout)
+{
+    const char *taken = lookout->path != NULL ? lookout->path : path;
+    int rc;
+
+    if (still_leads_there(target, taken)) {
+        keep_path(target, soft, path);
+        return 0;
+    }
+    rc = give_up(target, taken, soft);
+    return rc == 0 ? AGAIN : rc;
+}
+
+/* True if a call has ended with an error that is the attempt's. */
+static bool has_failed(bool called, int result)
+{
+    return called && result < 0 && result != -EAGAIN && result != -ECANCELED;
+}
+
+static enum outcome soft_look(const struct target *target, void *state, enum filelock_mode mode,
+                              struct lookout *lookout)
+{
+    int rc, result = 0;
+    bool called = flk_lookout_result(lookout, &result), taken = called && result == 0;
+
+    (void) mode;
+    if (lookout->state == CALL_RUNS)
+        return CONTENDED;
+    if (has_failed(called, result))
+        return result;
+    if (called && result == -EAGAIN) {
+        flk_lookout_nap(lookout);
+        return CONTENDED;
+    }
+    do {
+        const char *path = path_of(target);
+
+        if (path == NULL)
+            return -errno;
+        rc = taken ? 0 : look_at(target, state, path, lookout);
+        taken = false;
+        if (rc == 0)
+            rc = keep_if_there(target, state, path, lookout);
+        if (rc != 0)
+            free_path(target, path);
+    } while (rc == AGAIN);
+    return rc;
+}
+
+static bool soft_looks_held(const struct target *target)
+{
+    const char *path = path_of(target);
+    bool there = path != NULL && is_there(path);
+
+    if (path != NULL)
+        free_path(target, path);
+    return there;
+}
+
+/* Releases a lock that a call has taken.  Its marker is found by the path that the call went by. */
+static void soft_withdraw(const struct target *target, void *state)
+{
+    struct soft_lock *soft = state;
+    const char *path = soft->fd >= 0 ? path_of(target) : NULL;
+
+    if (soft->fd < 0)
+        return;
+    (void) give_up(target, path != NULL ? path : target->path, soft);
+    if (path != NULL)
+        free_path(target, path);
+}
+
 /* ---- Fork ----------------------------------------------------------------------------------- */
 
 /*
@@ -801,6 +976,9 @@ const struct kind flk_kind_soft = {
     .init = soft_init,
     .try = flk_soft_try,
     .wait = flk_soft_wait,
+    .looks_held = soft_looks_held,
+    .look = soft_look,
+    .withdraw = soft_withdraw,
     .release = soft_release,
     .close = flk_soft_close,
     .after_fork = flk_soft_after_fork,

@@ -29,17 +29,6 @@
 #define IDLE_SLOTS 4
 #define IDLE_NS 2000000000
 
-/* A call for a helper, on the stack of the waiter. */
-struct job {
-    int (*call)(void *arg);
-    void *arg;
-    int result;
-    bool done;      /* result is set */
-    bool abandoned; /* the helper is to end, and will be joined */
-    pthread_t helper;
-    struct wakeup wakeup;
-};
-
 /* A place in which an idle helper waits.  It is never freed, so that it may be signalled without the mutex. */
 struct idle_slot {
     bool taken;
@@ -212,7 +201,7 @@ static bool do_job(struct job *job)
     wanted = !job->abandoned;
     if (wanted)
         on_their_way++;
-    waker = flk_wakeup_waker(&job->wakeup);
+    waker = flk_wakeup_waker(job->wakeup);
     flk_mutex_unlock(&mutex);
     /* Without the mutex, which the woken waiter needs. */
     if (wanted)
@@ -392,11 +381,8 @@ static bool is_done(const struct job *job)
     return done;
 }
 
-/*
- * Cancels the helper in its call, unless the call has just returned.  Returns the result of the job if it is done, or
- * the reason.
- */
-static int abandon(struct job *job, int reason)
+/* Cancels the helper in its call.  False if the call has just returned. */
+static bool cancel_call(struct job *job)
 {
     bool done;
 
@@ -407,26 +393,62 @@ static int abandon(struct job *job, int reason)
         (void) pthread_cancel(job->helper);
     }
     flk_mutex_unlock(&mutex);
-    if (done) {
-        flk_wakeup_wait_only(&job->wakeup);
-    } else {
+    if (!done) {
         (void) pthread_join(job->helper, NULL);
         call_at_rest(); /* this helper may have been the helper that has to do it (flk_helper_keep_idle) */
     }
+    return !done;
+}
+
+/* Ends the call for the waiter.  Returns the result of the job if it is done, or the reason. */
+static int abandon(struct job *job, int reason)
+{
+    if (!cancel_call(job))
+        flk_wakeup_wait_only(job->wakeup);
     return job->done ? job->result : reason;
 }
 
 enum outcome flk_helper_call(int (*call)(void *arg), void *arg, const struct limits *limits)
 {
-    struct job job = { .call = call, .arg = arg };
+    struct wakeup wakeup;
+    struct job job = { .call = call, .arg = arg, .wakeup = &wakeup };
     int rc = NO_MEANS;
 
-    if (flk_wakeup_open(&job.wakeup, limits) == 0 && assign_helper(&job)) {
+    if (flk_wakeup_open(&wakeup, limits) == 0 && assign_helper(&job)) {
         do
-            rc = flk_wakeup_wait(&job.wakeup, limits);
+            rc = flk_wakeup_wait(&wakeup, limits);
         while (rc == 0 && !is_done(&job));
         rc = rc == 0 ? job.result : abandon(&job, rc);
     }
-    flk_wakeup_close(&job.wakeup);
+    flk_wakeup_close(&wakeup);
     return rc;
+}
+
+/* ---- Calls for callers that do not wait ----------------------------------------------------- */
+
+bool flk_job_start(struct job *job, int (*call)(void *arg), void *arg, struct wakeup *wakeup)
+{
+    *job = (struct job) { .call = call, .arg = arg, .wakeup = wakeup };
+    return assign_helper(job);
+}
+
+bool flk_job_is_done(struct job *job, int *result)
+{
+    bool done = is_done(job);
+
+    if (done)
+        *result = job->result;
+    return done;
+}
+
+int flk_job_stop(struct job *job)
+{
+    (void) cancel_call(job);
+    return job->done ? job->result : -ECANCELED;
+}
+
+filelock_waitable flk_job_stopper(const struct job *job)
+{
+    (void) job;
+    return FILELOCK_NO_WAITABLE;
 }

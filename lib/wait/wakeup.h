@@ -21,6 +21,18 @@ void flk_wakeup_open_napping(struct wakeup *wakeup);
 void flk_wakeup_close(struct wakeup *wakeup);
 
 /*
+ * Opens a wake-up for a program or a thread that polls it among other waitables: it stays signalled.  Returns 0, or
+ * -errno: then it naps, and has no waitable.
+ */
+int flk_wakeup_open_lasting(struct wakeup *wakeup);
+
+/* Returns the waitable of a lasting wake-up. */
+filelock_waitable flk_wakeup_waitable(const struct wakeup *wakeup);
+
+/* Ends the signal of a lasting wake-up. */
+void flk_wakeup_drain(struct wakeup *wakeup);
+
+/*
  * Returns what a thread needs to signal.  The caller holds the mutex that keeps the wake-up open, and need not hold it
  * for flk_wake(): a waiter that is woken may close the wake-up at once.
  */

@@ -58,6 +58,24 @@ int flk_wakeup_open(struct wakeup *wakeup, const struct limits *limits)
     return 0;
 }
 
+int flk_wakeup_open_lasting(struct wakeup *wakeup)
+{
+    return open_polling(wakeup);
+}
+
+filelock_waitable flk_wakeup_waitable(const struct wakeup *wakeup)
+{
+    bool ours = wakeup->way == WAKEUP_POLLS && flk_wakeup_fd_is_ours(&wakeup->ends);
+
+    return ours ? wakeup->ends.fd[0] : FILELOCK_NO_WAITABLE;
+}
+
+void flk_wakeup_drain(struct wakeup *wakeup)
+{
+    if (wakeup->way == WAKEUP_POLLS)
+        flk_wakeup_fd_drain(&wakeup->ends);
+}
+
 /* Closes with the guard held: a fork in between would give the child a copy that nothing closes. */
 void flk_wakeup_close(struct wakeup *wakeup)
 {

@@ -29,6 +29,24 @@ void flk_wakeup_open_napping(struct wakeup *wakeup)
     *wakeup = (struct wakeup) { .nap = FLK_FIRST_NAP };
 }
 
+int flk_wakeup_open_lasting(struct wakeup *wakeup)
+{
+    flk_wakeup_open_napping(wakeup);
+    wakeup->event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    return wakeup->event != NULL ? 0 : flk_last_error();
+}
+
+filelock_waitable flk_wakeup_waitable(const struct wakeup *wakeup)
+{
+    return wakeup->event;
+}
+
+void flk_wakeup_drain(struct wakeup *wakeup)
+{
+    if (wakeup->event != NULL)
+        (void) ResetEvent(wakeup->event);
+}
+
 void flk_wakeup_close(struct wakeup *wakeup)
 {
     if (wakeup->event != NULL)

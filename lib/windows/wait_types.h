@@ -5,6 +5,7 @@
 #ifndef FLK_WINDOWS_WAIT_TYPES_H
 #define FLK_WINDOWS_WAIT_TYPES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <windows.h>
 
@@ -15,6 +16,22 @@ struct wakeup {
 
 struct waker {
     HANDLE event;
+};
+
+/* A call in a thread of its own.  It belongs to the thread that has it made later. */
+struct job {
+    int (*call)(void *arg);
+    void *arg;
+    int result;
+    LONG done; /* result is set, and the thread ends */
+    HANDLE thread;
+    HANDLE stop;           /* signalled: the call has to end */
+    struct wakeup *wakeup; /* is signalled when the call is done */
+};
+
+/* The thread that attends to errands. */
+struct attendant {
+    HANDLE thread;
 };
 
 struct watch {

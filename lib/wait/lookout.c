@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What tells when to look again: a watch, a call, or the time.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wait/crowd.h"
+#include "wait/helper.h"
+#include "wait/limits.h"
+#include "wait/lookout.h"
+#include "wait/nap.h"
+
+void flk_lookout_open(struct lookout *lookout)
+{
+    *lookout = (struct lookout) { .left = FLK_NEVER, .nap = FLK_FIRST_NAP };
+}
+
+void flk_lookout_close(struct lookout *lookout)
+{
+    if (lookout->path == NULL)
+        return;
+    flk_crowd_leave(&lookout->place);
+    free(lookout->path);
+    lookout->path = NULL;
+}
+
+struct place *flk_lookout_watch(struct lookout *lookout, const char *path)
+{
+    size_t size = strlen(path) + 1;
+
+    if (lookout->path != NULL && strcmp(lookout->path, path) == 0)
+        return &lookout->place;
+    flk_lookout_close(lookout);
+    lookout->path = malloc(size);
+    if (lookout->path == NULL)
+        return NULL;
+    memcpy(lookout->path, path, size);
+    flk_crowd_join(&lookout->place, lookout->path);
+    return &lookout->place;
+}
+
+void flk_lookout_nap(struct lookout *lookout)
+{
+    lookout->left = flk_next_nap(&lookout->nap);
+}
+
+bool flk_lookout_has_result(struct lookout *lookout)
+{
+    if (lookout->state == CALL_RUNS && flk_job_is_done(&lookout->job, &lookout->result))
+        lookout->state = CALL_ENDED;
+    return lookout->state == CALL_ENDED;
+}
+
+bool flk_lookout_result(struct lookout *lookout, int *result)
+{
+    if (!flk_lookout_has_result(lookout))
+        return false;
+    lookout->state = CALL_NONE;
+    *result = lookout->result;
+    return true;
+}
+
+void flk_lookout_stop(struct lookout *lookout)
+{
+    if (lookout->state == CALL_RUNS) {
+        lookout->result = flk_job_stop(&lookout->job);
+        lookout->state = CALL_ENDED;
+    } else if (lookout->state != CALL_ENDED) {
+        lookout->state = CALL_NONE;
+    }
+}
+
+int64_t flk_lookout_patience(struct lookout *lookout)
+{
+    int64_t nap = lookout->path != NULL ? flk_crowd_patience(&lookout->place) : FLK_NEVER;
+
+    return nap < lookout->left ? nap : lookout->left;
+}
+
+bool flk_lookout_same_call(const struct lookout *a, const struct call_key *key)
+{
+    return a->key.size == key->size && memcmp(a->key.bytes, key->bytes, key->size) == 0;
+}

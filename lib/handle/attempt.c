@@ -85,7 +85,7 @@ static enum outcome look_for_kind(struct attempt *attempt)
 
     if (target->kind->look != NULL)
         return target->kind->look(target, attempt->lock->state, attempt->mode, lookout);
-    rc = target->kind->try(target, attempt->lock->state, attempt->mode, true);
+    rc = target->kind->try(target, attempt->lock->state, attempt->mode, false);
     if (rc == CONTENDED)
         flk_lookout_nap(lookout);
     return rc;

@@ -64,13 +64,19 @@ static int begin_renewal(const struct target *target, struct lease *lease)
     return rc;
 }
 
+/* Forgets how the lease before was lost, and what refused an attempt. */
+static void start_over(struct lease *lease)
+{
+    lease->loss = LOSS_NONE;
+    lease->soft.other_lease = 0;
+}
+
 static enum outcome lease_try(const struct target *target, void *state, enum filelock_mode mode, bool waits)
 {
     struct lease *lease = state;
     int rc;
 
-    lease->loss = LOSS_NONE;
-    lease->soft.other_lease = 0;
+    start_over(lease);
     rc = flk_soft_try(target, state, mode, waits);
     return rc == TAKEN ? begin_renewal(target, lease) : rc;
 }
@@ -80,6 +86,16 @@ static int lease_wait(const struct target *target, void *state, enum filelock_mo
     int rc = flk_soft_wait(target, state, mode, limits);
 
     return rc == 0 ? begin_renewal(target, state) : rc;
+}
+
+static enum outcome lease_look(const struct target *target, void *state, enum filelock_mode mode,
+                               struct lookout *lookout)
+{
+    int rc;
+
+    start_over(state);
+    rc = flk_soft_look(target, state, mode, lookout);
+    return rc == TAKEN ? begin_renewal(target, state) : rc;
 }
 
 /* ---- Releasing ------------------------------------------------------------------------------ */
@@ -200,6 +216,9 @@ const struct kind flk_kind_lease = {
     .init = lease_init,
     .try = lease_try,
     .wait = lease_wait,
+    .looks_held = flk_soft_looks_held,
+    .look = lease_look,
+    .withdraw = flk_soft_withdraw,
     .release = lease_release,
     .close = lease_close,
     .after_fork = lease_after_fork,

@@ -784,8 +784,7 @@ static bool has_failed(bool called, int result)
     return called && result < 0 && result != -EAGAIN && result != -ECANCELED;
 }
 
-static enum outcome soft_look(const struct target *target, void *state, enum filelock_mode mode,
-                              struct lookout *lookout)
+enum outcome flk_soft_look(const struct target *target, void *state, enum filelock_mode mode, struct lookout *lookout)
 {
     int rc, result = 0;
     bool called = flk_lookout_result(lookout, &result), taken = called && result == 0;
@@ -814,7 +813,7 @@ static enum outcome soft_look(const struct target *target, void *state, enum fil
     return rc;
 }
 
-static bool soft_looks_held(const struct target *target)
+bool flk_soft_looks_held(const struct target *target)
 {
     const char *path = path_of(target);
     bool there = path != NULL && is_there(path);
@@ -825,7 +824,7 @@ static bool soft_looks_held(const struct target *target)
 }
 
 /* Releases a lock that a call has taken.  Its marker is found by the path that the call went by. */
-static void soft_withdraw(const struct target *target, void *state)
+void flk_soft_withdraw(const struct target *target, void *state)
 {
     struct soft_lock *soft = state;
     const char *path = soft->fd >= 0 ? path_of(target) : NULL;
@@ -976,9 +975,9 @@ const struct kind flk_kind_soft = {
     .init = soft_init,
     .try = flk_soft_try,
     .wait = flk_soft_wait,
-    .looks_held = soft_looks_held,
-    .look = soft_look,
-    .withdraw = soft_withdraw,
+    .looks_held = flk_soft_looks_held,
+    .look = flk_soft_look,
+    .withdraw = flk_soft_withdraw,
     .release = soft_release,
     .close = flk_soft_close,
     .after_fork = flk_soft_after_fork,

@@ -13,6 +13,7 @@
 #include "soft/stale.h"
 #include "system/file.h"
 
+struct lookout;
 struct queue;
 
 /*
@@ -35,6 +36,9 @@ struct soft_lock {
 /* The functions of struct kind.  state begins with a struct soft_lock. */
 enum outcome flk_soft_try(const struct target *target, void *state, enum filelock_mode mode, bool waits);
 int flk_soft_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits);
+bool flk_soft_looks_held(const struct target *target);
+enum outcome flk_soft_look(const struct target *target, void *state, enum filelock_mode mode, struct lookout *lookout);
+void flk_soft_withdraw(const struct target *target, void *state);
 void flk_soft_close(const struct target *target, void *state);
 void flk_soft_after_fork(const struct target *target, void *state, bool holds);
 bool flk_soft_has_open(const void *state);

@@ -760,6 +760,7 @@ listing() {
     # One descriptor has to do for the directories, however deep they are.
     mkdir -p below/1/2/3/4/5/6/7/8/9/10/11
     mv below/remote below/1/2/3/4/5/6/7/8/9/10/11
+    # shellcheck disable=SC3045 # shells of all systems have it
     (ulimit -n 8 && "$tool" --list below) >out 2>err
     verdict "--list DIRECTORY: many directories deep" \
         grep -q "^$here/below/1/2/3/4/5/6/7/8/9/10/11/remote: held by pid 1 on elsewhere.example " out

@@ -358,6 +358,34 @@ FILELOCK_API int filelock_kind(const struct filelock *lock);
  */
 FILELOCK_API int filelock_fd(const struct filelock *lock);
 
+/*
+ * Tells for how long the lock is certain to be the caller's if nothing renews it from now on, in milliseconds.
+ *
+ *   0         *ms is INT64_MAX for a kind that does not expire.  It is 0 once the lock is lost
+ *   -EPERM    not held, as filelock_release() means it
+ *   -EINVAL   an argument is NULL
+ */
+FILELOCK_API int filelock_remaining(const struct filelock *lock, int64_t *ms);
+
+/*
+ * Gives a number that is greater for every later grant of the same lock.  A holder sends it with each write, and the
+ * resource refuses a number that is less than one it has seen (fencing).  Recursion and conversion do not change it.
+ *
+ *   0         *token is the number of this grant
+ *   -ENOTSUP  the kind has no such number.  No kind of this library has one
+ *   -EPERM    not held, as filelock_release() means it
+ *   -EINVAL   an argument is NULL
+ */
+FILELOCK_API int filelock_token(const struct filelock *lock, uint64_t *token);
+
+/*
+ * Returns an object that is ready from the moment at which the loss of the held lock is known until the release.  It
+ * can be waited for as `cancel` of the options can: on POSIX poll(2) reports the descriptor as readable.  The handle
+ * owns it: it must be neither read nor closed, and is gone after the release.  FILELOCK_NO_WAITABLE: the kind's locks
+ * cannot be lost, or the lock is not held, as filelock_release() means it, or lock is NULL.
+ */
+FILELOCK_API filelock_waitable filelock_lost(const struct filelock *lock);
+
 /* The holder of a lock, as far as it is known.  Zero the struct, and set size. */
 struct filelock_owner {
     size_t size;

@@ -136,6 +136,16 @@ struct kind {
     int (*descriptor)(const void *state);
     int (*check)(const struct target *target, const void *state);
 
+    /*
+     * Returns the ns for which the held lock is certain to be ours if nothing renews it; 0: it is lost.  Never blocks.
+     * state may be a copy, as above.  Any thread that holds the handle's mutex may call this, and any thread with a copy.
+     * NULL: the kind's locks last until they are released.
+     */
+    int64_t (*remaining)(const void *state);
+
+    /* Returns what filelock_lost() returns for the held lock.  Never blocks.  Called as remaining() is; NULL with it. */
+    filelock_waitable (*lost)(const void *state);
+
     /* Answers filelock_owner().  Caller has zeroed owner, except its size.  Any thread may call this. */
     int (*owner)(const struct target *target, struct filelock_owner *owner);
 

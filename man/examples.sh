@@ -42,6 +42,7 @@ runs filelock_convert "writing${newline}reading"
 runs filelock_acquire_several "both accounts are ours"
 runs filelock_with "hello"
 runs filelock_held "published${newline}1 to be released"
+runs filelock_remaining "time for another step"
 runs filelock_owner "free"
 runs filelock_describe "cannot acquire app.lock at once*${newline}somebody else holds it"
 version=$(sed -n 's/^\.TH .*"libfilelock \([0-9.]*\)".*/\1/p' "$pages/filelock.3")

@@ -45,6 +45,40 @@ START_TEST(test_simple_questions)
 }
 END_TEST
 
+/* Kinds whose locks last until they are released. */
+START_TEST(test_lasting)
+{
+    int64_t ms = 4711;
+    uint64_t token = 4711;
+    char text[2048], want[2048];
+    struct filelock *lock = new_lock(kind_at(_i), scratch("lock"), 0);
+    EXPECT(filelock_remaining(NULL, &ms), -EINVAL);
+    EXPECT(filelock_remaining(lock, NULL), -EINVAL);
+    EXPECT(filelock_remaining(lock, &ms), -EPERM);
+    filelock_describe(lock, -EPERM, text, sizeof text);
+    snprintf(want, sizeof want, "cannot tell how long it stays held: %s: not held by this thread", scratch("lock"));
+    ck_assert_str_eq(text, want);
+    EXPECT(filelock_token(NULL, &token), -EINVAL);
+    EXPECT(filelock_token(lock, NULL), -EINVAL);
+    ck_assert(filelock_lost(NULL) == FILELOCK_NO_WAITABLE);
+    ck_assert_int_eq(ms, 4711);
+    for (int held = 0; held < 2; held++) {
+        EXPECT(filelock_remaining(lock, &ms), held ? 0 : -EPERM);
+        ck_assert(!held || ms == INT64_MAX);
+        EXPECT(filelock_token(lock, &token), -ENOTSUP);
+        ck_assert_uint_eq(token, 4711);
+        ck_assert(filelock_lost(lock) == FILELOCK_NO_WAITABLE);
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    }
+    EXPECT(filelock_token(lock, &token), -ENOTSUP);
+    filelock_describe(lock, -ENOTSUP, text, sizeof text);
+    snprintf(want, sizeof want, "cannot tell the fencing token of %s: %s locks have none", scratch("lock"),
+             kind_at(_i)->name);
+    ck_assert_str_eq(text, want);
+    filelock_free(lock);
+}
+END_TEST
+
 START_TEST(test_break)
 {
     const struct kind *kind = kind_at(_i);
@@ -524,6 +558,7 @@ Suite *make_suite(void)
     Suite *suite = suite_create("questions");
     TCase *tcase = add_case(suite, "handle");
     ADD_FOR_KINDS(tcase, test_simple_questions);
+    ADD_FOR_KINDS(tcase, test_lasting);
     ADD_FOR_KINDS(tcase, test_break);
     add_owners(suite);
     add_words(suite);

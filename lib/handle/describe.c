@@ -63,6 +63,8 @@ static void add_request(struct sentence *sentence, const struct filelock *lock, 
         [ASKED_NOTHING] = "use", [ASKED_ACQUIRE] = "acquire",          [ASKED_RELEASE] = "release",
         [ASKED_CHECK] = "check", [ASKED_OWNER] = "tell who holds", [ASKED_BREAK] = "break",
         [ASKED_CONVERT] = "convert",
+        [ASKED_REMAINING] = "tell how long it stays held:",
+        [ASKED_TOKEN] = "tell the fencing token of",
     };
 
     add(sentence, "cannot %s ", verbs[request->what]);
@@ -117,7 +119,7 @@ static bool asks_to_share(const struct filelock *lock, const struct request *req
 /* True if the request is about a lock that is held. */
 static bool wants_held(enum asked what)
 {
-    return what == ASKED_RELEASE || what == ASKED_CHECK || what == ASKED_CONVERT;
+    return what == ASKED_RELEASE || what == ASKED_CHECK || what == ASKED_CONVERT || what == ASKED_REMAINING;
 }
 
 /* Returns why a held lock cannot be converted.  NULL: nothing is known beside the error itself. */
@@ -154,6 +156,8 @@ static void add_reason(struct sentence *sentence, const struct filelock *lock, c
         add(sentence, "%s locks are only exclusive", lock->target.kind->name);
     else if (error == -ENOTSUP && request->what == ASKED_BREAK)
         add(sentence, "%s locks have no marker to remove", lock->target.kind->name);
+    else if (error == -ENOTSUP && request->what == ASKED_TOKEN)
+        add(sentence, "%s locks have none", lock->target.kind->name);
     else if (error == -EDEADLK && request->mode == FILELOCK_EXCLUSIVE && filelock_held(lock))
         add(sentence, "it is held shared, which has to be released first");
     else if (error == -EDEADLK)

@@ -10,7 +10,17 @@
 #include "kind.h"
 #include "system/list.h"
 
-enum asked { ASKED_NOTHING, ASKED_ACQUIRE, ASKED_RELEASE, ASKED_CHECK, ASKED_OWNER, ASKED_BREAK, ASKED_CONVERT };
+enum asked {
+    ASKED_NOTHING,
+    ASKED_ACQUIRE,
+    ASKED_RELEASE,
+    ASKED_CHECK,
+    ASKED_OWNER,
+    ASKED_BREAK,
+    ASKED_CONVERT,
+    ASKED_REMAINING,
+    ASKED_TOKEN
+};
 
 struct announcement;
 struct shelf;

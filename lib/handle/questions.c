@@ -13,6 +13,7 @@
 #include "handle/shelf.h"
 #include "kind.h"
 #include "system/thread.h"
+#include "wait/limits.h"
 
 #define STRING(x) #x
 #define DOTTED(major, minor, patch) STRING(major) "." STRING(minor) "." STRING(patch)
@@ -82,6 +83,42 @@ int filelock_check(struct filelock *lock)
         return -EINVAL;
     flk_asked(lock, ASKED_CHECK);
     return copy_held(lock, &held) ? lock->target.kind->check(&lock->target, held.state) : -EPERM;
+}
+
+#define NS_PER_MS 1000000
+
+int filelock_remaining(const struct filelock *lock, int64_t *ms)
+{
+    struct snapshot held;
+    int64_t left = FLK_NEVER;
+
+    if (lock == NULL || ms == NULL)
+        return -EINVAL;
+    flk_asked((struct filelock *) lock, ASKED_REMAINING);
+    if (!copy_held(lock, &held))
+        return -EPERM;
+    if (lock->target.kind->remaining != NULL)
+        left = lock->target.kind->remaining(held.state);
+    *ms = left == FLK_NEVER ? INT64_MAX : left / NS_PER_MS;
+    return 0;
+}
+
+/* No kind of this library counts its grants. */
+int filelock_token(const struct filelock *lock, uint64_t *token)
+{
+    if (lock == NULL || token == NULL)
+        return -EINVAL;
+    flk_asked((struct filelock *) lock, ASKED_TOKEN);
+    return -ENOTSUP;
+}
+
+filelock_waitable filelock_lost(const struct filelock *lock)
+{
+    struct snapshot held;
+
+    if (lock == NULL || lock->target.kind->lost == NULL || !copy_held(lock, &held))
+        return FILELOCK_NO_WAITABLE;
+    return lock->target.kind->lost(held.state);
 }
 
 int filelock_owner(const struct filelock *lock, struct filelock_owner *owner)

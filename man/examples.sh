@@ -37,6 +37,7 @@ newline='
 runs filelock "the resource is ours"
 runs filelock_new "locked, by [a-z]*"
 check "filelock_new: its directory" yes "$(test -f state/app.lock && echo yes)"
+runs filelock_new_from_provider "single lock it is ours"
 runs filelock_acquire "working"
 runs filelock_convert "writing${newline}reading"
 runs filelock_acquire_several "both accounts are ours"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# header.sh - <filelock.h> compiles alone, with warnings as errors, in every dialect that may include it.  Needs CC, CXX
+# header.sh - each header compiles alone, with warnings as errors, in every dialect that may include it.  Needs CC, CXX
 # and srcdir in the environment, as make check has them.
 scratch=`mktemp -d` || exit 99
 trap 'rm -rf "$scratch"' EXIT
@@ -16,6 +16,8 @@ say_skipped() {
 cat >"$scratch/use.c" <<'END'
 #include <filelock.h>
 #include <filelock.h>
+#include <filelock-provider.h>
+#include <filelock-provider.h>
 int use(struct filelock **lock);
 int use(struct filelock **lock)
 {
@@ -73,7 +75,7 @@ for dialect in c++98 c++11 c++14 c++17 c++20; do
 done
 
 # The header defines no macro without its prefix, except the errno value that Windows may lack.
-echo '#include <filelock.h>' >"$scratch/only.c"
+echo '#include <filelock-provider.h>' >"$scratch/only.c"
 cat >"$scratch/base.c" <<'END'
 #include <stddef.h>
 #include <stdint.h>

@@ -86,7 +86,7 @@ if HAVE_CHECK
 suites = \
 	tests/test_options tests/test_acquire tests/test_timeout tests/test_cancel tests/test_threads \
 	tests/test_questions tests/test_scopes tests/test_contention \
-	tests/test_announce tests/test_convert tests/test_several \
+	tests/test_announce tests/test_convert tests/test_several tests/test_provider \
 	tests/test_replaced tests/test_leaks tests/test_soft tests/test_files tests/test_descriptor tests/test_limits
 posix_suites = \
 	tests/test_permissions tests/test_lost tests/test_hostile tests/test_inherited tests/test_rlimits tests/test_signals \

@@ -108,6 +108,12 @@ struct filelock_provider {
     int64_t (*remaining)(void *state); /* ms; 0: the lock is lost */
     filelock_waitable (*lost)(void *state);
     int (*token)(void *state, uint64_t *token);
+
+    /*
+     * Writes a few words about why the last call returned this error, for filelock_describe().  Any thread may call
+     * this.  Returns 1, or 0 if the provider knows no more than the error tells.  NULL: it never does.
+     */
+    int (*explain)(void *state, int error, char *text, size_t size);
 };
 
 /*

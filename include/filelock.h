@@ -36,7 +36,7 @@
  *   A lock file that does not exist is created with 0666 less the umask, or with exactly the bits of
  *   options.file_mode.  The bits of an existing file are never changed.
  *   The contents of a file under an operating-system lock are never written or truncated, except with
- *   FILELOCK_RECORD_OWNER.  The file of a soft lock holds the record of its owner.
+ *   FILELOCK_RECORD_OWNER.  The file of a soft lock or lease holds the record of its owner.
  *
  * filelock(7) describes the kinds of lock, and what each can do on which file system.
  */
@@ -102,7 +102,8 @@ enum filelock_kind {
     FILELOCK_KIND_FLOCK = 1,   /* flock(2) on the whole file */
     FILELOCK_KIND_OFD = 2,     /* fcntl(2) open-file-description lock; default range: whole file */
     FILELOCK_KIND_WIN32 = 3,   /* LockFileEx; default range: byte 0, length 1 */
-    FILELOCK_KIND_SOFT = 4     /* the existence of the lock file is the lock */
+    FILELOCK_KIND_SOFT = 4,    /* the existence of the lock file is the lock */
+    FILELOCK_KIND_LEASE = 5    /* a soft lock that expires when its holder stops renewing it; POSIX */
 };
 
 /* An exclusive lock keeps all other locks out.  A shared lock keeps only exclusive locks out. */
@@ -160,7 +161,8 @@ struct filelock_options {
     int64_t range_start;      /* first byte to lock, 0 or more, for kinds that lock ranges (OFD, WIN32) */
     int64_t range_length;     /* number of bytes to lock; 0: the kind's own default range from the start on */
     int64_t lease_ms;         /* for kinds that expire: how long a lock outlives its holder's last sign of life;
-                                 0: the kind's default; for other kinds any other value is -EINVAL */
+                                 0: the kind's default (LEASE: 30 s); LEASE: 999999999999 at most; for other
+                                 kinds any other value is -EINVAL */
     void (*on_wait)(struct filelock *lock, void *arg); /* NULL: none */
     void *on_wait_arg;
 };
@@ -176,8 +178,8 @@ struct filelock_options {
  *
  *   0         *lock is a new handle, which the caller must give to filelock_free()
  *   -EINVAL   lock or path is NULL, or path is empty.  Or an option has a value that its declaration does
- *             not allow, or a flag is unknown.  Or a range or lease_ms is set for a kind that has none.  Or
- *             the size is that of no release of this library
+ *             not allow, or a flag is unknown.  Or a range or lease_ms is set for a kind that has none, or
+ *             FILELOCK_FORK_SHARE for a LEASE.  Or the size is that of no release of this library
  *   -ENOTSUP  this build lacks the kind: filelock_supported() tells beforehand
  *   -ENOMEM, -EAGAIN   out of memory, or out of the system's thread-specific keys
  */
@@ -196,7 +198,7 @@ FILELOCK_API int filelock_new(struct filelock **lock, const char *path, const st
  * Returns as filelock_new() does, and
  *   -EBADF    fd is not an open descriptor
  *   -EINVAL   also: a flag or option is about a path (UNLINK, MAKE_PARENTS, FOLLOW_SYMLINK,
- *             KEEP_ON_EXEC, file_mode), or the kind cannot lock a descriptor (SOFT)
+ *             KEEP_ON_EXEC, file_mode), or the kind cannot lock a descriptor (SOFT, LEASE)
  */
 FILELOCK_API int filelock_new_from_fd(struct filelock **lock, int fd, const struct filelock_options *options);
 
@@ -230,6 +232,10 @@ FILELOCK_API void filelock_free(struct filelock *lock);
  * If the call saw the marker of a dead owner, it waits 10 ms more, whatever the timeout.  A Python program that
  * judged that marker too may move the new one away; then the call begins again.
  *
+ * The holder of a LEASE renews it every third of lease_ms, by a thread of the library with all signals blocked.  A
+ * contender takes it over at once if its owner is dead.  Else it does so when the marker has stood unchanged for
+ * lease_ms on the contender's clock, even if the holder lives.  So a lease can be lost: see filelock_lost().
+ *
  *   0           held; the depth went up by one
  *   -ETIMEDOUT  another holder had it until the time was up (with FILELOCK_TRY: at once)
  *   -ECANCELED  options.cancel became ready during the wait.  It is looked at only if there is a wait
@@ -240,14 +246,17 @@ FILELOCK_API void filelock_free(struct filelock *lock);
  *   -ELOOP      the path is a symbolic link (see FILELOCK_FOLLOW_SYMLINK), or has too many
  *   -ENOENT     a parent directory does not exist (see FILELOCK_MAKE_PARENTS)
  *   -EACCES, -EPERM, -EROFS  the file may not be opened or created as this kind needs it
- *   -EEXIST     soft lock: the file at the path is other data and no marker.  It is left as it is
+ *   -EEXIST     soft lock, lease: the file at the path is other data and no marker.  It is left as it is
  *   -EISDIR     the path is a directory, which this kind can lock only shared or not at all
  *   -ESTALE     after each of a thousand locks the path named another file, though the locked file had not
  *               been removed.  The file system's file identities cannot be relied on.  On a handle for a
- *               descriptor: the number now belongs to another open file
+ *               descriptor: the number now belongs to another open file.  On a handle whose lock was lost:
+ *               release it first
  *   -EBADF      on a handle for a descriptor: it was closed
  *   -ENOTSUP    the file system does not implement this kind of lock
- *   -EINVAL     a bad argument, or FILELOCK_SHARED on a kind that has only exclusive locks
+ *   -EINVAL     a bad argument, or FILELOCK_SHARED on a kind that has only exclusive locks.  Or the lock is held
+ *               by a lease of another duration than this handle's; filelock_describe() tells both
+ *   -EAGAIN     a lease needs a thread, and none can be had
  *   -EBUSY      the calling thread is in on_wait of this handle
  *   -EOVERFLOW  the depth would exceed UINT_MAX
  *   -EILSEQ     the path is not UTF-8 (Windows)
@@ -263,8 +272,9 @@ FILELOCK_API int filelock_acquire(struct filelock *lock, enum filelock_mode mode
  *
  *   0         released
  *   -EPERM    the calling thread (with FILELOCK_ANY_THREAD: the handle) does not hold the lock
- *   -ESTALE   the lock was lost: the program closed its descriptor, and opened another file by that number.
- *             The handle no longer holds the lock
+ *   -ESTALE   the lock was lost: the program closed its descriptor, and opened another file by that number.  Or
+ *             a lease ended, was removed or was taken over.  The handle no longer holds the lock, and what others
+ *             have put at the path is left as it is
  *   -EINVAL   lock is NULL
  *   -EIO, -EBADF, -ENOLCK, -EAGAIN, ...  the operating system refused the unlock.  The handle still holds the
  *             lock at the same depth, and can be released again
@@ -295,7 +305,7 @@ FILELOCK_API int filelock_with(struct filelock *lock, enum filelock_mode mode, i
  *
  *   0         held in that mode, also if it was already
  *   -EPERM    the calling thread (with FILELOCK_ANY_THREAD: the handle) does not hold the lock
- *   -ENOTSUP  this kind cannot convert this way without letting go: FLOCK and WIN32 to exclusive, SOFT
+ *   -ENOTSUP  this kind cannot convert this way without letting go: FLOCK and WIN32 to exclusive, SOFT, LEASE
  *   -EBUSY    to shared, at a depth over 1 or when a forked process may hold the lock too (FILELOCK_FORK_SHARE):
  *             an outer level, or that process, counts on being alone.  Or another thread is converting the lock.
  *             Or the calling thread is in on_wait of this handle
@@ -337,7 +347,7 @@ FILELOCK_API unsigned filelock_depth(const struct filelock *lock);
  *
  *   0         held, and the path names the locked file (on a descriptor: held)
  *   -ESTALE   held, but the path names another file or none, and the next contender will lock that.  Or the
- *             program closed the lock's descriptor, and opened another file by that number
+ *             program closed the lock's descriptor, and opened another file by that number.  Or a lease was lost
  *   -EBADF    the program closed the lock's descriptor; never for a soft lock, which lasts without it
  *   -EPERM    not held, as filelock_release() means it
  *   -EINVAL   lock is NULL
@@ -361,6 +371,9 @@ FILELOCK_API int filelock_fd(const struct filelock *lock);
 /*
  * Tells for how long the lock is certain to be the caller's if nothing renews it from now on, in milliseconds.
  *
+ * A lease is the caller's for lease_ms from the beginning of its last renewal on, by a clock that counts the time in
+ * which the system is suspended.
+ *
  *   0         *ms is INT64_MAX for a kind that does not expire.  It is 0 once the lock is lost
  *   -EPERM    not held, as filelock_release() means it
  *   -EINVAL   an argument is NULL
@@ -383,6 +396,11 @@ FILELOCK_API int filelock_token(const struct filelock *lock, uint64_t *token);
  * can be waited for as `cancel` of the options can: on POSIX poll(2) reports the descriptor as readable.  The handle
  * owns it: it must be neither read nor closed, and is gone after the release.  FILELOCK_NO_WAITABLE: the kind's locks
  * cannot be lost, or the lock is not held, as filelock_release() means it, or lock is NULL.
+ *
+ * A lease is lost when its file is removed, when another file is at its path, or when it could not be renewed in time.
+ * A program that closes the descriptor of a lease loses it.  Until a lock that was lost is released, filelock_held()
+ * returns 1, filelock_depth() is as it was, and filelock_check() and filelock_acquire() return -ESTALE.
+ * filelock_describe() with -ESTALE says why it was lost.  The last release returns -ESTALE, and the lock is not held.
  */
 FILELOCK_API filelock_waitable filelock_lost(const struct filelock *lock);
 
@@ -413,8 +431,8 @@ struct filelock_owner {
 FILELOCK_API int filelock_owner(const struct filelock *lock, struct filelock_owner *owner);
 
 /*
- * Removes the marker of a soft lock, even if its owner is alive.  For operators: the owner is not told, and goes
- * on as if it held the lock.
+ * Removes the marker of a soft lock or lease, even if its owner is alive.  For operators: the owner of a soft lock is
+ * not told, and goes on as if it held the lock.
  *
  *   0         the marker is gone, even if another process removed it
  *   -ENOENT   there was none
@@ -447,7 +465,7 @@ FILELOCK_API const char *filelock_strerror(int error);
 FILELOCK_API int filelock_supported(int kind);
 
 /*
- * Returns "flock", "ofd", "win32", "soft" or "default"; the name of a provider for the number of its kind
+ * Returns "flock", "ofd", "win32", "soft", "lease" or "default"; the name of a provider for the number of its kind
  * (filelock-provider.h); NULL for a number that is no kind.
  */
 FILELOCK_API const char *filelock_kind_name(int kind);

@@ -28,6 +28,7 @@ struct target {
     unsigned flags;
     unsigned file_mode;
     struct range range;
+    int64_t lease_ms; /* for kinds that expire, else 0 */
     void *opened; /* what a provider has opened for this handle, or NULL */
 };
 
@@ -77,6 +78,7 @@ struct kind {
     const char *name;
     unsigned abilities;             /* enum ability */
     int64_t default_range_length;   /* the meaning of a range_length of 0 */
+    int64_t default_lease_ms;       /* the meaning of a lease_ms of 0; 0: the kind does not expire */
     size_t state_size;              /* the bytes that the kind keeps in each handle */
 
     /* Prepares the state of a new handle; touches no file.  After an error there is no handle. */
@@ -87,7 +89,7 @@ struct kind {
 
     /*
      * The lock is not held before.  Locks without waiting.  waits: the caller calls wait() next, so that a lock that
-     * looks held need not be examined.  Returns 0 or an error, or CONTENDED: another holder has the lock.  Or UNREACHED.
+     * looks held need not be examined.  Returns 0 or an error, CONTENDED if another holder has the lock, or UNREACHED.
      */
     enum outcome (*try)(const struct target *target, void *state, enum filelock_mode mode, bool waits);
 
@@ -120,7 +122,7 @@ struct kind {
     /* True if a state at rest has a file open, or anything else that after_fork() gives up. */
     bool (*has_open)(const void *state);
 
-    /* Called in the parent before a fork that shares the lock. */
+    /* Called in the parent before a fork that shares the lock.  NULL: init() refuses FILELOCK_FORK_SHARE. */
     void (*before_fork)(const struct target *target, void *state);
 
     /* Finds the key of what the target names now.  Returns 0 or -errno.  Any thread may call this. */
@@ -150,7 +152,7 @@ struct kind {
     /* Returns what filelock_lost() returns for the held lock.  Never blocks.  Called as remaining() is; NULL with it. */
     filelock_waitable (*lost)(const void *state);
 
-    /* Answers filelock_token() for the held lock.  Never blocks.  Called as remaining() is; NULL: there are no tokens. */
+    /* Answers filelock_token() for the held lock, and never blocks.  Called as remaining() is.  NULL: no tokens. */
     int (*token)(const void *state, uint64_t *token);
 
     /* Answers filelock_owner().  Caller has zeroed owner, except its size.  Any thread may call this. */
@@ -161,6 +163,12 @@ struct kind {
      * be NULL as well, with the same meaning.
      */
     const char *(*unnamed)(const struct target *target);
+
+    /*
+     * Writes why the last call returned this error, if the kind knows more than the error tells.  state is a copy, as
+     * above, of a lock that need not be held.  False: no more is known.  NULL has the same meaning.
+     */
+    bool (*explain)(const struct target *target, const void *state, int error, char *text, size_t size);
 
     /* Does as filelock_break() does.  NULL: filelock_break() returns -ENOTSUP.  Any thread may call this. */
     int (*break_marker)(const struct target *target);

@@ -64,3 +64,8 @@ AC_DEFUN([FILELOCK_CHOOSE_BACKEND], [
 
 dnl A marker needs nothing but a file system.
 AC_DEFUN([FILELOCK_PROBE_SOFT], [filelock_cv_have_soft=yes])
+
+dnl A lease is a marker that a thread renews.  That is not written for Windows.
+AC_DEFUN([FILELOCK_PROBE_LEASE], [
+  AS_VAR_IF([filelock_threads], [pthread], [filelock_cv_have_lease=yes], [filelock_cv_have_lease=no])
+])

@@ -20,6 +20,7 @@ AC_DEFUN([FILELOCK_PLATFORM_POSIX], [
   AC_CHECK_FUNC([pipe2], [filelock_pipe=pipe2], [filelock_pipe=plain])
   AC_CHECK_FUNC([sem_clockwait], [filelock_sleep=yes], [filelock_sleep=no])
   AC_CHECK_FUNC([pthread_condattr_setclock], [filelock_cond=monotonic], [filelock_cond=realtime])
+  AC_CHECK_DECL([CLOCK_BOOTTIME], [filelock_boot_clock=boottime], [filelock_boot_clock=monotonic], [[#include <time.h>]])
   AC_CHECK_FUNC([ppoll], [filelock_poll=ppoll], [filelock_poll=poll])
 
   AC_CACHE_CHECK([for inotify and pidfd_open], [filelock_cv_inotify], [
@@ -78,6 +79,7 @@ AC_DEFUN([FILELOCK_CHECK_PLATFORM], [
   AM_CONDITIONAL([HAVE_PIPE2], [test "$filelock_pipe" = pipe2])
   AM_CONDITIONAL([HAVE_SEM_CLOCKWAIT], [test "$filelock_sleep" = yes])
   AM_CONDITIONAL([HAVE_CONDATTR_SETCLOCK], [test "$filelock_cond" = monotonic])
+  AM_CONDITIONAL([HAVE_CLOCK_BOOTTIME], [test "$filelock_boot_clock" = boottime])
   AM_CONDITIONAL([HAVE_PPOLL], [test $filelock_poll = ppoll])
   AM_CONDITIONAL([HAVE_INOTIFY], [test $filelock_watch = inotify])
   AM_CONDITIONAL([HAVE_RENAMEAT2], [test "$filelock_cv_renameat2" = function])

@@ -90,7 +90,7 @@ suites = \
 	tests/test_replaced tests/test_leaks tests/test_soft tests/test_files tests/test_descriptor tests/test_limits
 posix_suites = \
 	tests/test_permissions tests/test_lost tests/test_hostile tests/test_inherited tests/test_rlimits tests/test_signals \
-	tests/test_fork tests/test_load tests/test_foreign \
+	tests/test_fork tests/test_lease tests/test_load tests/test_foreign \
 	tests/test_soft_files tests/test_soft_posix tests/test_soft_storm tests/test_soft_foreign
 linux_suites = \
 	tests/test_owner_linux tests/test_interleaved tests/test_crash tests/test_faults \

@@ -159,6 +159,7 @@ static void do_new(char *words, char *reply)
     options.file_mode = (unsigned)peer_number(words, "mode", 0);
     options.range_start = peer_number(words, "start", 0);
     options.range_length = peer_number(words, "length", 0);
+    options.lease_ms = peer_number(words, "lease", 0);
     int result = filelock_new(&lock, peer_text(words, "path", path, sizeof path), &options);
     if (result == 0)
         put_handle(name, lock);
@@ -236,6 +237,16 @@ static void do_depth(char *words, char *reply)
 static void do_check(char *words, char *reply)
 {
     peer_reply(reply, "%s", result_name(filelock_check(peer_handle(peer_word(&words)))));
+}
+
+static void do_remaining(char *words, char *reply)
+{
+    int64_t ms = 0;
+    int result = filelock_remaining(peer_handle(peer_word(&words)), &ms);
+    if (result == 0)
+        peer_reply(reply, "%lld", (long long)ms);
+    else
+        peer_reply(reply, "%s", result_name(result));
 }
 
 static void do_fd(char *words, char *reply)
@@ -374,6 +385,7 @@ static const struct peer_verb verbs[] = {
     {"held", do_held},
     {"depth", do_depth},
     {"check", do_check},
+    {"remaining", do_remaining},
     {"fd", do_fd},
     {"owner", do_owner},
     {"describe", do_describe},

@@ -7,7 +7,7 @@
  *
  *   new HANDLE [kind=N] [flags=N] [timeout=N] [mode=N] [start=N] [length=N] path=PATH
  *   acquire HANDLE exclusive|shared TIMEOUT      release, release_all, free HANDLE
- *   held, depth, check, fd HANDLE                owner HANDLE: RESULT PID ALIVE LOCAL COMMAND
+ *   held, depth, check, remaining, fd HANDLE                owner HANDLE: RESULT PID ALIVE LOCAL COMMAND
  *   describe HANDLE RESULT                       on WORKER COMMAND...: runs it in another thread
  *   work ... (see peer_work.c)                   answer WORKER: what that thread answered
  *   descriptors PATH: how many descriptors this peer has open on that file

@@ -8,6 +8,7 @@
  *   storm A B N WHAT     forks N times, while two threads acquire and release A and B for ever.  The answer
  *                        is how many children found that they have no lock (and, if WHAT is "descriptors",
  *                        no descriptor), and a letter for what another child found
+ *   lost HANDLE MS       says "lost" if filelock_lost() is ready within that time, else "not lost"; "none": there is none
  *   reap PID             waits for a child; the answer is its exit status, or 128 plus the signal's number
  */
 #include "peer.h"
@@ -62,6 +63,14 @@ static void do_reap(char *words, char *reply)
 {
     struct process child = {atoll(peer_word(&words)), -1, -1};
     peer_reply(reply, "%d", process_wait(&child, 60000));
+}
+
+/* Says whether the loss of the lock is told within the time. */
+static void do_lost(char *words, char *reply)
+{
+    filelock_waitable lost = filelock_lost(peer_handle(peer_word(&words)));
+    int64_t timeout_ms = atoll(peer_word(&words));
+    peer_reply(reply, "%s", lost == FILELOCK_NO_WAITABLE ? "none" : readable_within(lost, timeout_ms) ? "lost" : "not lost");
 }
 
 /* ---- The storm ------------------------------------------------------------------------------ */
@@ -147,6 +156,7 @@ const struct peer_verb peer_platform_verbs[] = {
     {"fork", do_fork},
     {"exec", do_exec},
     {"reap", do_reap},
+    {"lost", do_lost},
     {"storm", do_storm},
     {NULL, NULL},
 };

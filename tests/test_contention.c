@@ -246,6 +246,7 @@ END_TEST
 START_TEST(test_deleted_under_load)
 {
     char how[64];
+    NEEDS(kind_at(_i), CAN_LAST); /* the release of a lease tells of that */
     int count = scaled(100, 10);
     for (int threads = 1; threads <= 3; threads += 2) {
         int64_t before = witness_count(scratch("witness"));

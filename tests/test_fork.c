@@ -135,8 +135,8 @@ END_TEST
 START_TEST(test_forked_at_rest)
 {
     const struct kind *kind = kind_at(_i);
-    for (unsigned flags = 0; flags <= FILELOCK_FORK_SHARE; flags += FILELOCK_FORK_SHARE) {
-        struct peer *parent = holding(kind, flags, 1);
+    for (int shares = 0; shares < 2; shares++) {
+        struct peer *parent = holding(kind, shares ? FORK_SHARE_OF(kind) : 0, 1);
         PEER_SAYS(parent, "0", "release a");
         struct peer *child = peer_fork(parent, NULL);
         PEER_SAYS(child, "0", "descriptors %s", scratch("lock"));
@@ -412,6 +412,7 @@ END_TEST
 START_TEST(test_share)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_FORK_SHARE);
     struct peer *parent = holding(kind, FILELOCK_FORK_SHARE, 2);
     struct peer *child = peer_fork(parent, NULL);
     PEER_SAYS(child, "1", "held a");
@@ -437,6 +438,7 @@ END_TEST
 START_TEST(test_share_child_first)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_FORK_SHARE);
     static const char *const ends[] = {"release a", "free a", "exit 0"};
     for (int i = 0; i < 3; i++) {
         struct peer *parent = holding(kind, FILELOCK_FORK_SHARE, 1);
@@ -459,6 +461,7 @@ END_TEST
 START_TEST(test_daemon)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_FORK_SHARE);
     static const char *const ends[] = {"exit 0", "free a", "release a", "kill"};
     for (int i = 0; i < 4; i++) {
         struct peer *parent = holding(kind, FILELOCK_FORK_SHARE, 1);
@@ -490,6 +493,7 @@ END_TEST
 START_TEST(test_share_unlink)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_FORK_SHARE);
     struct peer *parent = holding(kind, FILELOCK_FORK_SHARE | FILELOCK_UNLINK, 1);
     struct peer *child = peer_fork(parent, NULL);
     uint64_t identity = file_identity(scratch("lock"));
@@ -605,6 +609,7 @@ END_TEST
 START_TEST(test_share_record)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_FORK_SHARE);
     NEEDS(kind, CAN_KEEP_FILE);
     struct peer *parent = holding(kind, FILELOCK_FORK_SHARE | FILELOCK_RECORD_OWNER, 1);
     expect_contents(scratch("lock"), marker_record(peer_pid(parent)));
@@ -627,6 +632,7 @@ END_TEST
 START_TEST(test_share_record_of_siblings)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_FORK_SHARE);
     NEEDS(kind, CAN_KEEP_FILE | CAN_TELL_HOLDER);
     struct peer *parent = holding(kind, FILELOCK_FORK_SHARE | FILELOCK_RECORD_OWNER, 1);
     struct peer *first = peer_fork(parent, NULL), *second = peer_fork(parent, NULL);
@@ -645,6 +651,7 @@ END_TEST
 START_TEST(test_share_without_record)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_FORK_SHARE);
     NEEDS(kind, CAN_SHARE | CAN_KEEP_FILE);
     put_marker(scratch("lock"), "contents");
     struct peer *parent = peer_with(kind, scratch("lock"), FILELOCK_FORK_SHARE | FILELOCK_RECORD_OWNER);
@@ -664,6 +671,7 @@ END_TEST
 START_TEST(test_share_from_other_thread)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_FORK_SHARE);
     struct peer *parent = peer_with(kind, scratch("lock"), FILELOCK_FORK_SHARE | FILELOCK_ANY_THREAD);
     PEER_SAYS(parent, "0", "on w acquire a exclusive 0");
     PEER_SAYS(parent, "0", "answer w");
@@ -749,6 +757,7 @@ static void fork_and_end(void *arg)
 START_TEST(test_share_forking_thread_ends)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_FORK_SHARE);
     struct family family;
     struct worker worker;
     if (UNDER_TSAN)
@@ -860,7 +869,7 @@ static struct filelock *little_lock(const struct little *little, const char *pat
 {
     struct filelock_options options = options_of(little->kind);
     struct filelock *lock;
-    options.flags |= FILELOCK_MAKE_PARENTS | FILELOCK_FORK_SHARE | FILELOCK_RECORD_OWNER | FILELOCK_FOLLOW_SYMLINK;
+    options.flags |= FILELOCK_MAKE_PARENTS | FORK_SHARE_OF(little->kind) | FILELOCK_RECORD_OWNER | FILELOCK_FOLLOW_SYMLINK;
     if (filelock_new(&lock, path, &options) != 0)
         return NULL;
     keep_reachable(lock);
@@ -1006,7 +1015,7 @@ START_TEST(test_at_rest_is_left_alone)
     if (UNDER_ASAN || UNDER_TSAN || under_valgrind() || getenv("FILELOCK_TEST_EMULATOR"))
         SKIP("another malloc may keep its own notes on the handle's pages");
     struct caller caller;
-    struct filelock *rests[] = {apart(kind, 0), apart(kind, FILELOCK_FORK_SHARE)};
+    struct filelock *rests[] = {apart(kind, 0), apart(kind, FORK_SHARE_OF(kind))};
     struct filelock *lock = new_lock(kind, scratch("lock"), 0), *other = new_lock(kind, scratch("lock"), 0);
     for (int i = 0; i < 2; i++)
         protect(rests[i], PROT_NONE);

@@ -286,8 +286,8 @@ END_TEST
 /* A child closes the copies of its parent's descriptors, and no other file. */
 START_TEST(test_lost_and_forked)
 {
-    static const unsigned flags[] = {0, FILELOCK_FORK_SHARE | FILELOCK_RECORD_OWNER};
     const struct kind *kind = kind_at(_i);
+    const unsigned flags[] = {0, FORK_SHARE_OF(kind) | FILELOCK_RECORD_OWNER};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         struct filelock *lock = new_lock(kind, scratch("lock"), flags[i]);
         int fd = held_fd(lock), status;

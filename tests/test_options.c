@@ -99,7 +99,7 @@ END_TEST
 
 START_TEST(test_no_kind)
 {
-    static const int none[] = {-1, 5, 1000, INT32_MAX, INT32_MIN};
+    static const int none[] = {-1, 6, 1000, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         struct filelock_options options = FILELOCK_OPTIONS_INIT;
         options.kind = none[i];
@@ -121,14 +121,16 @@ END_TEST
 
 START_TEST(test_flags)
 {
-    struct filelock_options options = options_of(kind_at(_i));
+    const struct kind *kind = kind_at(_i);
+    struct filelock_options options = options_of(kind);
+    unsigned flags = (ALL_FLAGS & ~FILELOCK_FORK_SHARE) | FORK_SHARE_OF(kind);
     for (unsigned bit = 1; bit; bit <<= 1) {
         options.flags = bit;
-        EXPECT(result_for(&options, scratch("lock")), bit & ALL_FLAGS ? 0 : -EINVAL);
+        EXPECT(result_for(&options, scratch("lock")), bit & flags ? 0 : -EINVAL);
         options.flags = bit | FILELOCK_ANY_THREAD;
-        EXPECT(result_for(&options, "lock"), bit & ALL_FLAGS ? 0 : -EINVAL);
+        EXPECT(result_for(&options, "lock"), bit & flags ? 0 : -EINVAL);
     }
-    options.flags = ALL_FLAGS;
+    options.flags = flags;
     EXPECT(result_for(&options, "lock"), 0);
 }
 END_TEST
@@ -274,11 +276,12 @@ START_TEST(test_first_size)
 }
 END_TEST
 
-START_TEST(test_lease_of_what_does_not_expire)
+START_TEST(test_lease_ms)
 {
-    struct filelock_options options = options_of(kind_at(_i));
+    const struct kind *kind = kind_at(_i);
+    struct filelock_options options = options_of(kind);
     options.lease_ms = 1000;
-    EXPECT(result_for(&options, "lock"), -EINVAL);
+    EXPECT(result_for(&options, "lock"), kind->can & CAN_LAST ? -EINVAL : 0);
     options.lease_ms = -1;
     EXPECT(result_for(&options, "lock"), -EINVAL);
 }
@@ -344,7 +347,7 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_cancel_values);
     ADD_FOR_KINDS(tcase, test_sizes);
     ADD_FOR_KINDS(tcase, test_first_size);
-    ADD_FOR_KINDS(tcase, test_lease_of_what_does_not_expire);
+    ADD_FOR_KINDS(tcase, test_lease_ms);
     ADD_FOR_KINDS(tcase, test_options_are_not_kept);
     ADD_FOR_KINDS(tcase, test_path_is_copied);
     return suite;

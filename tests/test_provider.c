@@ -6,6 +6,7 @@
 
 #include <filelock-provider.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +203,15 @@ static int memory_token(void *state, uint64_t *token)
     return 0;
 }
 
+static int memory_explain(void *state, int error, char *text, size_t size)
+{
+    (void)state;
+    if (error != -ESTALE)
+        return 0;
+    snprintf(text, size, "its memory failed");
+    return 1;
+}
+
 /* The state that was opened last, so that a test can lose its lock. */
 static struct handle *last_opened;
 
@@ -231,6 +241,7 @@ static const struct filelock_provider provider = {
     .remaining = memory_remaining,
     .lost = memory_lost,
     .token = memory_token,
+    .explain = memory_explain,
 };
 
 /* The least that a provider has to have. */
@@ -263,7 +274,7 @@ START_TEST(test_kind)
     struct filelock *lock = provided("a", NULL), *other;
 
     EXPECT(filelock_new_from_provider(&other, "a", NULL, &plain, &memory), 0);
-    ck_assert_int_gt(filelock_kind(lock), FILELOCK_KIND_SOFT);
+    ck_assert_int_gt(filelock_kind(lock), FILELOCK_KIND_LEASE);
     ck_assert_int_ne(filelock_kind(lock), filelock_kind(other));
     ck_assert_str_eq(filelock_kind_name(filelock_kind(lock)), "memory");
     ck_assert_str_eq(filelock_kind_name(filelock_kind(other)), "plain");
@@ -501,6 +512,7 @@ START_TEST(test_lost)
 {
     struct filelock *a = provided("a", NULL);
     int64_t ms;
+    char text[100];
 
     EXPECT(filelock_acquire(a, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     ck_assert(filelock_lost(a) == last_opened->lost.waitable);
@@ -510,7 +522,10 @@ START_TEST(test_lost)
     EXPECT(filelock_check(a), -ESTALE);
     EXPECT(filelock_remaining(a, &ms), 0);
     ck_assert_int_eq(ms, 0);
+    EXPECT(filelock_acquire(a, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ESTALE);
     EXPECT(filelock_release(a), -ESTALE);
+    filelock_describe(a, -ESTALE, text, sizeof(text));
+    ck_assert_str_eq(text, "cannot release a: its memory failed");
     EXPECT(filelock_held(a), 0);
     ck_assert(filelock_lost(a) == FILELOCK_NO_WAITABLE);
     EXPECT(filelock_acquire(a, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);

@@ -51,6 +51,7 @@ START_TEST(test_lasting)
     int64_t ms = 4711;
     uint64_t token = 4711;
     char text[2048], want[2048];
+    NEEDS(kind_at(_i), CAN_LAST);
     struct filelock *lock = new_lock(kind_at(_i), scratch("lock"), 0);
     EXPECT(filelock_remaining(NULL, &ms), -EINVAL);
     EXPECT(filelock_remaining(lock, NULL), -EINVAL);
@@ -249,6 +250,7 @@ START_TEST(test_record)
 {
     const struct kind *kind = kind_at(_i);
     char text[1025], again[1025], *end;
+    NEEDS(kind, CAN_LAST); /* the record of a lease is another: test_lease.c */
     struct filelock *lock = new_lock(kind, scratch("lock"), FILELOCK_RECORD_OWNER);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     long length = read_file(scratch("lock"), text, sizeof text);

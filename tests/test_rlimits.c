@@ -48,6 +48,7 @@ START_TEST(test_no_threads)
     open_scratch();
     PEER_SAYS(peer, "0", "new a kind=%d mode=0666 path=%s", kind->kind, path);
     PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    NEEDS(kind, CAN_LAST); /* a lease needs a thread */
     if (forbid_threads(&before) != 0)
         SKIP("threads cannot be forbidden here");
     waitable_open(&pair);

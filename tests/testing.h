@@ -59,8 +59,13 @@ enum {
     CAN_TELL_FD = 256,   /* tells which descriptor is locked */
     CAN_BE_REPLACED = 512, /* the file may be deleted and replaced while it is locked */
     CAN_TELL_HOLDER = 1024, /* tells that the lock is held, even if its holder left no record */
-    CAN_CONVERT_UP = 2048   /* converts from shared to exclusive */
+    CAN_CONVERT_UP = 2048,  /* converts from shared to exclusive */
+    CAN_LAST = 4096,        /* its locks last until they are released: they neither expire nor tell of their loss */
+    CAN_FORK_SHARE = 8192   /* a forked child can hold the lock too */
 };
+
+/* FILELOCK_FORK_SHARE for kinds that have it, else 0. */
+#define FORK_SHARE_OF(kind_) ((kind_)->can & CAN_FORK_SHARE ? FILELOCK_FORK_SHARE : 0u)
 
 struct kind {
     int kind;

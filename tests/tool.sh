@@ -290,12 +290,13 @@ usage_errors() {
     refused "an ambiguous option" --no f echo ran
     refused "an ambiguous --v" --v f echo ran
     refused "a value too many" --shared=1 f echo ran
-    for option in -w -E -c --wait --timeout --start --length --kind --fd --who --break; do
+    for option in -w -E -c --wait --timeout --start --length --kind --lease --fd --who --break; do
         refused "$option alone" $option
     done
     for value in '' ' ' . x 5x 1.5.2 1,5 -1 -0 nan inf infinity 0x10 1e3 1e-3 '5 ' 99999999999999999999 \
         9223372036854775.808; do
         refused "-w '$value'" -w "$value" f echo ran
+        refused "--lease '$value'" --lease "$value" f echo ran
     done
     for value in '' x -1 256 1.5 0x1 99999999999999999999; do
         refused "-E '$value'" -E "$value" f echo ran
@@ -391,7 +392,7 @@ help_and_version() {
     try "--help" 0 - '' --help
     sed 's/\\-/-/g' "$source_dir/man/filelock.1" >page
     for option in --shared --exclusive --nb --nonblock --nonblocking --wait --timeout \
-        --conflict-exit-code --close --no-fork --command --unlock --fd --kind --fcntl --soft --start --length --who \
+        --conflict-exit-code --close --no-fork --command --unlock --fd --kind --fcntl --soft --lease --start --length --who \
         --break --verbose --help --version; do
         verdict "$option is in the help" grep -q -e "$option\\>" out
         verdict "$option is in the manual" grep -q -e "$option\\>" page
@@ -947,6 +948,53 @@ soft() {
     rm -f f
 }
 
+lease() {
+    rm -f f
+    run "$tool" --lease 60 f echo ran
+    if [ "$status" -eq 69 ]; then
+        expect "--lease: not in this build" 69 '' '^filelock: .*lease'
+        return
+    fi
+    expect "--lease" 0 '^ran$'
+    verdict "--lease: no marker is left" test ! -e f
+    try "--lease: its marker" 0 '^duration=2.5$' '' --lease 2.5 f grep ^duration f
+    try "--kind lease" 0 '^duration=30.0$' '' --kind lease f grep ^duration f
+    try "--lease: passes the status on" 5 '' '' --lease 60 f sh -c 'exit 5'
+    try "--lease: passes a signal on" 143 '' '' --lease 60 f sh -c 'kill -TERM $$'
+    try "--lease: a command that is not there" 69 '' '^filelock: cannot run' --lease 60 f ./not-there
+    try "--lease: too long" 65 '' '^filelock: .' --lease 1000000000 f echo ran
+    refused "--lease 0" --lease 0 f echo ran
+    refused "--lease -F" --lease 60 -F f echo ran
+    refused "--lease of another kind" --lease 60 --soft f echo ran
+    refused "--lease: no descriptor" --lease 60 7
+    refused "--lease -u" --lease 60 -u 7
+    refused "--lease -s" --lease 60 -s f echo ran
+    hold "$tool" --lease 60 f
+    verdict "--lease excludes" taken --lease 60 f
+    verdict "--lease excludes --soft" taken --soft f
+    try "--lease: another duration" 65 '' '^filelock: .*a lease of 60.000 s.*one of 30.000 s' --lease 30 f echo ran
+    try "--lease: --who" 0 "^f: held by pid $holder .*(sh) with a lease, alive$" '' --kind lease --who f
+    try "--lease: --who of any kind" 0 "^f: held by pid $holder .*(sh) with a soft lock" '' --who f
+    let_go
+    # The command of a lost lease is ended.  It has ended by itself, is ended by SIGTERM, or only by SIGKILL.
+    try "--lease: a loss that is found at the end" 75 '' '^filelock: .*f: the lease was lost: its file was removed$' \
+        --lease 60 f rm f
+    for signals in '' "trap '' TERM"; do
+        run "$tool" --lease 1.5 f sh -c "$signals
+            rm f; exec sleep 600"
+        expect "--lease: a loss ends the command${signals:+, which ignores SIGTERM}" 75 '' '^filelock: .*f: the lease was lost'
+    done
+    verdict "--lease: no marker is left after a loss" test ! -e f
+    hold "$tool" --lease 60 f
+    kill -KILL "$holder"
+    wait "$holder"
+    try "--lease: takes over from the dead" 0 '^ran$' '' --lease 60 -n f echo ran
+    echo go >&8
+    "$tool" --lease 60 f true
+    try "--lease: --break without a marker" 1 '' '^filelock: .*f' --kind lease --break f
+    rm -f f
+}
+
 side_by_side
 usage_errors
 errors
@@ -965,6 +1013,7 @@ waiting
 posix_locks
 permissions
 soft
+lease
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

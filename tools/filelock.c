@@ -145,7 +145,7 @@ static enum outcome flush_verbose(void)
 }
 
 /* Runs the command, if there is one.  If the outcome is OUTCOME_DONE, *status is the command's exit status. */
-static enum outcome run(const struct tool_options *options, int *status)
+static enum outcome run(const struct filelock *lock, const struct tool_options *options, int *status)
 {
     char *shell[4];
     char *const *command = options->command;
@@ -162,8 +162,20 @@ static enum outcome run(const struct tool_options *options, int *status)
     output = flush_verbose();
     if (options->no_fork)
         return run_instead(command);
-    outcome = run_command(command, options->close && options->path == NULL ? options->fd : -1, status);
+    outcome = run_command(command, options->close && options->path == NULL ? options->fd : -1, filelock_lost(lock),
+                          status);
     return output != OUTCOME_DONE ? output : outcome;
+}
+
+/* Releases a lock that can be lost.  If it was lost, the command may have run beside another holder's. */
+static enum outcome end_lease(struct filelock *lock, enum outcome outcome)
+{
+    int error = filelock_lost(lock) != FILELOCK_NO_WAITABLE ? filelock_release(lock) : 0;
+
+    if (error != -ESTALE)
+        return outcome;
+    complain_about(lock, error);
+    return OUTCOME_TEMPFAIL;
 }
 
 /*
@@ -196,7 +208,8 @@ static enum outcome lock_and_run(const struct tool_options *options, int *status
         return outcome;
     outcome = change_lock(held, options);
     if (outcome == OUTCOME_DONE)
-        outcome = run(options, status);
+        outcome = run(held, options, status);
+    outcome = end_lease(held, outcome);
     /*
      * If the command left processes behind, they share the lock and keep it when this process lets go.  A lock on a
      * descriptor belongs to the caller, for instance a shell: it stays.

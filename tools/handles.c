@@ -44,6 +44,10 @@ static enum outcome explain_no_handle(const struct tool_options *options, int er
         complain("--start and --length are for locks on ranges of bytes, which kind %s is not", kind);
         return OUTCOME_USAGE;
     }
+    if (error == -EINVAL && options->path != NULL && options->lease_ms > 0) {
+        complain("a lease of that many seconds is longer than a lease can be");
+        return OUTCOME_DATAERR;
+    }
     if (error == -EINVAL) {
         complain("a lock of kind %s cannot be taken on a descriptor", kind);
         return OUTCOME_USAGE;
@@ -62,7 +66,7 @@ static unsigned flags_for(const struct tool_options *options)
 
     if (options->path != NULL)
         flags |= FILELOCK_FOLLOW_SYMLINK;
-    if (!options->close)
+    if (!options->close && options->kind != FILELOCK_KIND_LEASE) /* only this process renews a lease */
         flags |= run_sharing_flags(options->path != NULL);
     return flags;
 }
@@ -83,6 +87,7 @@ enum outcome handle_make(struct filelock **lock, const struct tool_options *opti
 
     handle.kind = options->kind;
     handle.flags = flags_for(options);
+    handle.lease_ms = options->lease_ms;
     handle.range_start = options->range_start;
     handle.range_length = options->range_length;
     if (options->announce) {

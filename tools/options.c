@@ -21,6 +21,7 @@ enum {
     OPTION_FD,
     OPTION_KIND,
     OPTION_SOFT,
+    OPTION_LEASE,
     OPTION_WHO,
     OPTION_BREAK,
     OPTION_ANNOUNCE,
@@ -47,6 +48,7 @@ static const struct option long_options[] = {
     { "length", required_argument, NULL, OPTION_LENGTH },
     { "kind", required_argument, NULL, OPTION_KIND },
     { "soft", no_argument, NULL, OPTION_SOFT },
+    { "lease", required_argument, NULL, OPTION_LEASE },
     { "who", required_argument, NULL, OPTION_WHO },
     { "break", required_argument, NULL, OPTION_BREAK },
     { "announce", no_argument, NULL, OPTION_ANNOUNCE },
@@ -57,6 +59,8 @@ static const struct option long_options[] = {
     { "s", no_argument, NULL, 's' },
     { "w", required_argument, NULL, 'w' },
     { "f", no_argument, NULL, OPTION_FCNTL },
+    { "l", required_argument, NULL, OPTION_LENGTH },
+    { "le", required_argument, NULL, OPTION_LENGTH },
     { "co", required_argument, NULL, 'E' },
     { NULL, 0, NULL, 0 }
 };
@@ -87,14 +91,16 @@ void options_help(void)
           " -u, --unlock              drop the lock of a descriptor\n",
           stdout);
     fputs("     --fd <descriptor>     lock this descriptor\n"
-          "     --kind <kind>         default, flock, ofd, win32 or soft\n"
+          "     --kind <kind>         default, flock, ofd, win32, soft or lease\n"
           "     --fcntl               the same as --kind ofd\n"
           "     --soft                the same as --kind soft\n"
+          "     --lease <seconds>     a lease, which others take over when it was not renewed\n"
+          "                           for this time; the command ends when it is lost\n"
           "     --start <offset>      first byte to lock (implies --fcntl)\n"
           "     --length <size>       number of bytes to lock (implies --fcntl)\n"
           "     --who <file>          tell who holds a lock on it, of any kind unless one is\n"
           "                           named; exit 1 if nobody does\n"
-          "     --break <file>        remove the marker of a soft lock, whoever's it is\n"
+          "     --break <file>        remove the marker of a soft lock or lease, whoever's it is\n"
           "     --announce            say who holds the lock when it has to be waited for\n"
           "     --verbose             tell how long it took, or why it failed\n"
           " -h, --help                show this help\n"
@@ -143,6 +149,15 @@ static enum outcome parse_seconds(const char *text, int64_t *timeout_ms)
     if (parse_milliseconds(text, timeout_ms) == 0)
         return OUTCOME_DONE;
     complain("invalid timeout '%s': it is decimal seconds, as 5 or 0.25", text);
+    return OUTCOME_USAGE;
+}
+
+static enum outcome parse_lease(const char *text, struct tool_options *options)
+{
+    options->kind = FILELOCK_KIND_LEASE;
+    if (parse_milliseconds(text, &options->lease_ms) == 0 && options->lease_ms > 0)
+        return OUTCOME_DONE;
+    complain("invalid lease '%s': it is decimal seconds, more than 0, as 30 or 2.5", text);
     return OUTCOME_USAGE;
 }
 
@@ -202,6 +217,8 @@ static enum outcome take_value(struct tool_options *options, int option, char *v
         return parse_range(options, "start", value, &options->range_start);
     case OPTION_LENGTH:
         return parse_range(options, "length", value, &options->range_length);
+    case OPTION_LEASE:
+        return parse_lease(value, options);
     case OPTION_KIND:
         return parse_kind(value, &options->kind);
     case OPTION_WHO:
@@ -300,8 +317,12 @@ static enum outcome check_combination(const struct tool_options *options)
 
     if (options->no_fork && options->close)
         problem = "--no-fork and --close together would leave nobody to hold the lock";
-    else if (options->unlock && options->kind == FILELOCK_KIND_SOFT)
-        problem = "--unlock is for descriptors, which a soft lock has none of: see --break";
+    else if (options->no_fork && options->kind == FILELOCK_KIND_LEASE)
+        problem = "--no-fork would leave nobody to renew a lease";
+    else if (options->lease_ms > 0 && options->kind != FILELOCK_KIND_LEASE)
+        problem = "--lease is for locks of kind lease";
+    else if (options->unlock && (options->kind == FILELOCK_KIND_SOFT || options->kind == FILELOCK_KIND_LEASE))
+        problem = "--unlock is for descriptors, which a soft lock and a lease have none of: see --break";
     else if (options->path != NULL && options->fd >= 0)
         problem = "--who and --break want a file, not a descriptor";
     else if (options->path != NULL && options->shell_command != NULL)

@@ -79,6 +79,8 @@ int report_status(enum outcome outcome, int conflict_status)
         return 71;
     case OUTCOME_CANTCREAT:
         return 73;
+    case OUTCOME_TEMPFAIL:
+        return 75;
     case OUTCOME_NONE:
     case OUTCOME_FAILURE:
         break;

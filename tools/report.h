@@ -19,7 +19,8 @@ enum outcome {
     OUTCOME_NOINPUT,
     OUTCOME_UNAVAILABLE,
     OUTCOME_OSERR,
-    OUTCOME_CANTCREAT
+    OUTCOME_CANTCREAT,
+    OUTCOME_TEMPFAIL /* the lock was lost while the command ran */
 };
 
 /* Bounds a sentence: room for a path (4096), and for what is said about it. */

@@ -7,6 +7,8 @@
 
 #include "report.h"
 
+#include <filelock.h>
+
 #include <stdint.h>
 
 /* The part of flock(1)'s command line that does not exist on this platform, as a sentence.  It is everything that is
@@ -33,12 +35,12 @@ void run_shell_command(const char *line, char *command[4]);
 
 /*
  * Runs a command and waits for its end.  The command inherits every descriptor that survives exec, except close_fd
- * (-1: no exception).  Returns
+ * (-1: no exception).  If `lost` becomes ready (FILELOCK_NO_WAITABLE: it never does), the command is ended.  Returns
  *   OUTCOME_DONE   the command has ended: *status is its exit status, or 128 and the number of the signal that ended it
  *   another        the command did not run, or how it ended is not known; a sentence has said why
  * On POSIX a failed exec is OUTCOME_DONE too: *status is then what the child got from report_status().
  */
-enum outcome run_command(char *const command[], int close_fd, int *status);
+enum outcome run_command(char *const command[], int close_fd, filelock_waitable lost, int *status);
 
 /* Runs a command in place of this process.  Returns only if that fails, after saying why. */
 enum outcome run_instead(char *const command[]);

@@ -284,13 +284,14 @@ static enum outcome start(char *const command[], PROCESS_INFORMATION *process)
     return started ? OUTCOME_DONE : explain(command[0], error);
 }
 
-enum outcome run_command(char *const command[], int close_fd, int *status)
+enum outcome run_command(char *const command[], int close_fd, filelock_waitable lost, int *status)
 {
     PROCESS_INFORMATION process;
     DWORD code;
     enum outcome outcome = start(command, &process);
 
     (void)close_fd;
+    (void)lost; /* no kind that can be lost is built here */
     if (outcome != OUTCOME_DONE)
         return outcome;
     SetConsoleCtrlHandler(stay, TRUE);

@@ -35,6 +35,8 @@ static const char *lock_name(int kind)
         return "a LockFileEx lock";
     case FILELOCK_KIND_SOFT:
         return "a soft lock";
+    case FILELOCK_KIND_LEASE:
+        return "a lease";
     default:
         return filelock_kind_name(kind);
     }
@@ -166,6 +168,9 @@ static enum outcome tell_all(const struct tool_options *options)
 
     for (kind = FILELOCK_KIND_DEFAULT; kind < MAX_KINDS; kind++) {
         answers[kind].error = -ENOENT;
+        /* The marker of a lease is a soft lock's to those that look at it: one line will do. */
+        if (kind == FILELOCK_KIND_LEASE)
+            continue;
         if (kind != FILELOCK_KIND_DEFAULT && filelock_kind_name(kind) != NULL && filelock_supported(kind)) {
             enum outcome outcome = ask(options, kind, &answers[kind]);
 

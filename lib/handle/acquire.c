@@ -30,6 +30,10 @@ static int check_arguments(const struct filelock *lock, enum filelock_mode mode,
 /* Caller holds the lock.  Goes one level deeper.  Returns 0 or -errno. */
 static int nest(struct filelock *lock, enum filelock_mode mode)
 {
+    const struct kind *kind = lock->target.kind;
+
+    if (kind->remaining != NULL && kind->remaining(lock->state) == 0)
+        return -ESTALE;
     if (mode == FILELOCK_EXCLUSIVE && lock->mode == FILELOCK_SHARED)
         return -EDEADLK;
     if (lock->depth == UINT_MAX)

@@ -136,9 +136,32 @@ static const char *conversion_fault(const struct filelock *lock, const struct re
     return error == -ENOTSUP ? "this kind would let others in: release it, and acquire it again" : NULL;
 }
 
+#define EXPLANATION_SIZE 256
+
+/*
+ * Writes what the kind knows about the error.  False: it knows no more.  A thread that has the turn may be changing the
+ * state, and then the kind is not asked.
+ */
+static bool explain(const struct filelock *lock, int error, char text[EXPLANATION_SIZE])
+{
+    const struct kind *kind = lock->target.kind;
+    int64_t state[FLK_MAX_STATE / sizeof(int64_t)];
+    bool still;
+
+    if (kind->explain == NULL)
+        return false;
+    flk_mutex_lock(&lock->shelf->mutex);
+    still = lock->gate.state != GATE_BUSY;
+    if (still)
+        memcpy(state, lock->state, kind->state_size);
+    flk_mutex_unlock(&lock->shelf->mutex);
+    return still && kind->explain(&lock->target, state, error, text, EXPLANATION_SIZE);
+}
+
 static void add_reason(struct sentence *sentence, const struct filelock *lock, const struct request *request, int error)
 {
     const char *fault = conversion_fault(lock, request, error);
+    char explanation[EXPLANATION_SIZE];
 
     if (fault != NULL)
         add(sentence, "%s", fault);
@@ -154,6 +177,8 @@ static void add_reason(struct sentence *sentence, const struct filelock *lock, c
         add(sentence, "its range ends beyond what can be locked here");
     else if (error == -EINVAL && asks_to_share(lock, request))
         add(sentence, "%s locks are only exclusive", lock->target.kind->name);
+    else if (explain(lock, error, explanation))
+        add(sentence, "%s", explanation);
     else if (error == -ENOTSUP && request->what == ASKED_BREAK)
         add(sentence, "%s locks have no marker to remove", lock->target.kind->name);
     else if (error == -ENOTSUP && request->what == ASKED_TOKEN)

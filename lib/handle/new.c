@@ -61,6 +61,7 @@ static int create(struct filelock **lock, const struct object *object, const str
     made->target.file_mode = o->file_mode;
     made->target.range.start = o->range_start;
     made->target.range.length = flk_options_range(o, kind);
+    made->target.lease_ms = o->lease_ms != 0 ? o->lease_ms : kind->default_lease_ms;
     made->timeout_ms = o->timeout_ms;
     made->cancel = o->cancel;
     made->shelf = flk_shelf_for(made);

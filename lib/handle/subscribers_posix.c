@@ -9,6 +9,7 @@
 #include "handle/ends.h"
 #include "handle/subscribers.h"
 #include "owner/process_id.h"
+#include "soft/renewal.h"
 #include "system/lifetime.h"
 #include "wait/helper.h"
 #include "wait/wakeup.h"
@@ -19,6 +20,6 @@
  * files before the waits that used them.  At the end, soft locks are released while helpers can still be used.
  */
 const struct subscriber *const flk_subscribers[] = {
-    &flk_process_subscriber, &flk_handles_subscriber, &flk_wakeups_subscriber, &flk_watches_subscriber,
-    &flk_helpers_subscriber, NULL,
+    &flk_process_subscriber, &flk_handles_subscriber, &flk_renewals_subscriber, &flk_wakeups_subscriber,
+    &flk_watches_subscriber, &flk_helpers_subscriber, NULL,
 };

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "owner/life.h"
 #include "owner/owner.h"
@@ -62,18 +63,23 @@ int flk_owner_name(int fd, int64_t pid)
  */
 static void own_record(int fd, struct record *record)
 {
-    if (!flk_owner_read(fd, record) || record->pid != flk_process_pid())
+    char bytes[RECORD_SIZE + 1];
+    ssize_t size = flk_file_read(fd, bytes, sizeof(bytes));
+
+    if (size <= 0 || flk_record_read(bytes, (size_t) size, record) != READING_RECORD ||
+        record->pid != flk_process_pid())
         flk_process_self(record);
 }
 
+/* How long contenders of other hosts go by the record of a marker that was given up. */
+#define DISOWNED_NS 2000000000
+
 int flk_owner_disown(int fd)
 {
-    struct record self;
+    struct record self, none = { .claim = CLAIM_LEASE, .pid = MAX_RECORD_PID, .lease = DISOWNED_NS, .grant = "0" };
     char text[RECORD_SIZE];
-    int size;
 
     own_record(fd, &self);
-    size = snprintf(text, sizeof(text), "filelock/2\npid=%d\nhost=%s\nmode=lease\ntoken=0\nduration=2.0\n",
-                    MAX_RECORD_PID, self.host);
-    return flk_file_write(fd, text, (size_t) size);
+    memcpy(none.host, self.host, sizeof(none.host));
+    return flk_file_write(fd, text, flk_record_format(&none, text));
 }

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,6 +26,16 @@ static char *append(char *end, const char *text)
     return end + n + 1;
 }
 
+/* Appends a line "name=value". */
+static char *append_field(char *end, const char *name, const char *value)
+{
+    size_t n = strlen(name);
+
+    memcpy(end, name, n);
+    end[n] = '=';
+    return append(end + n + 1, value);
+}
+
 static void write_pid(int64_t pid, char digits[24])
 {
     char reversed[24];
@@ -39,10 +50,41 @@ static void write_pid(int64_t pid, char digits[24])
     *digits = '\0';
 }
 
+#define PROTOCOL_2 "filelock/2"
+#define NS_PER_S 1000000000
+#define NS_PER_MS 1000000
+
+/* Writes seconds as Python writes them: with a fraction that has no more digits than it needs, but at least one. */
+static void write_seconds(int64_t ns, char text[40])
+{
+    int length = snprintf(text, 40, "%" PRId64 ".%03" PRId64, ns / NS_PER_S, ns % NS_PER_S / NS_PER_MS);
+
+    while (text[length - 1] == '0' && text[length - 2] != '.')
+        text[--length] = '\0';
+}
+
+static size_t format_lease(const struct record *record, char text[RECORD_SIZE])
+{
+    char pid[24], seconds[40], *end = append(text, PROTOCOL_2);
+
+    write_pid(record->pid, pid);
+    write_seconds(record->lease, seconds);
+    end = append_field(end, "pid", pid);
+    end = append_field(end, "host", record->host);
+    end = append_field(end, "mode", "lease");
+    end = append_field(end, "token", record->grant);
+    end = append_field(end, "duration", seconds);
+    if (record->token[0] != '\0')
+        end = append_field(end, "start", record->token);
+    return (size_t) (end - text);
+}
+
 size_t flk_record_format(const struct record *record, char text[RECORD_SIZE])
 {
     char pid[24], *end = text;
 
+    if (record->claim == CLAIM_LEASE)
+        return format_lease(record, text);
     write_pid(record->pid, pid);
     end = append(end, pid);
     end = append(end, record->host);
@@ -250,13 +292,10 @@ static bool read_sentinel(const char *bytes, size_t size, struct record *record)
 
 /* ---- Protocol 2 ----------------------------------------------------------------------------- */
 
-#define PROTOCOL_2 "filelock/2"
-
 enum mode { MODE_MISSING, MODE_LEASE, MODE_EXCLUSIVE, MODE_UNKNOWN };
 
 struct lease_fields {
     enum mode mode;
-    bool token;
     double seconds; /* -1: missing, or not a number */
 };
 
@@ -318,6 +357,15 @@ static enum mode read_mode(const char *text, size_t length)
                                                 : MODE_UNKNOWN;
 }
 
+/* Stores the text that tells a lease from others.  A long text is cut off: its beginning will do. */
+static void read_grant(const char *text, size_t length, char grant[33])
+{
+    size_t kept = length < 33 ? length : 32;
+
+    memcpy(grant, text, kept);
+    grant[kept] = '\0';
+}
+
 /* Reads a line "name=value".  An unknown name is passed over, because a later version may have written it. */
 static bool read_field(const char *line, size_t length, struct record *record, struct lease_fields *fields)
 {
@@ -335,7 +383,7 @@ static bool read_field(const char *line, size_t length, struct record *record, s
     else if ((value = value_of(line, length, "duration", &n)) != NULL)
         fields->seconds = read_seconds(value, n);
     else if ((value = value_of(line, length, "token", &n)) != NULL)
-        fields->token = n > 0;
+        read_grant(value, n, record->grant);
     return memchr(line, '=', length) != NULL;
 }
 
@@ -359,7 +407,7 @@ static bool read_protocol_2(const char *bytes, size_t size, struct record *recor
         return true;
     if (fields.seconds < MAX_LEASE_SECONDS)
         record->lease = (int64_t) (fields.seconds * 1e9);
-    return fields.token && fields.seconds > 0 && fields.seconds < HUGE_VAL;
+    return record->grant[0] != '\0' && fields.seconds > 0 && fields.seconds < HUGE_VAL;
 }
 
 /* ---- Torn records --------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@
 #define RECORD_SIZE 1024 /* the most bytes that a record may have */
 #define MAX_RECORD_PID INT32_MAX
 
-/* What a marker claims.  flk_record_format() only writes the record of an OWNER. */
+/* What a marker claims.  flk_record_format() only writes records of an OWNER and of a LEASE. */
 enum claim {
     CLAIM_OWNER,    /* protocol 1 */
     CLAIM_PROCESS,  /* a pid alone, which other lock programs write: host and token are "" */
@@ -27,6 +27,7 @@ struct record {
     char host[300]; /* escaped; a longer host is cut off, and then matches no host that this library writes */
     char token[64]; /* decimal digits that tell the process from another of the same pid; "" if unknown */
     int64_t lease;  /* ns after which a LEASE ends if it is not renewed; 0: the claim has no such end */
+    char grant[33]; /* the beginning of the text that tells a LEASE from others of the same process; "" if unknown */
 };
 
 /* Writes the record as text, without a NUL; returns its length, RECORD_SIZE at most. */

@@ -128,12 +128,6 @@ static bool has_open(const void *state)
     return ((const struct provider_state *) state)->used;
 }
 
-static void before_fork(const struct target *target, void *state)
-{
-    (void) target;
-    (void) state;
-}
-
 /* ---- Questions ------------------------------------------------------------------------------ */
 
 /* Room for the text of identify(): a name of 4 KiB, and as much for what tells where it is.  Not on the stack. */
@@ -227,6 +221,12 @@ static int token(const void *state, uint64_t *number)
     return own->provider->token(own->opened, number);
 }
 
+static bool explain(const struct target *target, const void *state, int error, char *text, size_t size)
+{
+    (void) state;
+    return provider_of(target)->explain(target->opened, error, text, size) != 0;
+}
+
 /* ---- Limits ---------------------------------------------------------------------------------- */
 
 /* Rounds up, so that no wait of a provider ends early. */
@@ -304,7 +304,6 @@ static struct provider_kind *make_kind(const struct filelock_provider *provider)
             .close = drop,
             .after_fork = after_fork,
             .has_open = has_open,
-            .before_fork = before_fork,
             .target_key = target_key,
             .locked_key = locked_key,
             .descriptor = descriptor,
@@ -313,6 +312,7 @@ static struct provider_kind *make_kind(const struct filelock_provider *provider)
             .lost = provider->lost != NULL ? lost : NULL,
             .token = provider->token != NULL ? token : NULL,
             .owner = owner,
+            .explain = provider->explain != NULL ? explain : NULL,
             .break_marker = provider->break_lock != NULL ? break_lock : NULL,
         },
         .provider = provider,

@@ -146,16 +146,18 @@ static bool made_by_dead(const char *suffix, uint32_t host)
 
 /*
  * Hashes the number of the file, and the owner's pid, token and host.  That is unique, because a dead owner makes no
- * more markers.  A record without a token does not tell its process from others of the same pid.  Then the time of
- * writing tells the marker from others whose file had the same number.
+ * more markers.  The owner of a lease may be alive, and its grant tells the lease from its others.  A record without a
+ * token does not tell its process from others of the same pid.  Then the time of writing tells the marker from others
+ * whose file had the same number.
  */
 char *flk_marker_aside(const char *path, const struct marker *dead)
 {
     const struct record *record = &dead->record;
     char text[512], suffix[MAX_SUFFIX];
 
-    (void) snprintf(text, sizeof(text), "%ju %" PRId64 " %s %s %" PRId64, (uintmax_t) dead->version.id.inode,
-                    record->pid, record->token, record->host, record->token[0] == '\0' ? dead->version.modified : 0);
+    (void) snprintf(text, sizeof(text), "%ju %" PRId64 " %s %s %" PRId64 "%s%s", (uintmax_t) dead->version.id.inode,
+                    record->pid, record->token, record->host, record->token[0] == '\0' ? dead->version.modified : 0,
+                    record->grant[0] != '\0' ? " " : "", record->grant);
     (void) snprintf(suffix, sizeof(suffix), ASIDE "%0*" PRIx64, HASH_DIGITS, hash_of(text));
     return name_with_suffix(path, suffix);
 }

@@ -8,6 +8,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,9 +18,13 @@
 #include "owner/owner.h"
 #include "owner/process_id.h"
 #include "owner/record.h"
+#include "owner/sha256.h"
 #include "owner/writers.h"
 #include "soft/marker.h"
+#include "soft/soft_lock.h"
 #include "soft/stale.h"
+#include "system/boot_clock.h"
+#include "system/clock.h"
 #include "system/file.h"
 #include "system/guard.h"
 #include "system/own_file.h"
@@ -41,19 +47,7 @@
 /* Poll interval while the marker cannot be opened: no event tells when it can be. */
 #define UNREAD_LOOK 500000000 /* ns */
 
-/*
- * The state of a soft lock, in its handle.  last_forker is the process that last forked while it held the lock: this
- * process, or the process that this one was forked from.
- */
-struct soft_lock {
-    int fd;                     /* the marker while the lock is held, else -1 */
-    int64_t last_forker;        /* 0: no other process holds the lock */
-    char *resolved;             /* where the path led when the lock was acquired; NULL: the path itself */
-    struct identity id;         /* of the marker */
-    bool had_marker;            /* the last look found another contender's marker */
-    struct suspicion suspicion; /* about the marker */
-    struct suspicion leftover;  /* about a draft that a killed breaker left */
-};
+#define NS_PER_MS 1000000
 
 static int soft_init(const struct target *target, void *state)
 {
@@ -97,7 +91,7 @@ static bool still_leads_there(const struct target *target, const char *path)
     return there;
 }
 
-static const char *path_held(const struct target *target, const struct soft_lock *soft)
+const char *flk_soft_path(const struct target *target, const struct soft_lock *soft)
 {
     return soft->resolved != NULL ? soft->resolved : target->path;
 }
@@ -154,8 +148,9 @@ static void forget(struct soft_lock *soft)
 /*
  * Removes the marker if it is still this lock's.  A marker that was broken stays: the path names another contender's by
  * now.  A marker that is elsewhere is given up: a directory on the way was renamed, or this process has another root.
+ * Returns 0, LOST if the path does not name the marker, or -errno and the lock is held as before.
  */
-static int release_own(const struct target *target, const char *path, struct soft_lock *soft)
+static enum outcome remove_own(const struct target *target, const char *path, struct soft_lock *soft)
 {
     int rc = flk_file_remove_same(path, false, &soft->id);
 
@@ -166,7 +161,27 @@ static int release_own(const struct target *target, const char *path, struct sof
     if (rc == -ENOENT)
         (void) flk_owner_disown(soft->fd);
     forget(soft);
-    return 0;
+    return rc == -ENOENT ? LOST : 0;
+}
+
+/* Removes as remove_own() does.  Returns 0 for a marker that was elsewhere, too. */
+static int release_own(const struct target *target, const char *path, struct soft_lock *soft)
+{
+    int rc = remove_own(target, path, soft);
+
+    return rc == LOST ? 0 : rc;
+}
+
+enum outcome flk_soft_remove(const struct target *target, struct soft_lock *soft)
+{
+    forget_closed_descriptor(soft);
+    return remove_own(target, flk_soft_path(target, soft), soft);
+}
+
+void flk_soft_abandon(struct soft_lock *soft)
+{
+    forget_closed_descriptor(soft);
+    forget(soft);
 }
 
 /* Leaves a marker that was shared by fork.  for_good: no other attempt follows. */
@@ -188,7 +203,7 @@ static enum outcome soft_release(const struct target *target, void *state, enum 
 {
     (void) mode;
     forget_closed_descriptor(state);
-    return release_at(target, path_held(target, state), state);
+    return release_at(target, flk_soft_path(target, state), state);
 }
 
 /*
@@ -208,13 +223,40 @@ static int give_up(const struct target *target, const char *path, struct soft_lo
     return rc;
 }
 
+int flk_soft_give_up(const struct target *target, struct soft_lock *soft)
+{
+    return give_up(target, flk_soft_path(target, soft), soft);
+}
+
 /* ---- Claiming ------------------------------------------------------------------------------- */
+
+/* Makes the record one of a lease, with a grant that no other lease has: 32 digits, as Python writes them. */
+static void make_lease(struct record *record, int64_t lease_ms)
+{
+    static unsigned long counter; /* under the guard */
+    char text[sizeof(record->host) + sizeof(record->token) + 80];
+    uint8_t digest[32];
+    unsigned long number;
+
+    flk_guard_lock();
+    number = counter++;
+    flk_guard_unlock();
+    (void) snprintf(text, sizeof(text), "%" PRId64 " %s %s %lu %" PRId64, record->pid, record->token, record->host,
+                    number, flk_now());
+    flk_sha256(text, strlen(text), digest);
+    for (int i = 0; i < 16; i++)
+        (void) snprintf(record->grant + 2 * i, 3, "%02x", digest[i]);
+    record->claim = CLAIM_LEASE;
+    record->lease = lease_ms * NS_PER_MS;
+}
 
 static void draft_for(const struct target *target, struct draft *draft)
 {
     struct record self;
 
     flk_process_self(&self);
+    if (target->lease_ms != 0)
+        make_lease(&self, target->lease_ms);
     draft->mode = target->file_mode;
     draft->make_parents = (target->flags & FILELOCK_MAKE_PARENTS) != 0;
     draft->size = flk_record_format(&self, draft->text);
@@ -228,6 +270,7 @@ struct attempt {
     bool had_marker;     /* another contender's marker was found */
     bool stale;          /* a dead owner's marker was found */
     int64_t left;        /* after CONTENDED, the ns until the next look is due */
+    int64_t began;       /* ns of flk_boot_now(), before the marker was made */
     int fd;              /* after TAKEN, the marker */
 };
 
@@ -258,6 +301,23 @@ static bool never_breaks(const struct target *target)
 }
 
 /*
+ * Judges the lease of another contender.  It ends when it has stood unchanged for its duration.  Returns UNCLEAR; or
+ * -EINVAL if this lock is a lease of another duration, because each would judge the other by a wrong time.
+ */
+static int judge_lease(const struct target *target, struct soft_lock *soft, struct marker *marker)
+{
+    int64_t lease = marker->record.lease;
+
+    if (target->lease_ms == 0)
+        return VERDICT_UNCLEAR;
+    marker->grace = lease;
+    if (lease / NS_PER_MS == target->lease_ms || (lease + NS_PER_MS / 2) / NS_PER_MS == target->lease_ms)
+        return VERDICT_UNCLEAR;
+    soft->other_lease = lease;
+    return -EINVAL;
+}
+
+/*
  * Looks at the marker.  Returns a verdict or -errno.  The owner is watched before it is judged.  If it ends after that,
  * the watch tells.  Its pid cannot be another process's yet when it is judged.
  */
@@ -268,7 +328,10 @@ static int look(const struct target *target, struct soft_lock *soft, struct atte
     read_marker(soft, attempt->path, marker);
     if (attempt->watch != NULL && marker->verdict != VERDICT_GONE)
         marker->alive = flk_watch_process(attempt->watch, marker->local ? record->pid : 0, record->token);
-    if (flk_marker_judge(marker) == VERDICT_UNCLEAR && never_breaks(target))
+    (void) flk_marker_judge(marker);
+    if (flk_marker_is_lease(marker) && judge_lease(target, soft, marker) < 0)
+        return -EINVAL;
+    if (marker->verdict == VERDICT_UNCLEAR && never_breaks(target))
         return VERDICT_HELD; /* the marker would stay even if it were stale, and to find that out is costly */
     if (marker->verdict == VERDICT_UNCLEAR)
         return flk_marker_suspect(&soft->suspicion, marker, &attempt->left);
@@ -358,7 +421,7 @@ static bool adopt_or_discard(const struct target *target, struct soft_lock *soft
     if (kept)
         free(soft->resolved);
     if (kept)
-        *soft = (struct soft_lock) { .fd = fd, .id = id, .had_marker = attempt->had_marker };
+        *soft = (struct soft_lock) { .fd = fd, .id = id, .had_marker = attempt->had_marker, .began = attempt->began };
     flk_guard_unlock();
     if (kept && (target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
         (void) flk_file_inherit(fd, true);
@@ -380,6 +443,7 @@ static enum outcome acquire_marker(const struct target *target, struct soft_lock
         enum outcome rc;
 
         attempt->fd = -1;
+        attempt->began = flk_boot_now();
         rc = try_once(target, soft, attempt);
         if (rc == TAKEN) {
             flk_suspicion_end(&soft->suspicion);
@@ -423,7 +487,7 @@ static enum outcome acquire_to_keep(const struct target *target, struct soft_loc
     return rc;
 }
 
-static enum outcome soft_try(const struct target *target, void *state, enum filelock_mode mode, bool waits)
+enum outcome flk_soft_try(const struct target *target, void *state, enum filelock_mode mode, bool waits)
 {
     const struct limits none = { .timeout_ms = FILELOCK_TRY, .cancel = FILELOCK_NO_WAITABLE };
     struct attempt attempt = { .path = path_of(target), .existence_only = waits };
@@ -470,14 +534,14 @@ static int wait_at(const struct target *target, struct soft_lock *soft, const ch
 /* ---- Closing -------------------------------------------------------------------------------- */
 
 /* Releases the lock if it is held.  No other attempt follows, so a marker that cannot be removed is disowned. */
-static void soft_close(const struct target *target, void *state)
+void flk_soft_close(const struct target *target, void *state)
 {
     struct soft_lock *soft = state;
 
     forget_closed_descriptor(soft);
     if (soft->fd >= 0 && soft->last_forker != 0)
-        (void) release_shared(path_held(target, soft), soft, true);
-    else if (soft->fd >= 0 && release_own(target, path_held(target, soft), soft) != 0)
+        (void) release_shared(flk_soft_path(target, soft), soft, true);
+    else if (soft->fd >= 0 && release_own(target, flk_soft_path(target, soft), soft) != 0)
         (void) flk_owner_disown(soft->fd);
     forget(soft);
     drop_suspicions(soft);
@@ -485,7 +549,7 @@ static void soft_close(const struct target *target, void *state)
 
 /* ---- Waiting where a link leads ------------------------------------------------------------- */
 
-static int soft_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
+int flk_soft_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
 {
     const char *path = path_of(target);
     int rc;
@@ -512,7 +576,7 @@ static int soft_wait(const struct target *target, void *state, enum filelock_mod
  * Makes a child that shares the lock write its own name into the marker at once.  Else the marker would name a dead
  * process for a moment after a daemon's parent has exited.
  */
-static void soft_after_fork(const struct target *target, void *state, bool holds)
+void flk_soft_after_fork(const struct target *target, void *state, bool holds)
 {
     struct soft_lock *soft = state;
 
@@ -529,7 +593,7 @@ static void soft_after_fork(const struct target *target, void *state, bool holds
 }
 
 /* True if the state has files open.  A suspicion may keep its file from one try to the next. */
-static bool soft_has_open(const void *state)
+bool flk_soft_has_open(const void *state)
 {
     const struct soft_lock *soft = state;
 
@@ -544,7 +608,7 @@ static void soft_before_fork(const struct target *target, void *state)
 
 /* ---- Questions ------------------------------------------------------------------------------ */
 
-static int soft_target_key(const struct target *target, struct lock_key *key)
+int flk_soft_target_key(const struct target *target, struct lock_key *key)
 {
     struct identity id;
     int rc = flk_file_path_identity(target->path, flk_target_follows(target), &id);
@@ -554,12 +618,12 @@ static int soft_target_key(const struct target *target, struct lock_key *key)
     return rc;
 }
 
-static void soft_locked_key(const void *state, struct lock_key *key)
+void flk_soft_locked_key(const void *state, struct lock_key *key)
 {
     key->size = flk_file_key(&((const struct soft_lock *) state)->id, key->bytes);
 }
 
-static int soft_descriptor(const void *state)
+int flk_soft_descriptor(const void *state)
 {
     const struct soft_lock *soft = state;
 
@@ -567,7 +631,7 @@ static int soft_descriptor(const void *state)
 }
 
 /* A marker is a lock without its descriptor as well. */
-static int soft_check(const struct target *target, const void *state)
+int flk_soft_check(const struct target *target, const void *state)
 {
     struct identity id;
     int rc = flk_file_path_identity(target->path, flk_target_follows(target), &id);
@@ -577,7 +641,7 @@ static int soft_check(const struct target *target, const void *state)
     return flk_error_no_file(rc) ? -ESTALE : rc;
 }
 
-static int soft_owner(const struct target *target, struct filelock_owner *owner)
+int flk_soft_owner(const struct target *target, struct filelock_owner *owner)
 {
     const char *path = path_of(target);
     struct marker marker;
@@ -604,7 +668,7 @@ static const char *unnamed_reason(const struct marker *marker)
     return NULL;
 }
 
-static const char *soft_unnamed(const struct target *target)
+const char *flk_soft_unnamed(const struct target *target)
 {
     const char *path = path_of(target), *reason = NULL;
     struct marker marker;
@@ -618,7 +682,7 @@ static const char *soft_unnamed(const struct target *target)
     return reason;
 }
 
-static int soft_break(const struct target *target)
+int flk_soft_break(const struct target *target)
 {
     const char *path = path_of(target);
     struct draft draft;
@@ -640,18 +704,18 @@ const struct kind flk_kind_soft = {
     .abilities = OUTLIVES_PROCESS,
     .state_size = FLK_STATE_SIZE(struct soft_lock),
     .init = soft_init,
-    .try = soft_try,
-    .wait = soft_wait,
+    .try = flk_soft_try,
+    .wait = flk_soft_wait,
     .release = soft_release,
-    .close = soft_close,
-    .after_fork = soft_after_fork,
-    .has_open = soft_has_open,
+    .close = flk_soft_close,
+    .after_fork = flk_soft_after_fork,
+    .has_open = flk_soft_has_open,
     .before_fork = soft_before_fork,
-    .target_key = soft_target_key,
-    .locked_key = soft_locked_key,
-    .descriptor = soft_descriptor,
-    .check = soft_check,
-    .owner = soft_owner,
-    .unnamed = soft_unnamed,
-    .break_marker = soft_break,
+    .target_key = flk_soft_target_key,
+    .locked_key = flk_soft_locked_key,
+    .descriptor = flk_soft_descriptor,
+    .check = flk_soft_check,
+    .owner = flk_soft_owner,
+    .unnamed = flk_soft_unnamed,
+    .break_marker = flk_soft_break,
 };

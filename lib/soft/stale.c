@@ -83,6 +83,21 @@ static void add_own_host(struct marker *marker)
     memcpy(marker->record.host, self.host, sizeof(self.host));
 }
 
+/* Makes a number of the bytes (FNV-1a), which tells other bytes apart unless somebody takes pains to be mistaken. */
+static uint64_t number_of(const char *bytes, size_t size)
+{
+    uint64_t number = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < size; i++)
+        number = (number ^ (unsigned char) bytes[i]) * UINT64_C(0x100000001b3);
+    return number;
+}
+
+bool flk_marker_same(const struct marker *a, const struct marker *b)
+{
+    return flk_file_same_version(&a->version, &b->version) && a->contents == b->contents;
+}
+
 static int read_inside(struct marker *marker)
 {
     char bytes[RECORD_SIZE + 1];
@@ -94,6 +109,7 @@ static int read_inside(struct marker *marker)
         return flk_marker_vanished((int) size) ? VERDICT_GONE : (int) size;
     if (!marker->version.regular)
         return marker->version.directory ? -EISDIR : VERDICT_HELD;
+    marker->contents = number_of(bytes, (size_t) size);
     if (flk_record_read(bytes, (size_t) size, &marker->record) == READING_UNKNOWN)
         return -EEXIST;
     add_own_host(marker);
@@ -169,7 +185,8 @@ static bool is_suspected(const struct suspicion *suspicion, const struct marker 
 {
     struct identity id;
 
-    if (suspicion->since == 0 || !flk_file_same_version(&suspicion->version, &marker->version))
+    if (suspicion->since == 0 || suspicion->contents != marker->contents ||
+        !flk_file_same_version(&suspicion->version, &marker->version))
         return false;
     return suspicion->fd < 0 ||
            (flk_file_identity(suspicion->fd, &id) == 0 && flk_file_same(&id, &marker->version.id));
@@ -182,6 +199,7 @@ static void begin_suspicion(struct suspicion *suspicion, struct marker *marker, 
 
     flk_suspicion_end(suspicion);
     suspicion->version = marker->version;
+    suspicion->contents = marker->contents;
     suspicion->fd = keep ? marker->fd : -1;
     suspicion->since = now;
     if (keep)
@@ -210,6 +228,9 @@ static int search_for_writers(struct suspicion *suspicion, const struct marker *
     return writers < 0 ? writers : VERDICT_UNCLEAR;
 }
 
+/* Look at a lease this many times in its duration: else a renewal after a look would make the wait twice as long. */
+#define LEASE_LOOKS 4
+
 int flk_marker_expire(struct suspicion *suspicion, struct marker *marker, int64_t *left)
 {
     int64_t now = flk_now();
@@ -218,8 +239,12 @@ int flk_marker_expire(struct suspicion *suspicion, struct marker *marker, int64_
     if (!is_suspected(suspicion, marker))
         begin_suspicion(suspicion, marker, now);
     *left = suspicion->since + marker->grace - now;
+    if (*left > 0 && flk_marker_is_lease(marker) && *left > marker->grace / LEASE_LOOKS)
+        *left = marker->grace / LEASE_LOOKS;
     if (*left > 0)
         return VERDICT_UNCLEAR;
+    if (flk_marker_is_lease(marker))
+        return VERDICT_STALE;
     writers = flk_file_writers(marker->fd, &marker->version.id);
     if (writers < 0)
         return writers;

@@ -4,7 +4,8 @@
  *
  * The rules are those of protocol 1 of Python's filelock: a marker is stale only if its owner is proved dead.  A marker
  * that names no owner is stale when no process that can have made it has it open.  Where one host cannot see that, the
- * marker is stale after it has stood unchanged for a while, by the contender's own clock.
+ * marker is stale after it has stood unchanged for a while, by the contender's own clock.  A lease is stale after it
+ * has stood unchanged for its duration, whether or not its owner is alive.
  */
 #ifndef FLK_STALE_H
 #define FLK_STALE_H
@@ -27,6 +28,7 @@ struct marker {
     int fd;        /* -1: the marker could not be opened */
     bool borrowed; /* the descriptor is the program's own */
     struct file_version version;
+    uint64_t contents;    /* a number made of the bytes of the file */
     struct record record; /* pid 0: no record of a process could be read */
     bool local;           /* the pid in the record means something here */
     bool alive;           /* the owner is known to be alive by other means than its record */
@@ -41,10 +43,20 @@ struct marker {
  */
 struct suspicion {
     struct file_version version;
+    uint64_t contents;
     int64_t since; /* ns; 0: no marker is suspected, and no file is open */
     int64_t next;  /* ns; the time of the next search for writers */
     int fd;        /* -1: no file is open */
 };
+
+/* True if both looks saw the same file, with the same time of writing and the same bytes. */
+bool flk_marker_same(const struct marker *a, const struct marker *b);
+
+/* True if the record is a lease whose owner is not proved dead: only its age can make it stale. */
+static inline bool flk_marker_is_lease(const struct marker *marker)
+{
+    return marker->verdict == VERDICT_UNCLEAR && marker->record.lease != 0;
+}
 
 /* Ends a suspicion, and closes its file.  May be called in a forked child. */
 void flk_suspicion_end(struct suspicion *suspicion);
@@ -74,7 +86,8 @@ int flk_marker_look_inside(struct marker *marker);
 
 /*
  * Decides about an UNCLEAR marker by its age.  The suspicion may keep the marker's file, whose fd is then -1.  Returns
- *   VERDICT_STALE    it has stood unchanged for its grace, and no process is seen to have it open for writing
+ *   VERDICT_STALE    it has stood unchanged for its grace; and it is a lease, or no process is seen to have it open for
+ *                    writing
  *   VERDICT_UNCLEAR  *left is set to the ns until the next look is due
  *   -EMFILE, -ENFILE or -ENOMEM: it cannot be seen whether a process has it open
  */

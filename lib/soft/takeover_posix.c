@@ -36,13 +36,15 @@ static bool may_be_at(const struct marker *marker, const char *path)
     return !flk_error_no_file(rc);
 }
 
-/* Caller has the marker locked.  True if the marker was neither written nor replaced since it was looked at. */
+/*
+ * Caller has the marker locked, unless it is a lease.  True if the marker was neither written nor replaced since it was
+ * looked at.
+ */
 static bool unchanged(const char *path, const struct marker *marker)
 {
     struct marker again = *marker;
 
-    return flk_marker_look_inside(&again) == marker->verdict &&
-           flk_file_same_version(&again.version, &marker->version) && is_at(marker, path);
+    return flk_marker_look_inside(&again) == marker->verdict && flk_marker_same(&again, marker) && is_at(marker, path);
 }
 
 /* ---- The draft's place ---------------------------------------------------------------------- */
@@ -76,12 +78,17 @@ static int look_at_other(const struct breaker *breaker, struct suspicion *suspic
 {
     int64_t wait;
     int verdict = flk_marker_look(breaker->break_name, other);
+    bool expired = false;
 
     if (verdict == -EEXIST)
         verdict = VERDICT_STALE; /* no breaker makes such a file */
-    if (verdict == VERDICT_UNCLEAR)
-        verdict = was_passed(breaker, other) ? VERDICT_STALE : flk_marker_expire(suspicion, other, &wait);
-    if (other->fd >= 0 && flk_marker_lock(other->fd) == -EWOULDBLOCK)
+    if (verdict == VERDICT_UNCLEAR && was_passed(breaker, other)) {
+        verdict = VERDICT_STALE;
+    } else if (verdict == VERDICT_UNCLEAR) {
+        verdict = flk_marker_expire(suspicion, other, &wait);
+        expired = verdict == VERDICT_STALE && flk_marker_is_lease(other);
+    }
+    if (other->fd >= 0 && flk_marker_lock(other->fd) == -EWOULDBLOCK && !expired)
         verdict = VERDICT_HELD;
     return verdict;
 }
@@ -282,7 +289,8 @@ enum outcome flk_marker_take_over(const char *path, const struct marker *stale, 
     struct breaker breaker = { .path = path, .marker = stale };
     enum outcome rc;
 
-    if (flk_marker_lock(stale->fd) == -EWOULDBLOCK)
+    /* The lock proves that the owner is alive.  A lease ends with its time all the same: its owner may be stopped. */
+    if (flk_marker_lock(stale->fd) == -EWOULDBLOCK && !flk_marker_is_lease(stale))
         return CONTENDED;
     rc = unchanged(path, stale) ? take_place(&breaker, draft, suspicion, fd) : AGAIN;
     if (rc == TAKEN)

@@ -463,6 +463,28 @@ int flk_file_version(int fd, struct file_version *version)
     return rc;
 }
 
+/* Some file systems keep even seconds only.  A file that was touched is to look changed there, too. */
+#define COARSEST_NS 2000000000
+
+int flk_file_touch(int fd, int64_t *modified)
+{
+    int64_t later = *modified + COARSEST_NS;
+    struct file_version version;
+    struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+    int rc;
+
+    if (futimens(fd, NULL) != 0)
+        return -errno;
+    rc = flk_file_version(fd, &version);
+    if (rc == 0 && version.modified == *modified) {
+        times[1] = (struct timespec) { (time_t) (later / 1000000000), (long) (later % 1000000000) };
+        rc = futimens(fd, times) == 0 ? flk_file_version(fd, &version) : -errno;
+    }
+    if (rc == 0)
+        *modified = version.modified;
+    return rc;
+}
+
 bool flk_file_numbers_recur(void)
 {
     return true;

@@ -36,6 +36,12 @@ int flk_file_ensure_parent(const char *path, bool make);
 /* Sets exactly these bits on a file just created; 0: none.  Returns fd, or removes and closes it for -errno. */
 int flk_file_created(const char *path, int fd, unsigned mode);
 
+/*
+ * Sets the time of writing of an open file to now, or to a later time if the file system does not tell the last one
+ * from now.  *modified is that time: on input the last one, on output the new one.  Returns 0 or -errno.
+ */
+int flk_file_touch(int fd, int64_t *modified);
+
 /* Writes all bytes, from the beginning of the file on.  Returns 0 or -errno. */
 int flk_file_write_all(int fd, const char *bytes, size_t size);
 

@@ -122,7 +122,7 @@ bench_after_demo() {
 
 # install what the other steps need
 step_packages() {
-    "$top/dev" setup build lint ci windows packages machines
+    "$top/dev" setup build etcd lint ci windows packages machines
 }
 
 # a release: build out of tree from the tarball, test, install, uninstall, clean

@@ -26,7 +26,7 @@ extern "C" {
 /* Abilities, or-ed. */
 #define FILELOCK_PROVIDER_SHARES 1u         /* FILELOCK_SHARED */
 #define FILELOCK_PROVIDER_EXPIRES 2u        /* options.lease_ms */
-#define FILELOCK_PROVIDER_OUTLIVES 4u       /* a lock that is held when the process exits stays behind: it is released */
+#define FILELOCK_PROVIDER_OUTLIVES 4u       /* a lock that is held at the end of the process would stay: release it */
 #define FILELOCK_PROVIDER_CONVERTS_DOWN 8u  /* filelock_convert() to FILELOCK_SHARED */
 #define FILELOCK_PROVIDER_CONVERTS_UP 16u   /* filelock_convert() to FILELOCK_EXCLUSIVE */
 

@@ -38,7 +38,7 @@ flat() {
     sed -e 's/^\.[BI][RI]* //; s/"//g; s/\\(dq//g; s/\\-/-/g' "${target:-$page}" | tr -d ' \n'
 }
 
-functions=$(sed -n 's/^[[:space:]]*\(filelock_[a-z_]*\);$/\1/p' "$man/../lib/filelock.map")
+functions=$(sed -n 's/^[[:space:]]*\(filelock_[a-z_]*\);$/\1/p' "$man/../lib/filelock.map" "$man/../lib/etcd/filelock-etcd.map")
 [ -n "$functions" ] || complain "found no function in lib/filelock.map"
 for name in $functions; do
     [ -e "man3/$name.3" ] || { complain "$name has no page" && continue; }

@@ -111,6 +111,10 @@ endif
 if OWNERS_PROC
 suites += $(linux_suites)
 endif
+if ETCD
+suites += tests/test_etcd
+tests_test_etcd_LDADD = tests/libtesting.la libfilelock-etcd.la libfilelock.la $(CHECK_LIBS) $(FILELOCK_TEST_LIBS)
+endif
 # A library that is loaded and unloaded while a program runs.  It has the library's objects in it, as it would have
 # those of a static library.
 if SHARED_LIBRARY

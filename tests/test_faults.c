@@ -600,6 +600,8 @@ static void fail_allocations(void)
 static int applies(const struct scenario *scenario, const struct kind *kind)
 {
     int soft = !(kind->can & CAN_KEEP_FILE);
+    if (!(kind->can & CAN_LAST))
+        return 0; /* the thread that renews makes calls of its own, at any time */
     if (scenario->wants & WANTS_SOFT)
         return soft;
     if (scenario->wants & WANTS_FILE)

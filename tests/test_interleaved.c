@@ -528,7 +528,8 @@ static int variant_at(int index, const struct kind **kind, const struct variant 
     for (int i = 0; i < kinds_count() * COUNT(variants); i++) {
         *kind = kind_at(i / COUNT(variants));
         *variant = &variants[i % COUNT(variants)];
-        if ((*variant)->soft == !((*kind)->can & CAN_KEEP_FILE) && count++ == index)
+        /* A lease is left out: the thread that renews makes calls of its own, at any time. */
+        if ((*kind)->can & CAN_LAST && (*variant)->soft == !((*kind)->can & CAN_KEEP_FILE) && count++ == index)
             break;
     }
     return count;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define LONG_MS 600000 /* a lease that does not end during a test */
@@ -166,6 +167,53 @@ START_TEST(test_held)
     ck_assert_msg(!fd_is_open(fd), "the waitable outlives the lock");
     EXPECT(filelock_remaining(lock, &ms), -EPERM);
     ck_assert_int_eq(filelock_lost(lock), FILELOCK_NO_WAITABLE);
+    filelock_free(lock);
+}
+END_TEST
+
+/* A lease needs a descriptor to tell of its loss, and a thread.  Without one of them it is not held. */
+START_TEST(test_no_descriptors)
+{
+    NEEDS_LEASE();
+    struct rlimit limit, few;
+    int refused = 0, result = -EMFILE;
+    struct filelock *lock = new_lease(LONG_MS, 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    few = limit;
+    for (few.rlim_cur = 0; result != 0; few.rlim_cur++) {
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+        result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+        ck_assert_msg(result == 0 || result == -EMFILE, "%s", result_name(result));
+        ck_assert_int_eq(path_exists(scratch("lock")), result == 0);
+        refused += result != 0;
+    }
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_int_gt(refused, 0);
+    EXPECT(filelock_release(lock), 0);
+    filelock_free(lock);
+}
+END_TEST
+
+START_TEST(test_no_thread)
+{
+    NEEDS_LEASE();
+    if (geteuid() == 0) {
+        open_scratch();
+        become_nobody();
+    }
+    struct rlimit before, none;
+    struct filelock *lock = new_lease(LONG_MS, 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NPROC, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &none), 0);
+    int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &before), 0);
+    if (result == 0)
+        SKIP("threads cannot be forbidden here");
+    EXPECT(result, -EAGAIN);
+    ck_assert_int_eq(filelock_held(lock), 0);
+    ck_assert_int_eq(path_exists(scratch("lock")), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     filelock_free(lock);
 }
 END_TEST
@@ -473,14 +521,14 @@ END_TEST
 /* Changes a marker again and again, as long as the test goes on. */
 struct changing {
     int how;
-    volatile int stop;
+    int stop;
 };
 
 static void change(void *arg)
 {
     struct changing *changing = arg;
     char text[MARKER_SIZE];
-    for (int i = 0; !changing->stop; i++) {
+    for (int i = 0; !__atomic_load_n(&changing->stop, __ATOMIC_SEQ_CST); i++) {
         if (changing->how == 0) {
             touch_file(scratch("lock"));
         } else {
@@ -507,7 +555,7 @@ static int acquire_changing(int how)
     ck_assert_int_eq(worker_start(&worker), 0);
     worker_send(&worker, change, &changing);
     int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, 2000);
-    changing.stop = 1;
+    __atomic_store_n(&changing.stop, 1, __ATOMIC_SEQ_CST);
     worker_end(&worker);
     filelock_free(lock);
     remove_file(scratch("lock"));
@@ -657,6 +705,8 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_record);
     tcase_add_test(tcase, test_options);
     tcase_add_test(tcase, test_held);
+    tcase_add_test(tcase, test_no_descriptors);
+    tcase_add_test(tcase, test_no_thread);
     tcase = add_case(suite, "renewed");
     tcase_add_test(tcase, test_renewed);
 #ifdef __linux__

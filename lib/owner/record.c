@@ -52,12 +52,11 @@ static void write_pid(int64_t pid, char digits[24])
 
 #define PROTOCOL_2 "filelock/2"
 #define NS_PER_S 1000000000
-#define NS_PER_MS 1000000
 
 /* Writes seconds as Python writes them: with a fraction that has no more digits than it needs, but at least one. */
 static void write_seconds(int64_t ns, char text[40])
 {
-    int length = snprintf(text, 40, "%" PRId64 ".%03" PRId64, ns / NS_PER_S, ns % NS_PER_S / NS_PER_MS);
+    int length = snprintf(text, 40, "%" PRId64 ".%09" PRId64, ns / NS_PER_S, ns % NS_PER_S);
 
     while (text[length - 1] == '0' && text[length - 2] != '.')
         text[--length] = '\0';
@@ -83,7 +82,7 @@ size_t flk_record_format(const struct record *record, char text[RECORD_SIZE])
 {
     char pid[24], *end = text;
 
-    if (record->claim == CLAIM_LEASE)
+    if (record->claim == CLAIM_LEASE && record->lease > 0)
         return format_lease(record, text);
     write_pid(record->pid, pid);
     end = append(end, pid);
@@ -362,7 +361,8 @@ static void read_grant(const char *text, size_t length, char grant[33])
 {
     size_t kept = length < 33 ? length : 32;
 
-    memcpy(grant, text, kept);
+    for (size_t i = 0; i < kept; i++)
+        grant[i] = text[i] >= 0x21 && text[i] <= 0x7e ? text[i] : '?';
     grant[kept] = '\0';
 }
 

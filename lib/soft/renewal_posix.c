@@ -492,12 +492,10 @@ static void parent_forked(void)
 }
 
 /* Gives up the leases in the child, which has no thread that renews. */
-static void child_forked(bool was_prepared)
+static void child_forked(bool forewarned)
 {
     struct link *link;
 
-    (void) was_prepared;
-    flk_mutex_init(&mutex);
     while ((link = renewals.first) != NULL) {
         flk_wakeup_fd_close(&of_link(link)->ends);
         flk_list_remove(&renewals, link);
@@ -509,6 +507,10 @@ static void child_forked(bool was_prepared)
     (void) pthread_cond_init(&arrived, NULL);
     if (prepared)
         flk_cond_init(&changed);
+    if (forewarned)
+        flk_mutex_unlock(&mutex);
+    else
+        flk_mutex_init(&mutex);
 }
 
 const struct subscriber flk_renewals_subscriber = {

@@ -19,6 +19,18 @@ static int is_graphic(const char *text, size_t length)
 }
 
 /*
+ * Checks that a lease that was written is read as that lease.  Seconds are a double, so the last digits may differ.
+ */
+static void check_lease(const struct record *record, const struct record *again)
+{
+    int64_t off = again->lease - record->lease;
+
+    PROMISE(again->claim == CLAIM_LEASE && again->pid == record->pid && again->lease > 0);
+    PROMISE(off >= -1000 && off <= 1000);
+    PROMISE(strcmp(again->grant, record->grant) == 0);
+}
+
+/*
  * Checks that an owner's record that was written is read as a record.  Each beginning of it is read as torn, or as a
  * shorter record.
  */
@@ -29,11 +41,14 @@ static void check_written(const struct record *record)
     size_t size = flk_record_format(record, text);
 
     PROMISE(size <= RECORD_SIZE && flk_record_read(text, size, &again) == READING_RECORD);
-    PROMISE(again.claim == CLAIM_OWNER && again.pid == record->pid && again.lease == 0);
     PROMISE(strcmp(again.host, record->host) == 0 && strcmp(again.token, record->token) == 0);
+    if (record->lease > 0)
+        check_lease(record, &again);
+    else
+        PROMISE(again.claim == CLAIM_OWNER && again.pid == record->pid && again.lease == 0);
     if (!is_graphic(record->host, strlen(record->host)))
         return;
-    PROMISE(flk_record_parse(text, size, &again) == 0);
+    PROMISE((flk_record_parse(text, size, &again) == 0) == (record->lease == 0));
     for (size_t length = 0; length < size; length++)
         PROMISE(flk_record_read(text, length, &again) != READING_UNKNOWN);
 }

@@ -19,7 +19,7 @@ function __filelock_operands
         end
         string match -q -- '-*' $words[$i]; or break
         # The value of an option is the next word, unless it stands in the same word.
-        if string match -q -r -- '^(--(wait|timeout|conflict-exit-code|command|kind|lease|start|length|fd|break)|-[a-zA-Z]*[wEc])$' $words[$i]
+        if string match -q -r -- '^(--(wait|timeout|conflict-exit-code|command|kind|lease|etcd|start|length|fd|break)|-[a-zA-Z]*[wEc])$' $words[$i]
             set i (math $i + 1)
         end
         set i (math $i + 1)
@@ -71,6 +71,7 @@ complete -c filelock -n 'not __filelock_in_command' -l kind -x -a '(__filelock_k
 complete -c filelock -n 'not __filelock_in_command' -l fcntl -d 'Lock by fcntl(2)'
 complete -c filelock -n 'not __filelock_in_command' -l soft -d 'Lock by the existence of the file'
 complete -c filelock -n 'not __filelock_in_command' -l lease -x -d 'Lock until it is not renewed for these seconds'
+complete -c filelock -n 'not __filelock_in_command' -l etcd -x -d 'Lock a name in a cluster'
 complete -c filelock -n 'not __filelock_in_command' -l start -x -d 'First byte to lock'
 complete -c filelock -n 'not __filelock_in_command' -l length -x -d 'Number of bytes to lock'
 complete -c filelock -n 'not __filelock_in_command' -l who -d 'Tell who holds a lock'

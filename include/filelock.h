@@ -450,7 +450,7 @@ FILELOCK_API int filelock_remaining(const struct filelock *lock, int64_t *ms);
  * resource refuses a number that is less than one it has seen (fencing).  Recursion and conversion do not change it.
  *
  *   0         *token is the number of this grant
- *   -ENOTSUP  the kind has no such number.  No kind of this library has one
+ *   -ENOTSUP  the kind has no such number.  Of the kinds that the header names, none has one
  *   -EPERM    not held, as filelock_release() means it
  *   -EINVAL   an argument is NULL
  */
@@ -529,7 +529,10 @@ FILELOCK_API const char *filelock_strerror(int error);
 /* True (1) if this build has the kind, else 0. */
 FILELOCK_API int filelock_supported(int kind);
 
-/* Returns "flock", "ofd", "win32", "soft", "lease" or "default"; NULL for a number that is no kind. */
+/*
+ * Returns "flock", "ofd", "win32", "soft", "lease" or "default"; the name of a provider for the number of its kind
+ * (filelock-provider.h); NULL for a number that is no kind.
+ */
 FILELOCK_API const char *filelock_kind_name(int kind);
 
 /* Returns the version of the linked library, such as "0.1.1".  FILELOCK_VERSION_* is that of the header. */

@@ -30,6 +30,7 @@ struct target {
     unsigned file_mode;
     struct range range;
     int64_t lease_ms; /* for kinds that expire, else 0 */
+    void *opened; /* what a provider has opened for this handle, or NULL */
 };
 
 /* True if the last component of the target's path may be a symbolic link. */
@@ -84,9 +85,12 @@ struct kind {
     /* Prepares the state of a new handle; touches no file.  After an error there is no handle. */
     int (*init)(const struct target *target, void *state);
 
+    /* Ends what the target has, after close(), when the handle ends.  NULL: there is nothing. */
+    void (*end)(const struct target *target);
+
     /*
      * The lock is not held before.  Locks without waiting.  waits: the caller calls wait() next, so that a lock that
-     * looks held need not be examined.  Returns 0 or an error, or CONTENDED: another holder has the lock.
+     * looks held need not be examined.  Returns 0 or an error, CONTENDED if another holder has the lock, or UNREACHED.
      */
     enum outcome (*try)(const struct target *target, void *state, enum filelock_mode mode, bool waits);
 
@@ -163,6 +167,9 @@ struct kind {
 
     /* Returns what filelock_lost() returns for the held lock.  Never blocks.  Called as remaining() is; NULL with it. */
     filelock_waitable (*lost)(const void *state);
+
+    /* Answers filelock_token() for the held lock, and never blocks.  Called as remaining() is.  NULL: no tokens. */
+    int (*token)(const void *state, uint64_t *token);
 
     /* Answers filelock_owner().  Caller has zeroed owner, except its size.  Any thread may call this. */
     int (*owner)(const struct target *target, struct filelock_owner *owner);

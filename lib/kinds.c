@@ -6,6 +6,7 @@
 
 #include "kind.h"
 #include "os/os_kind.h"
+#include "provider/provider.h"
 
 #define DECLARE_OS(name) extern const struct os_kind flk_kind_##name;
 #define DECLARE(name) extern const struct kind flk_kind_##name;
@@ -38,6 +39,6 @@ const char *filelock_kind_name(int kind)
     static const char *const names[] = { [FILELOCK_KIND_DEFAULT] = "default", KNOWN_KINDS(NAME) };
 
     if (kind < 0 || (size_t) kind >= sizeof(names) / sizeof(*names))
-        return NULL;
+        return flk_provider_name(kind);
     return names[kind];
 }

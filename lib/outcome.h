@@ -14,6 +14,7 @@ enum outcome {
     CONTENDED,               /* another holder is in the way */
     AGAIN,                   /* what the attempt went by has changed: look again */
     LOST,                    /* it was the caller's, and was lost before */
+    UNREACHED,               /* what keeps the lock does not answer now: a caller that waits goes on asking */
     NO_MEANS                 /* no thread or descriptor is to be had for it; nothing was done */
 };
 

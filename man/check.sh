@@ -38,13 +38,13 @@ flat() {
     sed -e 's/^\.[BI][RI]* //; s/"//g; s/\\(dq//g; s/\\-/-/g' "${target:-$page}" | tr -d ' \n'
 }
 
-functions=$(sed -n 's/^[[:space:]]*\(filelock_[a-z_]*\);$/\1/p' "$man/../lib/filelock.map")
+functions=$(sed -n 's/^[[:space:]]*\(filelock_[a-z_]*\);$/\1/p' "$man/../lib/filelock.map" "$man/../lib/etcd/filelock-etcd.map")
 [ -n "$functions" ] || complain "found no function in lib/filelock.map"
 for name in $functions; do
     [ -e "man3/$name.3" ] || { complain "$name has no page" && continue; }
-    prototype=$(tr '\n' ' ' <"$man/../include/filelock.h" |
+    prototype=$(cat "$man"/../include/*.h | tr '\n' ' ' |
         sed -n "s/.*FILELOCK_API \([^;]*[ *]$name([^;]*\);.*/\1;/p" | tr -d ' ')
-    [ -n "$prototype" ] || complain "$name has no prototype in filelock.h"
+    [ -n "$prototype" ] || complain "$name has no prototype in a header"
     flat "man3/$name.3" | grep -qF "$prototype" || complain "$name.3 lacks the prototype $prototype"
 done
 
@@ -67,7 +67,7 @@ rm "$root/members.header" "$root/members.page"
 errors_of_header() {
     awk -v name="$1" '/^\/\*/ { comment = "" }
         /^ \*/ || /^\/\*/ { comment = comment $0 "\n" }
-        index($0, name "(") && /^FILELOCK_API/ { print comment }' "$man/../include/filelock.h" |
+        index($0, name "(") && /^FILELOCK_API/ { print comment }' "$man"/../include/*.h |
         grep -o -e '-E[A-Z0-9]*[A-Z]' | tr -d '-' | sort -u
 }
 errors_of_page() {
@@ -77,9 +77,7 @@ errors_of_page() {
 sections='NAME LIBRARY SYNOPSIS DESCRIPTION RETURN ERRORS ATTRIBUTES STANDARDS EXAMPLES SEE'
 for page in man3/*; do
     grep -q '^\.so ' "$page" && continue
-    header=filelock.h
-    [ "$page" != man3/filelock_hpp.3 ] || header=filelock.hpp
-    grep -q "^\.B #include <$header>\$" "$page" || complain "${page#*/} does not say what to include"
+    grep -q '^\.B #include <filelock[a-z-]*\.h\(pp\)*>$' "$page" || complain "${page#*/} does not say what to include"
     there=$(sed -n 's/^\.SH "\{0,1\}\([A-Z]*\).*/\1/p' "$page")
     for section in $sections; do
         echo "$there" | grep -qx "$section" || complain "${page#*/} lacks the section $section"

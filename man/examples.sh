@@ -37,6 +37,7 @@ newline='
 runs filelock "the resource is ours"
 runs filelock_new "locked, by [a-z]*"
 check "filelock_new: its directory" yes "$(test -f state/app.lock && echo yes)"
+runs filelock_new_from_provider "single lock it is ours"
 runs filelock_acquire "working"
 runs filelock_acquire_begin "working"
 runs filelock_convert "writing${newline}reading"
@@ -63,9 +64,14 @@ else
 fi
 version=$(sed -n 's/^\.TH .*"libfilelock \([0-9.]*\)".*/\1/p' "$pages/filelock.3")
 runs filelock_supported "libfilelock $version${newline}flock: *${newline}ofd: *${newline}*soft: *"
+if [ -x "$build/man/filelock_etcd_new" ]; then
+    said=$(ETCDCTL_ENDPOINTS=http://127.0.0.1:1 "$build/man/filelock_etcd_new" 2>&1)
+    check "filelock_etcd_new: its status" 1 $?
+    check "filelock_etcd_new: what it says" "cannot acquire nightly-job at once: http://127.0.0.1:1: *" "$said"
+fi
 for program in "$build"/man/filelock*.c; do
     name=${program##*/}
-    grep -q "^runs ${name%.c} " "$pages/examples.sh" || check "a program that is not run" "" "$name"
+    grep -q -e "^runs ${name%.c} " -e "man/${name%.c}\" 2" "$pages/examples.sh" || check "a program that is not run" "" "$name"
 done
 
 # ---- filelock(1) ---------------------------------------------------------------------------

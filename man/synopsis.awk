@@ -54,7 +54,7 @@ function synopsis(line) {
     }
 }
 
-BEGIN { print "#include <filelock.h>\n#include <stddef.h>\n" }
+BEGIN { print "#include <filelock-provider.h>\n#include <stddef.h>\n" }
 FNR == 1 { wanted = 0 }
 /^\.SH/ {
     wanted = $2 == "SYNOPSIS"

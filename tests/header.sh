@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# header.sh - <filelock.h> compiles alone, with warnings as errors, in every dialect that may include it.  Needs CC, CXX
+# header.sh - each header compiles alone, with warnings as errors, in every dialect that may include it.  Needs CC, CXX
 # and srcdir in the environment, as make check has them.
 scratch=`mktemp -d` || exit 99
 trap 'rm -rf "$scratch"' EXIT
@@ -16,11 +16,18 @@ say_skipped() {
 cat >"$scratch/use.c" <<'END'
 #include <filelock.h>
 #include <filelock.h>
+#include <filelock-provider.h>
+#include <filelock-provider.h>
+#include <filelock-etcd.h>
+#include <filelock-etcd.h>
 int use(struct filelock **lock);
 int use(struct filelock **lock)
 {
     struct filelock_options options = FILELOCK_OPTIONS_INIT;
+    struct filelock_etcd_options etcd = FILELOCK_ETCD_OPTIONS_INIT;
     struct filelock_owner owner;
+    if (etcd.user != 0)
+        return 0;
     owner.size = sizeof(owner);
     options.flags = FILELOCK_ANY_THREAD | FILELOCK_FORK_SHARE | FILELOCK_KEEP_ON_EXEC | FILELOCK_UNLINK |
                     FILELOCK_MAKE_PARENTS | FILELOCK_FOLLOW_SYMLINK | FILELOCK_INTERRUPTIBLE |
@@ -73,7 +80,7 @@ for dialect in c++98 c++11 c++14 c++17 c++20; do
 done
 
 # The header defines no macro without its prefix, except the errno value that Windows may lack.
-echo '#include <filelock.h>' >"$scratch/only.c"
+printf '#include <%s>\n' filelock-provider.h filelock-etcd.h >"$scratch/only.c"
 cat >"$scratch/base.c" <<'END'
 #include <stddef.h>
 #include <stdint.h>

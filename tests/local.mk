@@ -86,7 +86,7 @@ if HAVE_CHECK
 suites = \
 	tests/test_options tests/test_acquire tests/test_timeout tests/test_cancel tests/test_threads \
 	tests/test_questions tests/test_scopes tests/test_contention \
-	tests/test_announce tests/test_convert tests/test_several tests/test_begin \
+	tests/test_announce tests/test_convert tests/test_several tests/test_begin tests/test_provider \
 	tests/test_replaced tests/test_leaks tests/test_soft tests/test_files tests/test_descriptor tests/test_limits
 posix_suites = \
 	tests/test_permissions tests/test_lost tests/test_hostile tests/test_inherited tests/test_rlimits tests/test_signals \
@@ -120,6 +120,10 @@ endif
 # What Linux needs to build and test the sources for macOS: .ci/steps.sh does that.
 EXTRA_DIST += tests/standin/standin.c tests/standin/stdio.h tests/standin/libproc.h tests/standin/sys/event.h \
 	tests/standin/sys/mount.h
+if ETCD
+suites += tests/test_etcd
+tests_test_etcd_LDADD = tests/libtesting.la libfilelock-etcd.la libfilelock.la $(CHECK_LIBS) $(FILELOCK_TEST_LIBS)
+endif
 # A library that is loaded and unloaded while a program runs.  It has the library's objects in it, as it would have
 # those of a static library.
 if SHARED_LIBRARY

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# symbols.sh - the library exports exactly what the header declares, and the version script names exactly that.  No
+# symbols.sh - the library exports exactly what its headers declare, and the version script names exactly that.  No
 # global symbol of the static library can clash with a program's.  Needs NM, OBJDUMP (for a DLL) and srcdir in the
 # environment, as make check has them.  Runs in the build directory.
-header=${srcdir:-.}/include/filelock.h
+include=${srcdir:-.}/include
 map=${srcdir:-.}/lib/filelock.map
 scratch=`mktemp -d` || exit 99
 trap 'rm -rf "$scratch"' EXIT
@@ -26,8 +26,8 @@ same() {
     fi
 }
 
-# A declaration may break after the type, so the whole header is made one line, without its comments.
-tr '\n' ' ' <"$header" | sed 's:/\*:\n/*:g; s:\*/:*/\n:g' | grep -v '^/\*' | tr '\n' ' ' >"$scratch/code"
+# A declaration may break after the type, so all headers are made one line, without its comments.
+cat "$include/filelock.h" "$include/filelock-provider.h" | tr '\n' ' ' | sed 's:/\*:\n/*:g; s:\*/:*/\n:g' | grep -v '^/\*' | tr '\n' ' ' >"$scratch/code"
 grep -o 'FILELOCK_API [^;(]*(' "$scratch/code" | grep -o 'filelock_[a-z0-9_]*(' | tr -d '(' |
     sort >"$scratch/header"
 if test "$(wc -l <"$scratch/header")" -lt 10; then

@@ -290,7 +290,7 @@ usage_errors() {
     refused "an ambiguous option" --no f echo ran
     refused "an ambiguous --v" --v f echo ran
     refused "a value too many" --shared=1 f echo ran
-    for option in -w -E -c --wait --timeout --start --length --kind --lease --fd --who --break; do
+    for option in -w -E -c --wait --timeout --start --length --kind --lease --etcd --fd --who --break; do
         refused "$option alone" $option
     done
     for value in '' ' ' . x 5x 1.5.2 1,5 -1 -0 nan inf infinity 0x10 1e3 1e-3 '5 ' 99999999999999999999 \
@@ -400,7 +400,7 @@ help_and_version() {
     try "--help" 0 - '' --help
     sed 's/\\-/-/g' "$source_dir/man/filelock.1" >page
     for option in --shared --exclusive --nb --nonblock --nonblocking --wait --timeout \
-        --conflict-exit-code --close --no-fork --command --unlock --fd --kind --fcntl --soft --lease --start --length --who \
+        --conflict-exit-code --close --no-fork --command --unlock --fd --kind --fcntl --soft --lease --etcd --start --length --who \
         --break --all --json --list --record --doctor --meet --verbose --help --version; do
         verdict "$option is in the help" grep -q -e "$option\\>" out
         verdict "$option is in the manual" grep -q -e "$option\\>" page

@@ -146,6 +146,18 @@ static enum outcome flush_verbose(void)
     return report_flush();
 }
 
+/* Puts the fencing token of the lock, if it has one, into the environment of the command. */
+static void pass_token(const struct filelock *lock)
+{
+    uint64_t token;
+    char text[24];
+
+    if (filelock_token(lock, &token) != 0)
+        return;
+    snprintf(text, sizeof text, "%" PRIu64, token);
+    run_set_variable("FILELOCK_TOKEN", text);
+}
+
 /* Runs the command, if there is one.  If the outcome is OUTCOME_DONE, *status is the command's exit status. */
 static enum outcome run(const struct filelock *lock, const struct tool_options *options, int *status)
 {
@@ -162,6 +174,7 @@ static enum outcome run(const struct filelock *lock, const struct tool_options *
     if (options->verbose)
         say(TOOL_NAME ": executing %s\n", command[0]);
     output = flush_verbose();
+    pass_token(lock);
     if (options->no_fork)
         return run_instead(command);
     outcome = run_command(command, options->close && options->path == NULL ? options->fd : -1, filelock_lost(lock),

@@ -4,6 +4,7 @@
  */
 #include "handles.h"
 
+#include "cluster.h"
 #include "who.h"
 
 #include "run.h"
@@ -22,6 +23,25 @@ static int has_end(const struct tool_options *options)
     int64_t start = options->range_start, length = options->range_length;
 
     return start >= 0 && length >= 0 && (length == 0 || length - 1 <= INT64_MAX - start);
+}
+
+/* Says why there is no handle for a lock of a cluster. */
+static enum outcome explain_no_cluster(const struct tool_options *options, int error)
+{
+    if (error == -ENOTSUP) {
+        complain("locks of a cluster are not available here: libfilelock-etcd is not installed");
+        return OUTCOME_UNAVAILABLE;
+    }
+    if (error != -EINVAL) {
+        complain("cannot lock '%s': %s", options->path, filelock_strerror(error));
+        return outcome_of_error(-error);
+    }
+    if (options->lease_ms > 0 && options->lease_ms < 2000)
+        complain("a lock of a cluster lasts 2 seconds at least without its holder, not less");
+    else
+        complain("invalid endpoints '%s' or name '%s': endpoints are addresses with commas between", options->endpoints,
+                 options->path);
+    return OUTCOME_USAGE;
 }
 
 /* Says why there is no handle. */
@@ -64,6 +84,8 @@ static unsigned flags_for(const struct tool_options *options)
 {
     unsigned flags = FILELOCK_ANY_THREAD;
 
+    if (options->endpoints != NULL)
+        return flags;
     if (options->path != NULL)
         flags |= FILELOCK_FOLLOW_SYMLINK;
     if (options->record)
@@ -87,7 +109,7 @@ enum outcome handle_make(struct filelock **lock, const struct tool_options *opti
     struct filelock_options handle = FILELOCK_OPTIONS_INIT;
     int error;
 
-    handle.kind = options->kind;
+    handle.kind = options->endpoints == NULL ? options->kind : FILELOCK_KIND_DEFAULT;
     handle.flags = flags_for(options);
     handle.lease_ms = options->lease_ms;
     handle.range_start = options->range_start;
@@ -95,6 +117,10 @@ enum outcome handle_make(struct filelock **lock, const struct tool_options *opti
     if (options->announce) {
         handle.on_wait = announce;
         handle.on_wait_arg = (void *)(uintptr_t)options;
+    }
+    if (options->endpoints != NULL) {
+        error = cluster_handle(lock, options->path, &handle, options->endpoints);
+        return error == 0 ? OUTCOME_DONE : explain_no_cluster(options, error);
     }
     if (options->path == NULL)
         error = filelock_new_from_fd(lock, options->fd, &handle);

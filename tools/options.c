@@ -23,6 +23,7 @@ enum {
     OPTION_KIND,
     OPTION_SOFT,
     OPTION_LEASE,
+    OPTION_ETCD,
     OPTION_WHO,
     OPTION_BREAK,
     OPTION_LIST,
@@ -57,6 +58,7 @@ static const struct option long_options[] = {
     { "kind", required_argument, NULL, OPTION_KIND },
     { "soft", no_argument, NULL, OPTION_SOFT },
     { "lease", required_argument, NULL, OPTION_LEASE },
+    { "etcd", required_argument, NULL, OPTION_ETCD },
     { "who", optional_argument, NULL, OPTION_WHO },
     { "list", optional_argument, NULL, OPTION_LIST },
     { "all", no_argument, NULL, OPTION_ALL },
@@ -70,6 +72,7 @@ static const struct option long_options[] = {
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     /* Abbreviations that are unique among the options of some version of flock(1), but not among the options above. */
+    { "e", no_argument, NULL, 'x' },
     { "s", no_argument, NULL, 's' },
     { "w", required_argument, NULL, 'w' },
     { "f", no_argument, NULL, OPTION_FCNTL },
@@ -88,6 +91,7 @@ void options_help(void)
           " filelock [options] <file>|<directory> -c <command>\n"
           " filelock [options] <descriptor>\n"
           " filelock [options] --fd <descriptor> [<command> [<argument>...] | -c <command>]\n"
+          " filelock [options] --etcd <endpoints> <name> <command> [<argument>...]\n"
           " filelock [--kind <kind>] [--all] [--json] --who <file>\n"
           " filelock [--kind <kind>] [--json] --list [<directory>]\n"
           " filelock [--kind <kind>] --doctor [--meet] [--json] [<directory>]\n"
@@ -117,6 +121,7 @@ void options_help(void)
           "     --soft                the same as --kind soft\n"
           "     --lease <seconds>     a lease, which others take over when it was not renewed\n"
           "                           for this time; the command ends when it is lost\n"
+          "     --etcd <endpoints>    a lock of this name that a cluster of etcd keeps\n"
           "     --start <offset>      first byte to lock (implies --fcntl)\n"
           "     --length <size>       number of bytes to lock (implies --fcntl)\n"
           "     --who <file>          tell who holds a lock on it, of any kind unless one is\n"
@@ -179,7 +184,8 @@ static enum outcome parse_seconds(const char *text, int64_t *timeout_ms)
 
 static enum outcome parse_lease(const char *text, struct tool_options *options)
 {
-    options->kind = FILELOCK_KIND_LEASE;
+    if (options->endpoints == NULL)
+        options->kind = FILELOCK_KIND_LEASE;
     if (parse_milliseconds(text, &options->lease_ms) == 0 && options->lease_ms > 0)
         return OUTCOME_DONE;
     complain("invalid lease '%s': it is decimal seconds, more than 0, as 30 or 2.5", text);
@@ -246,6 +252,11 @@ static enum outcome take_value(struct tool_options *options, int option, char *v
         return parse_lease(value, options);
     case OPTION_KIND:
         return parse_kind(value, &options->kind);
+    case OPTION_ETCD:
+        options->endpoints = value;
+        if (options->lease_ms > 0 && options->kind == FILELOCK_KIND_LEASE)
+            options->kind = KIND_NOT_SAID; /* --lease says how long the lock of the cluster lasts */
+        return OUTCOME_DONE;
     case OPTION_WHO:
     case OPTION_BREAK:
     case OPTION_LIST:
@@ -422,21 +433,39 @@ static enum outcome take_operands(struct tool_options *options, int count, char 
                  words[0]);
         return OUTCOME_USAGE;
     }
+    if (count == 1 && options->endpoints != NULL) {
+        complain("a command to run is missing");
+        return OUTCOME_USAGE;
+    }
     if (count == 1)
         return parse_descriptor(words[0], &options->fd);
     options->path = words[0];
     return take_command(options, count - 1, words + 1);
 }
 
+/* Returns what is wrong with --etcd beside the other options, or NULL. */
+static const char *find_cluster_problem(const struct tool_options *options)
+{
+    if (options->kind != KIND_NOT_SAID || options->has_range)
+        return "--etcd is for locks of a cluster, which have no other kind and no range";
+    if (options->fd >= 0 || options->unlock)
+        return "--etcd is for locks of a cluster, not for descriptors";
+    if (options->no_fork)
+        return "--no-fork would leave nobody to renew a lock of a cluster";
+    return options->path != NULL ? "--who and --break are for files, not for a cluster" : NULL;
+}
+
 static enum outcome check_combination(const struct tool_options *options)
 {
-    const char *problem;
+    const char *problem = options->endpoints != NULL ? find_cluster_problem(options) : NULL;
 
-    if (options->no_fork && options->close)
+    if (problem != NULL)
+        ;
+    else if (options->no_fork && options->close)
         problem = "--no-fork and --close together would leave nobody to hold the lock";
     else if (options->no_fork && options->kind == FILELOCK_KIND_LEASE)
         problem = "--no-fork would leave nobody to renew a lease";
-    else if (options->lease_ms > 0 && options->kind != FILELOCK_KIND_LEASE)
+    else if (options->lease_ms > 0 && options->endpoints == NULL && options->kind != FILELOCK_KIND_LEASE)
         problem = "--lease is for locks of kind lease";
     else if (options->unlock && (options->kind == FILELOCK_KIND_SOFT || options->kind == FILELOCK_KIND_LEASE))
         problem = "--unlock is for descriptors, which a soft lock and a lease have none of: see --break";

@@ -30,6 +30,7 @@ struct tool_options {
     int every_process;   /* --all: each process that holds the lock or waits for it */
     int every_kind;      /* no kind was named, and no range: a range implies a kind */
     int64_t lease_ms;    /* of a lease; 0: the default */
+    const char *endpoints; /* of the cluster that keeps the lock, or NULL: path is the name of the lock then */
     int64_t timeout_ms;  /* FILELOCK_FOREVER, FILELOCK_TRY or more */
     int conflict_status; /* the exit status for a conflict or timeout; no step of the tool reads it */
     int close;           /* the command does not get the lock's descriptor */

@@ -54,6 +54,8 @@ enum outcome outcome_of_error(int error)
     case ENXIO:
     case ENODEV:
         return OUTCOME_NOINPUT;
+    case EHOSTUNREACH: /* no endpoint of a cluster answers */
+        return OUTCOME_UNAVAILABLE;
     default:
         return OUTCOME_DATAERR;
     }

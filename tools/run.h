@@ -30,6 +30,9 @@ int64_t run_clock(void);
  * their numbers.  A lock file there would be written to as a stream, and the command could redirect it. */
 void run_guard_streams(void);
 
+/* Sets a variable in the environment of the command. */
+void run_set_variable(const char *name, const char *value);
+
 /* Turns a line for the user's shell into a command. */
 void run_shell_command(const char *line, char *command[4]);
 

@@ -55,6 +55,12 @@ void run_guard_streams(void)
         close(fd);
 }
 
+void run_set_variable(const char *name, const char *value)
+{
+    if (setenv(name, value, 1) != 0)
+        complain("cannot set %s: %s", name, strerror(errno));
+}
+
 void run_shell_command(const char *line, char *command[4])
 {
     static char bourne_shell[] = "/bin/sh", option[] = "-c";

@@ -92,6 +92,11 @@ enum outcome run_arguments(int *argc, char ***argv)
 
 static char shell_option[] = "/c";
 
+void run_set_variable(const char *name, const char *value)
+{
+    (void)SetEnvironmentVariableA(name, value);
+}
+
 void run_shell_command(const char *line, char *command[4])
 {
     static char usual_shell[] = "cmd.exe";

@@ -101,10 +101,10 @@ static int acquire_kind(struct filelock *lock, struct acquire *acquire)
     bool glance = limits->timeout_ms != FILELOCK_TRY && (acquire->announced || lock->on_wait == NULL);
     int rc = kind->try(&lock->target, lock->state, acquire->mode, glance);
 
-    if (rc != CONTENDED)
+    if (rc != CONTENDED && rc != UNREACHED)
         return rc;
     if (limits->timeout_ms == FILELOCK_TRY)
-        return -ETIMEDOUT;
+        return rc == CONTENDED ? -ETIMEDOUT : -EHOSTUNREACH;
     if (limits->timeout_ms == FILELOCK_FOREVER && flk_registry_deadlock(lock, acquire->mode))
         return -EDEADLK;
     flk_mutex_lock(&lock->shelf->mutex);

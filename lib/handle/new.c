@@ -17,6 +17,7 @@
 #include "handle/shelf.h"
 #include "handle/start.h"
 #include "kind.h"
+#include "provider/provider.h"
 #include "system/file.h"
 #include "system/thread.h"
 #include "wait/limits.h"
@@ -33,24 +34,30 @@ static struct filelock *allocate(const struct kind *kind, const char *path)
     return lock;
 }
 
-/*
- * Makes a handle.  descriptor: the caller's descriptor, or -1.  file: the number of the same file for system/file.h, or
- * -1.  Returns 0 or -errno.
- */
-static int create(struct filelock **lock, const char *path, int descriptor, int file,
-                  const struct filelock_options *o, const struct kind *kind)
+/* What a new handle is for. */
+struct object {
+    const char *path; /* NULL: the descriptor is locked */
+    int descriptor;   /* the caller's, or -1 */
+    int file;         /* the number of the same file for system/file.h, or -1 */
+    void *opened;     /* what a provider has opened, or NULL */
+};
+
+/* Makes a handle.  Returns 0 or -errno. */
+static int create(struct filelock **lock, const struct object *object, const struct filelock_options *o,
+                  const struct kind *kind)
 {
     struct filelock *made;
     int rc = flk_start();
 
     if (rc != 0)
         return rc;
-    made = allocate(kind, path);
+    made = allocate(kind, object->path);
     if (made == NULL)
         return -ENOMEM;
     made->target.kind = kind;
-    made->target.descriptor = descriptor;
-    made->target.fd = file;
+    made->target.descriptor = object->descriptor;
+    made->target.fd = object->file;
+    made->target.opened = object->opened;
     made->target.flags = o->flags;
     made->target.file_mode = o->file_mode;
     made->target.range.start = o->range_start;
@@ -80,7 +87,7 @@ int filelock_new(struct filelock **lock, const char *path, const struct filelock
     if (lock == NULL || path == NULL || *path == '\0')
         return -EINVAL;
     rc = flk_options_read(options, false, &o, &kind);
-    return rc != 0 ? rc : create(lock, path, -1, -1, &o, kind);
+    return rc != 0 ? rc : create(lock, &(struct object) { path, -1, -1, NULL }, &o, kind);
 }
 
 int filelock_new_from_fd(struct filelock **lock, int fd, const struct filelock_options *options)
@@ -95,7 +102,33 @@ int filelock_new_from_fd(struct filelock **lock, int fd, const struct filelock_o
     if (rc != 0)
         return rc;
     file = flk_file_of_descriptor(fd);
-    return file < 0 ? file : create(lock, NULL, fd, file, &o, kind);
+    return file < 0 ? file : create(lock, &(struct object) { NULL, fd, file, NULL }, &o, kind);
+}
+
+int filelock_new_from_provider(struct filelock **lock, const char *name, const struct filelock_options *options,
+                               const struct filelock_provider *provider, void *arg)
+{
+    struct filelock_provider_lock what = { .size = sizeof(what), .name = name, .arg = arg };
+    struct object object = { name, -1, -1, NULL };
+    struct filelock_options o;
+    const struct kind *kind;
+    int rc;
+
+    if (lock == NULL || name == NULL || *name == '\0')
+        return -EINVAL;
+    rc = flk_provider_kind(provider, &kind);
+    if (rc == 0)
+        rc = flk_options_read_for_provider(options, kind, &o);
+    if (rc != 0)
+        return rc;
+    what.lease_ms = o.lease_ms;
+    rc = provider->open(&object.opened, &what);
+    if (rc != 0)
+        return rc;
+    rc = create(lock, &object, &o, kind);
+    if (rc != 0)
+        provider->close(object.opened);
+    return rc;
 }
 
 /* Waits for the turn, unless the lock is held: a thread that held it may just be ending, and giving it up. */
@@ -134,6 +167,8 @@ void filelock_free(struct filelock *lock)
     /* The handle is removed last: a child that is forked in between still knows of every descriptor. */
     lock->target.kind->close(&lock->target, lock->state);
     flk_registry_remove(lock);
+    if (lock->target.kind->end != NULL)
+        lock->target.kind->end(&lock->target);
     free(lock);
     flk_cancel_restore(cancel_state);
 }

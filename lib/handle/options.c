@@ -20,6 +20,9 @@
 #define FLAGS_OF_PATHS                                                                             \
     (FILELOCK_UNLINK | FILELOCK_MAKE_PARENTS | FILELOCK_FOLLOW_SYMLINK | FILELOCK_KEEP_ON_EXEC)
 
+/* The flags that have a meaning for a lock that is no file. */
+#define FLAGS_OF_PROVIDERS (FILELOCK_ANY_THREAD | FILELOCK_INTERRUPTIBLE)
+
 static bool all_zero(const unsigned char *bytes, size_t size)
 {
     while (size > 0 && *bytes == 0)
@@ -93,6 +96,19 @@ int flk_options_read(const struct filelock_options *given, bool descriptor, stru
     if (*kind == NULL)
         return -ENOTSUP;
     if (!fits_kind(o, *kind) || (descriptor && !fits_descriptor(o, *kind)))
+        return -EINVAL;
+    return 0;
+}
+
+int flk_options_read_for_provider(const struct filelock_options *given, const struct kind *kind,
+                                  struct filelock_options *o)
+{
+    int rc = read_options(given, o);
+
+    if (rc != 0)
+        return rc;
+    if (!valid_options(o) || o->kind != FILELOCK_KIND_DEFAULT || (o->flags & ~FLAGS_OF_PROVIDERS) != 0 ||
+        o->file_mode != 0 || !fits_kind(o, kind))
         return -EINVAL;
     return 0;
 }

@@ -14,6 +14,10 @@
 int flk_options_read(const struct filelock_options *given, bool descriptor, struct filelock_options *o,
                      const struct kind **kind);
 
+/* Reads and checks the options for a new handle of a provider's kind.  Returns 0 or -EINVAL. */
+int flk_options_read_for_provider(const struct filelock_options *given, const struct kind *kind,
+                                  struct filelock_options *o);
+
 /*
  * Returns the length of the range that the options name for a kind.  A range up to the last byte ends at a number that
  * int64_t lacks.  If 0 means up to the end for this kind, returns 0: that is the same range, and no sum of start and

@@ -115,13 +115,16 @@ int filelock_remaining(const struct filelock *lock, int64_t *ms)
     return 0;
 }
 
-/* No kind of this library counts its grants. */
 int filelock_token(const struct filelock *lock, uint64_t *token)
 {
+    struct snapshot held;
+
     if (lock == NULL || token == NULL)
         return -EINVAL;
     flk_asked((struct filelock *) lock, ASKED_TOKEN);
-    return -ENOTSUP;
+    if (lock->target.kind->token == NULL)
+        return -ENOTSUP;
+    return copy_held(lock, &held) ? lock->target.kind->token(held.state, token) : -EPERM;
 }
 
 filelock_waitable filelock_lost(const struct filelock *lock)

@@ -67,7 +67,7 @@ runs filelock_supported "libfilelock $version${newline}flock: *${newline}ofd: *$
 if [ -x "$build/man/filelock_etcd_new" ]; then
     said=$(ETCDCTL_ENDPOINTS=http://127.0.0.1:1 "$build/man/filelock_etcd_new" 2>&1)
     check "filelock_etcd_new: its status" 1 $?
-    check "filelock_etcd_new: what it says" "cannot acquire nightly-job at once: http://127.0.0.1:1: *" "$said"
+    check "filelock_etcd_new: what it says" "cannot acquire nightly-job: http://127.0.0.1:1: *" "$said"
 fi
 for program in "$build"/man/filelock*.c; do
     name=${program##*/}

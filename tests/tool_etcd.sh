@@ -38,9 +38,9 @@ expect() {
 # ---- Without a node -------------------------------------------------------------------------
 
 nowhere=http://127.0.0.1:1
-expect "no endpoint answers" 69 '' "filelock: cannot acquire job at once: $nowhere: *" \
+expect "no endpoint answers" 69 '' "filelock: cannot acquire job: $nowhere: *" \
     "$tool" --etcd $nowhere -n job echo ran
-expect "not until the deadline" 69 '' "filelock: cannot acquire job within 0.1 s: $nowhere: *" \
+expect "not until the deadline" 69 '' "filelock: cannot acquire job: $nowhere: *" \
     "$tool" --etcd $nowhere -w 0.1 job echo ran
 expect "no endpoints" 64 '' "filelock: invalid endpoints *" "$tool" --etcd '' job echo ran
 expect "a lease that is too short" 64 '' "filelock: *2 seconds at least*" "$tool" --etcd $nowhere --lease 1 job echo ran

@@ -180,6 +180,7 @@ fallbacks=(
     ac_cv_func_pthread_condattr_setclock=no filelock_cv_backtrace=no
     filelock_cv_inotify=no filelock_cv_o_tmpfile=no filelock_cv_renameat2=no filelock_cv_constructor=no
     ac_cv_func_sigtimedwait=no
+    ac_cv_have_decl_CLOCK_BOOTTIME=no
 )
 
 # the portable fallbacks in place of what Linux and glibc have
@@ -193,7 +194,7 @@ step_fallbacks() {
         "${fallbacks[@]}"
     local feature
     for feature in EVENTFD PIPE2 PPOLL SEM_CLOCKWAIT CONDATTR_SETCLOCK BACKTRACE INOTIFY O_TMPFILE RENAMEAT2 \
-        CONSTRUCTOR SIGTIMEDWAIT; do
+        CONSTRUCTOR SIGTIMEDWAIT CLOCK_BOOTTIME; do
         grep -q "^S\[\"HAVE_${feature}_TRUE\"\]=\"#\"" config.status ||
             { echo "the fallback for $feature was not built" && return 1; }
     done
@@ -433,7 +434,7 @@ windows() { # ARCHITECTURE
     make -s -j2
     FILELOCK_TEST_SCALE=0.1 check
     # What this kind of system has not, and what Wine does not do; for suites see tests/posix_only.sh.
-    known_skips 'kind (flock|ofd) is not in this build|no symbolic link can|read-only to this user|a directory stays here'
+    known_skips 'kind (flock|ofd|lease) is not in this build|no symbolic link can|read-only to this user|a directory stays here'
     "$top/.ci/windows-consumer"
 }
 

@@ -273,8 +273,10 @@ static void look_at_mask(const char *name, void *blocked)
 START_TEST(test_thread)
 {
     NEEDS_LEASE();
-    if (UNDER_TSAN || under_valgrind() || getenv("FILELOCK_TEST_EMULATOR"))
+    if (UNDER_TSAN || under_valgrind())
         SKIP("there are other threads");
+    if (getenv("FILELOCK_TEST_EMULATOR"))
+        SKIP("the emulator has threads of its own");
     unsigned long long blocked = 0;
     struct filelock *lock = held_lease(LONG_MS, 0);
     struct filelock_options options = options_of(lease_kind());
@@ -642,6 +644,18 @@ START_TEST(test_other_duration)
 }
 END_TEST
 
+/* What an owner of another host has given up, and could not remove, is no lease of another duration. */
+START_TEST(test_disowned)
+{
+    NEEDS_LEASE();
+    struct filelock *lock = new_lease(LONG_MS, 0);
+    put_marker(scratch("lock"), "filelock/2\npid=2147483647\nhost=another.host\nmode=lease\ntoken=0\nduration=2.0\n");
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, PATIENCE_MS), 0);
+    filelock_free(lock);
+}
+END_TEST
+
 /* An operator may break a lease, and its holder is told. */
 START_TEST(test_broken)
 {
@@ -679,6 +693,24 @@ START_TEST(test_fork)
     PEER_SAYS(parent, "-ETIMEDOUT", "acquire a exclusive 0");
     PEER_SAYS(child, "0", "release a");
     peer_end(child);
+}
+END_TEST
+
+/* The waitable belongs to the parent alone. */
+START_TEST(test_fork_closes)
+{
+    NEEDS_LEASE();
+    int status;
+    struct filelock *lock = held_lease(LONG_MS, 0);
+    int lost = filelock_lost(lock), fd = filelock_fd(lock);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(fd_is_open(lost) || fd_is_open(fd));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(status == 0, "the child has a descriptor of the lease");
+    EXPECT(filelock_check(lock), 0);
+    ck_assert_int_eq(is_lost(lock), 0);
+    filelock_free(lock);
 }
 END_TEST
 
@@ -729,9 +761,11 @@ Suite *make_suite(void)
     tcase_add_loop_test(tcase, test_dead, 0, (int)(sizeof dead / sizeof *dead));
     tcase_add_test(tcase, test_never_broken);
     tcase_add_loop_test(tcase, test_other_duration, 0, 2);
+    tcase_add_test(tcase, test_disowned);
     tcase_add_test(tcase, test_broken);
     tcase = add_case(suite, "fork");
     tcase_add_test(tcase, test_fork);
+    tcase_add_test(tcase, test_fork_closes);
     tcase_add_test(tcase, test_child_renews);
     return suite;
 }

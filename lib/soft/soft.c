@@ -302,13 +302,14 @@ static bool never_breaks(const struct target *target)
 
 /*
  * Judges the lease of another contender.  It ends when it has stood unchanged for its duration.  Returns UNCLEAR; or
- * -EINVAL if this lock is a lease of another duration, because each would judge the other by a wrong time.
+ * -EINVAL if this lock is a lease of another duration, because each would judge the other by a wrong time.  A marker
+ * that its owner has given up has a duration of its own (flk_owner_disown), which no lock goes by.
  */
 static int judge_lease(const struct target *target, struct soft_lock *soft, struct marker *marker)
 {
     int64_t lease = marker->record.lease;
 
-    if (target->lease_ms == 0)
+    if (target->lease_ms == 0 || marker->record.pid == MAX_RECORD_PID)
         return VERDICT_UNCLEAR;
     marker->grace = lease;
     if (lease / NS_PER_MS == target->lease_ms || (lease + NS_PER_MS / 2) / NS_PER_MS == target->lease_ms)

@@ -572,17 +572,26 @@ static void forward(int client, const char *drops)
     }
 }
 
+/* The proxy ends itself, and its process group, when the test's end of this pipe is closed. */
+static int proxy_pipe[2];
+
 /* Starts a proxy that drops the answers to these requests.  The proxy and its children are a process group. */
 static pid_t proxy_start(const char *drops, char *url, size_t size)
 {
     int fd, port = free_port(&fd);
 
     ck_assert_int_eq(listen(fd, 16), 0);
+    private_pipe(proxy_pipe);
     snprintf(url, size, "http://127.0.0.1:%d", port);
     pid_t pid = fork();
     if (pid == 0) {
         setpgid(0, 0);
+        close(proxy_pipe[1]);
         for (;;) {
+            struct pollfd fds[2] = { { fd, POLLIN, 0 }, { proxy_pipe[0], POLLIN, 0 } };
+            poll(fds, 2, -1);
+            if (fds[1].revents != 0)
+                kill(0, SIGKILL);
             int client = accept(fd, NULL, NULL);
             if (client >= 0 && fork() == 0)
                 forward(client, drops);
@@ -591,6 +600,7 @@ static pid_t proxy_start(const char *drops, char *url, size_t size)
     }
     setpgid(pid, pid);
     close(fd);
+    close(proxy_pipe[0]);
     return pid;
 }
 
@@ -598,6 +608,7 @@ static void proxy_end(pid_t pid)
 {
     kill(-pid, SIGKILL);
     waitpid(pid, NULL, 0);
+    close(proxy_pipe[1]);
 }
 
 /* Answers to writes that get lost never leave a lock behind. */

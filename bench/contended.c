@@ -47,13 +47,13 @@ struct lane {
     int64_t failed;
 };
 
-static void run_once(struct lane *lane, const struct row *row, int64_t length) {
+static void run_once(struct lane *lane, const struct row *row, int64_t length)
+{
     int64_t start = now_ns() + LEAD, total = 0, least = INT64_MAX, most = 0, worst = 0, cpu = 0;
 
     for (int i = 0; i < CONTENDERS; i++)
-        worker_ask(&lane->worker[i],
-                   "contend %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, start,
-                   start + length, HOLD, PAUSE, row->timeout_ms, (start + i) & INT32_MAX);
+        worker_ask(&lane->worker[i], "contend %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64,
+                   start, start + length, HOLD, PAUSE, row->timeout_ms, (start + i) & INT32_MAX);
     for (int i = 0; i < CONTENDERS; i++) {
         int64_t got[4];
 
@@ -65,21 +65,23 @@ static void run_once(struct lane *lane, const struct row *row, int64_t length) {
         cpu += got[2];
         lane->failed += got[3];
     }
-    samples_add(&lane->rate, (double)total * 1e9 / (double)length);
-    samples_add(&lane->fairness, (double)least / (double)most);
-    samples_add(&lane->worst, (double)worst);
-    samples_add(&lane->cpu, (double)cpu / (double)total);
+    samples_add(&lane->rate, (double) total * 1e9 / (double) length);
+    samples_add(&lane->fairness, (double) least / (double) most);
+    samples_add(&lane->worst, (double) worst);
+    samples_add(&lane->cpu, (double) cpu / (double) total);
 }
 
 /* Notes a round in which the row does not run. */
-static void add_nothing(struct lane *lane) {
+static void add_nothing(struct lane *lane)
+{
     samples_add(&lane->rate, NAN);
     samples_add(&lane->fairness, NAN);
     samples_add(&lane->worst, NAN);
     samples_add(&lane->cpu, NAN);
 }
 
-static void run_round(struct lane *lanes, long round, int64_t length) {
+static void run_round(struct lane *lanes, long round, int64_t length)
+{
     for (size_t i = 0; i < ROWS; i++) {
         size_t at = row_turn(ROWS, round, i);
 
@@ -90,7 +92,8 @@ static void run_round(struct lane *lanes, long round, int64_t length) {
     }
 }
 
-static void record_goals(const struct lane *lane, const struct lane *floor, const struct row *row) {
+static void record_goals(const struct lane *lane, const struct lane *floor, const struct row *row)
+{
     char what[TABLE_CELL];
 
     snprintf(what, sizeof what, "contended, throughput: %s / raw", row->label);
@@ -101,7 +104,8 @@ static void record_goals(const struct lane *lane, const struct lane *floor, cons
     goal_at_most(what, samples_median(&lane->worst) / samples_median(&floor->worst), 2);
 }
 
-static void record_share_goals(const struct lane *lane, const struct lane *floor, const struct row *row) {
+static void record_share_goals(const struct lane *lane, const struct lane *floor, const struct row *row)
+{
     char what[TABLE_CELL];
 
     snprintf(what, sizeof what, "contended, least / most served: %s", row->label);
@@ -110,11 +114,11 @@ static void record_share_goals(const struct lane *lane, const struct lane *floor
     goal_at_most(what, samples_median(&lane->worst) / samples_median(&floor->worst), row->worst_goal);
 }
 
-static void report(const struct lane *lanes) {
+static void report(const struct lane *lanes)
+{
     struct table table;
 
-    table_begin(&table,
-                "8 processes|acquired per s|of its floor|least / most served|worst wait|CPU each|timed out");
+    table_begin(&table, "8 processes|acquired per s|of its floor|least / most served|worst wait|CPU each|timed out");
     for (size_t i = 0; i < ROWS; i++) {
         const struct lane *lane = &lanes[i];
         size_t floor = row_find(rows, ROWS, rows[i].floor);
@@ -136,7 +140,8 @@ static void report(const struct lane *lanes) {
     table_print(&table);
 }
 
-static void lane_end(struct lane *lane) {
+static void lane_end(struct lane *lane)
+{
     for (int i = 0; lane->present && i < CONTENDERS; i++)
         worker_stop(&lane->worker[i]);
     samples_free(&lane->rate);
@@ -145,7 +150,8 @@ static void lane_end(struct lane *lane) {
     samples_free(&lane->cpu);
 }
 
-void scenario_contended(const struct settings *settings) {
+void scenario_contended(const struct settings *settings)
+{
     long rounds = settings_choose(settings, 5, 1), length_ms = settings_choose(settings, 1000, 200);
     static struct lane lanes[ROWS];
     char path[4096];
@@ -159,13 +165,12 @@ void scenario_contended(const struct settings *settings) {
             worker_start(&lanes[i].worker[j], subject, path);
     }
     for (long round = 0; round < rounds; round++)
-        run_round(lanes, round, (int64_t)length_ms * 1000000);
-    printf(
-        "## Contended\n\n"
-        "%ld rounds of %ld ms (Python and Qt: every other; liblockfile: one); %d processes acquire, hold\n"
-        "(sleep) for 1 ms, release, pause for 0 to 2 ms. Medians of the rounds, but for the acquires that\n"
-        "timed out, which are counted in all of them.\n\n",
-        rounds, length_ms, CONTENDERS);
+        run_round(lanes, round, (int64_t) length_ms * 1000000);
+    printf("## Contended\n\n"
+           "%ld rounds of %ld ms (Python and Qt: every other; liblockfile: one); %d processes acquire, hold\n"
+           "(sleep) for 1 ms, release, pause for 0 to 2 ms. Medians of the rounds, but for the acquires that\n"
+           "timed out, which are counted in all of them.\n\n",
+           rounds, length_ms, CONTENDERS);
     report(lanes);
     rows_print_absent(rows, ROWS);
     for (size_t i = 0; i < ROWS; i++)

@@ -30,9 +30,10 @@ enum { ROWS = sizeof rows / sizeof *rows };
 static const int64_t GATHER = 100000000;
 
 /* Returns the time from the holder's release until the last waiter has the lock, divided by the number of waiters. */
-static double run_once(const struct row *row, const char *path, long count) {
+static double run_once(const struct row *row, const char *path, long count)
+{
     const struct subject *subject = subject_find(row->subject);
-    struct worker *waiters = allocate((size_t)count, sizeof *waiters), holder;
+    struct worker *waiters = allocate((size_t) count, sizeof *waiters), holder;
     int64_t ready, stamp, got[3], last = 0;
 
     worker_start(&holder, subject, path);
@@ -52,10 +53,11 @@ static double run_once(const struct row *row, const char *path, long count) {
         worker_stop(&waiters[i]);
     worker_stop(&holder);
     free(waiters);
-    return (double)(last - stamp) / (double)count;
+    return (double) (last - stamp) / (double) count;
 }
 
-static void report(const struct samples *samples) {
+static void report(const struct samples *samples)
+{
     struct table table;
 
     table_begin(&table, "waiters|time for each|of its floor");
@@ -71,7 +73,8 @@ static void report(const struct samples *samples) {
     table_print(&table);
 }
 
-void scenario_drain(const struct settings *settings) {
+void scenario_drain(const struct settings *settings)
+{
     long rounds = settings_choose(settings, 5, 1), count = settings_choose(settings, 300, 50);
     static struct samples samples[ROWS];
     static char paths[ROWS][4096];
@@ -85,11 +88,10 @@ void scenario_drain(const struct settings *settings) {
             if (subject_find(rows[at].subject))
                 samples_add(&samples[at], run_once(&rows[at], paths[at], count));
         }
-    printf(
-        "## Many waiters\n\n"
-        "%ld rounds: %ld processes wait for one lock; each that gets it passes it on. The time is from the\n"
-        "first release until the last has had it, by their number.\n\n",
-        rounds, count);
+    printf("## Many waiters\n\n"
+           "%ld rounds: %ld processes wait for one lock; each that gets it passes it on. The time is from the\n"
+           "first release until the last has had it, by their number.\n\n",
+           rounds, count);
     report(samples);
     rows_print_absent(rows, ROWS);
     for (size_t i = 0; i < ROWS; i++)

@@ -20,28 +20,32 @@ static const struct row rows[] = {
     { .label = FLOCK, .subject = "raw flock", FOREVER, .floor = FLOCK },
     { .label = FLOCK_STAT, .subject = "raw flock, stat", FOREVER, .floor = FLOCK },
     { .label = OFD, .subject = "raw ofd", FOREVER, .floor = OFD },
-    { .label = "libfilelock flock, for ever", .subject = "flock", FOREVER,
-      .floor = FLOCK, .goal = 3, .cpu_goal = 1 },
-    { .label = "libfilelock flock, 10 s", .subject = "flock", WAIT,
-      .floor = FLOCK, .goal = 3, .cpu_goal = 1 },
-    { .label = "libfilelock flock, for ever, cancel", .subject = "flock, cancel", FOREVER,
-      .floor = FLOCK, .goal = 3, .cpu_goal = 1 },
-    { .label = "libfilelock OFD, for ever", .subject = "ofd", FOREVER,
-      .floor = OFD, .goal = 3, .cpu_goal = 1 },
-    { .label = "libfilelock OFD, 10 s", .subject = "ofd", WAIT,
-      .floor = OFD, .goal = 3, .cpu_goal = 1 },
-    { .label = "libfilelock OFD, for ever, cancel", .subject = "ofd, cancel", FOREVER,
-      .floor = OFD, .goal = 3, .cpu_goal = 1 },
-    { .label = "libfilelock soft, for ever", .subject = "soft", FOREVER,
-      .floor = FLOCK, .goal = 5, .cpu_goal = 2 },
-    { .label = "libfilelock soft, 10 s", .subject = "soft", WAIT,
-      .floor = FLOCK, .goal = 5, .cpu_goal = 2 },
-    { .label = "libfilelock soft, for ever, cancel", .subject = "soft, cancel", FOREVER,
-      .floor = FLOCK, .goal = 5, .cpu_goal = 2 },
-    { .label = "flock(1) -w 10 FD, with its start", .subject = "flock(1) FD", WAIT,
-      .floor = FLOCK, .every = 4 },
-    { .label = "filelock(1) -w 10 FD, with its start", .subject = "filelock(1) FD", WAIT,
-      .floor = FLOCK, .every = 4 },
+    { .label = "libfilelock flock, for ever", .subject = "flock", FOREVER, .floor = FLOCK, .goal = 3, .cpu_goal = 1 },
+    { .label = "libfilelock flock, 10 s", .subject = "flock", WAIT, .floor = FLOCK, .goal = 3, .cpu_goal = 1 },
+    { .label = "libfilelock flock, for ever, cancel",
+      .subject = "flock, cancel",
+      FOREVER,
+      .floor = FLOCK,
+      .goal = 3,
+      .cpu_goal = 1 },
+    { .label = "libfilelock OFD, for ever", .subject = "ofd", FOREVER, .floor = OFD, .goal = 3, .cpu_goal = 1 },
+    { .label = "libfilelock OFD, 10 s", .subject = "ofd", WAIT, .floor = OFD, .goal = 3, .cpu_goal = 1 },
+    { .label = "libfilelock OFD, for ever, cancel",
+      .subject = "ofd, cancel",
+      FOREVER,
+      .floor = OFD,
+      .goal = 3,
+      .cpu_goal = 1 },
+    { .label = "libfilelock soft, for ever", .subject = "soft", FOREVER, .floor = FLOCK, .goal = 5, .cpu_goal = 2 },
+    { .label = "libfilelock soft, 10 s", .subject = "soft", WAIT, .floor = FLOCK, .goal = 5, .cpu_goal = 2 },
+    { .label = "libfilelock soft, for ever, cancel",
+      .subject = "soft, cancel",
+      FOREVER,
+      .floor = FLOCK,
+      .goal = 5,
+      .cpu_goal = 2 },
+    { .label = "flock(1) -w 10 FD, with its start", .subject = "flock(1) FD", WAIT, .floor = FLOCK, .every = 4 },
+    { .label = "filelock(1) -w 10 FD, with its start", .subject = "filelock(1) FD", WAIT, .floor = FLOCK, .every = 4 },
     { .label = "Boost timed_lock", .subject = "Boost", WAIT, .floor = OFD, .every = 4 },
     { .label = "Python filelock, 10 s", .subject = "Python", WAIT, .floor = FLOCK, .every = 4 },
     { .label = "Python SoftFileLock, 10 s", .subject = "Python soft", WAIT, .floor = FLOCK, .every = 4 },
@@ -66,7 +70,8 @@ struct lane {
  * slowest waiter to be waiting by the end.  If a waiter was not, the handoff is done again.  Rows that do not run in
  * every round poll: for these the length of the hold varies, so that the release meets all phases of their polling.
  */
-static double run_once(struct lane *lane, const struct row *row, uint64_t *seed) {
+static double run_once(struct lane *lane, const struct row *row, uint64_t *seed)
+{
     int64_t ready, stamp, got[3];
     int64_t hold = HOLD + random_below(seed, row->every > 1 ? HOLD / 2 : HOLD / 50);
 
@@ -78,13 +83,14 @@ static double run_once(struct lane *lane, const struct row *row, uint64_t *seed)
         worker_answer(&lane->holder, &stamp, 1);
         worker_answer(&lane->waiter, got, 3);
     } while (got[1] < hold / 2);
-    lane->waited += (double)got[1];
-    lane->cpu += (double)got[2];
+    lane->waited += (double) got[1];
+    lane->cpu += (double) got[2];
     lane->count++;
-    return (double)(got[0] - stamp);
+    return (double) (got[0] - stamp);
 }
 
-static void run_round(struct lane *lanes, long round, uint64_t *seed) {
+static void run_round(struct lane *lanes, long round, uint64_t *seed)
+{
     for (size_t i = 0; i < ROWS; i++) {
         size_t at = row_turn(ROWS, round, i);
         const struct row *row = &rows[at];
@@ -94,7 +100,8 @@ static void run_round(struct lane *lanes, long round, uint64_t *seed) {
     }
 }
 
-static void record_goals(const struct lane *lane, const struct row *row, double ratio) {
+static void record_goals(const struct lane *lane, const struct row *row, double ratio)
+{
     char what[TABLE_CELL];
 
     snprintf(what, sizeof what, "handoff p50: %s / raw", row->label);
@@ -103,7 +110,8 @@ static void record_goals(const struct lane *lane, const struct row *row, double 
     goal_at_most(what, 1000 * lane->cpu / lane->waited, row->cpu_goal);
 }
 
-static void report(const struct lane *lanes) {
+static void report(const struct lane *lanes)
+{
     struct table table;
 
     table_begin(&table, "waiter|p50|p99|p50 / floor's|CPU per wait|CPU per s waited");
@@ -119,7 +127,7 @@ static void report(const struct lane *lanes) {
         table_time(&table, p50);
         table_time(&table, samples_percentile(&lane->time, 99));
         table_ratio(&table, ratio);
-        table_time(&table, lane->cpu / (double)lane->count);
+        table_time(&table, lane->cpu / (double) lane->count);
         table_cell(&table, "%.2f ms", 1000 * lane->cpu / lane->waited);
         if (rows[i].goal > 0)
             record_goals(lane, &rows[i], ratio);
@@ -127,10 +135,11 @@ static void report(const struct lane *lanes) {
     table_print(&table);
 }
 
-void scenario_handoff(const struct settings *settings) {
+void scenario_handoff(const struct settings *settings)
+{
     long rounds = settings_choose(settings, 60, 3);
     static struct lane lanes[ROWS];
-    uint64_t seed = (uint64_t)now_ns();
+    uint64_t seed = (uint64_t) now_ns();
     char path[4096];
 
     for (size_t i = 0; i < ROWS; i++) {
@@ -145,12 +154,11 @@ void scenario_handoff(const struct settings *settings) {
     }
     for (long round = 0; round < rounds; round++)
         run_round(lanes, round, &seed);
-    printf(
-        "## Handoff to a waiter\n\n"
-        "%ld rounds (pollers and programs: every fourth; liblockfile, which sleeps for 5 s: every 30th).\n"
-        "The holder, of the same row, holds for 100 ms and more, then releases; the time is from just\n"
-        "before its release until the waiter has the lock.\n\n",
-        rounds);
+    printf("## Handoff to a waiter\n\n"
+           "%ld rounds (pollers and programs: every fourth; liblockfile, which sleeps for 5 s: every 30th).\n"
+           "The holder, of the same row, holds for 100 ms and more, then releases; the time is from just\n"
+           "before its release until the waiter has the lock.\n\n",
+           rounds);
     report(lanes);
     rows_print_absent(rows, ROWS);
     for (size_t i = 0; i < ROWS; i++) {

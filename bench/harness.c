@@ -16,21 +16,25 @@
 #include <time.h>
 #include <unistd.h>
 
-long settings_choose(const struct settings *settings, long full, long quick) {
+long settings_choose(const struct settings *settings, long full, long quick)
+{
     return settings->quick ? quick : full;
 }
 
 static unsigned scratch_files;
 
-void scratch_path(const struct settings *settings, char *path, size_t size) {
+void scratch_path(const struct settings *settings, char *path, size_t size)
+{
     snprintf(path, size, "%s/%04u", settings->directory, scratch_files++);
 }
 
-void scratch_crowd(const char *path, size_t number, char *member, size_t size) {
+void scratch_crowd(const char *path, size_t number, char *member, size_t size)
+{
     snprintf(member, size, "%s.%05zu", path, number);
 }
 
-void scratch_disperse(const char *path, size_t count) {
+void scratch_disperse(const char *path, size_t count)
+{
     char member[4096];
 
     for (size_t i = 0; i < count; i++) {
@@ -39,7 +43,8 @@ void scratch_disperse(const char *path, size_t count) {
     }
 }
 
-void scratch_remove(const struct settings *settings) {
+void scratch_remove(const struct settings *settings)
+{
     char path[4096];
 
     for (unsigned count = scratch_files; count > 0; count--) {
@@ -50,7 +55,8 @@ void scratch_remove(const struct settings *settings) {
     rmdir(settings->directory);
 }
 
-void die(const char *format, ...) {
+void die(const char *format, ...)
+{
     va_list arguments;
 
     va_start(arguments, format);
@@ -62,7 +68,8 @@ void die(const char *format, ...) {
     exit(1);
 }
 
-void *allocate(size_t count, size_t size) {
+void *allocate(size_t count, size_t size)
+{
     void *memory = calloc(count, size);
 
     if (!memory)
@@ -72,48 +79,55 @@ void *allocate(size_t count, size_t size) {
 
 /* ---- Clocks --------------------------------------------------------------------------------- */
 
-static int64_t clock_ns(clockid_t clock) {
+static int64_t clock_ns(clockid_t clock)
+{
     struct timespec time;
 
     clock_gettime(clock, &time);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+    return (int64_t) time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-int64_t now_ns(void) {
+int64_t now_ns(void)
+{
     return clock_ns(CLOCK_MONOTONIC);
 }
 
-int64_t cpu_ns(void) {
+int64_t cpu_ns(void)
+{
     struct rusage children;
 
     getrusage(RUSAGE_CHILDREN, &children);
     return clock_ns(CLOCK_PROCESS_CPUTIME_ID) +
-           ((int64_t)children.ru_utime.tv_sec + children.ru_stime.tv_sec) * 1000000000 +
-           ((int64_t)children.ru_utime.tv_usec + children.ru_stime.tv_usec) * 1000;
+           ((int64_t) children.ru_utime.tv_sec + children.ru_stime.tv_sec) * 1000000000 +
+           ((int64_t) children.ru_utime.tv_usec + children.ru_stime.tv_usec) * 1000;
 }
 
-void sleep_ns(int64_t ns) {
-    struct timespec left = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+void sleep_ns(int64_t ns)
+{
+    struct timespec left = { (time_t) (ns / 1000000000), (long) (ns % 1000000000) };
 
     while (nanosleep(&left, &left) != 0 && errno == EINTR)
         ;
 }
 
-void sleep_until(int64_t at_ns) {
+void sleep_until(int64_t at_ns)
+{
     int64_t left = at_ns - now_ns();
 
     if (left > 0)
         sleep_ns(left);
 }
 
-int64_t random_below(uint64_t *state, int64_t limit) {
+int64_t random_below(uint64_t *state, int64_t limit)
+{
     *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (int64_t)((*state >> 33) % (uint64_t)limit);
+    return (int64_t) ((*state >> 33) % (uint64_t) limit);
 }
 
 /* ---- Samples -------------------------------------------------------------------------------- */
 
-void samples_add(struct samples *samples, double value) {
+void samples_add(struct samples *samples, double value)
+{
     if (samples->count == samples->room) {
         size_t room = samples->room ? 2 * samples->room : 64;
         double *grown = realloc(samples->value, room * sizeof *grown);
@@ -126,13 +140,15 @@ void samples_add(struct samples *samples, double value) {
     samples->value[samples->count++] = value;
 }
 
-static int ascending(const void *left, const void *right) {
-    double a = *(const double *)left, b = *(const double *)right;
+static int ascending(const void *left, const void *right)
+{
+    double a = *(const double *) left, b = *(const double *) right;
 
     return (a > b) - (a < b);
 }
 
-double samples_percentile(const struct samples *samples, double percent) {
+double samples_percentile(const struct samples *samples, double percent)
+{
     double *sorted = allocate(samples->count + 1, sizeof *sorted);
     size_t count = 0;
 
@@ -144,18 +160,20 @@ double samples_percentile(const struct samples *samples, double percent) {
         return NAN;
     }
     qsort(sorted, count, sizeof *sorted, ascending);
-    double at = percent / 100 * (double)(count - 1);
-    size_t below = (size_t)at, above = below + 1 < count ? below + 1 : below;
-    double value = sorted[below] + (at - (double)below) * (sorted[above] - sorted[below]);
+    double at = percent / 100 * (double) (count - 1);
+    size_t below = (size_t) at, above = below + 1 < count ? below + 1 : below;
+    double value = sorted[below] + (at - (double) below) * (sorted[above] - sorted[below]);
     free(sorted);
     return value;
 }
 
-double samples_median(const struct samples *samples) {
+double samples_median(const struct samples *samples)
+{
     return samples_percentile(samples, 50);
 }
 
-double samples_ratio(const struct samples *samples, const struct samples *floor) {
+double samples_ratio(const struct samples *samples, const struct samples *floor)
+{
     struct samples ratios = { 0 };
 
     for (size_t i = 0; i < samples->count && i < floor->count; i++)
@@ -165,25 +183,28 @@ double samples_ratio(const struct samples *samples, const struct samples *floor)
     return median;
 }
 
-void samples_free(struct samples *samples) {
+void samples_free(struct samples *samples)
+{
     free(samples->value);
     memset(samples, 0, sizeof *samples);
 }
 
 /* ---- Tables --------------------------------------------------------------------------------- */
 
-void table_begin(struct table *table, const char *headings) {
+void table_begin(struct table *table, const char *headings)
+{
     memset(table, 0, sizeof *table);
     for (const char *at = headings; *at; table->columns++) {
         size_t length = strcspn(at, "|");
 
-        snprintf(table->cell[0][table->columns], TABLE_CELL, "%.*s", (int)length, at);
+        snprintf(table->cell[0][table->columns], TABLE_CELL, "%.*s", (int) length, at);
         at += length + (at[length] == '|');
     }
     table->rows = 1;
 }
 
-void table_cell(struct table *table, const char *format, ...) {
+void table_cell(struct table *table, const char *format, ...)
+{
     va_list arguments;
 
     if (table->rows == TABLE_ROWS)
@@ -198,7 +219,8 @@ void table_cell(struct table *table, const char *format, ...) {
 }
 
 /* Writes a time with three digits, in the unit that leaves one to three of them before the point. */
-void table_time(struct table *table, double ns) {
+void table_time(struct table *table, double ns)
+{
     static const char *const units[] = { "ns", "us", "ms", "s" };
     double value = ns;
     size_t unit = 0;
@@ -214,19 +236,21 @@ void table_time(struct table *table, double ns) {
         table_cell(table, "%.*f %s", decimals, value, units[unit]);
 }
 
-void table_ratio(struct table *table, double ratio) {
+void table_ratio(struct table *table, double ratio)
+{
     if (isnan(ratio))
         table_cell(table, "-");
     else
         table_cell(table, ratio < 9.995 ? "%.2f" : ratio < 99.95 ? "%.1f" : "%.0f", ratio);
 }
 
-void table_print(const struct table *table) {
+void table_print(const struct table *table)
+{
     int width[TABLE_COLUMNS] = { 0 };
 
     for (size_t row = 0; row < table->rows; row++)
         for (size_t column = 0; column < table->columns; column++) {
-            int length = (int)strlen(table->cell[row][column]);
+            int length = (int) strlen(table->cell[row][column]);
 
             if (length > width[column])
                 width[column] = length;
@@ -237,8 +261,7 @@ void table_print(const struct table *table) {
         printf("|\n");
         for (size_t column = 0; row == 0 && column < table->columns; column++)
             printf("|%s%.*s%s", column == 0 ? ":" : "-", width[column],
-                   "------------------------------------------------------------------------",
-                   column == 0 ? "-" : ":");
+                   "------------------------------------------------------------------------", column == 0 ? "-" : ":");
         printf(row == 0 ? "|\n" : "");
     }
     printf("\n");
@@ -250,7 +273,8 @@ void table_print(const struct table *table) {
 static struct table goals;
 static int goals_missed;
 
-static void goal(const char *what, double measured, const char *relation, double limit, int reached) {
+static void goal(const char *what, double measured, const char *relation, double limit, int reached)
+{
     if (goals.columns == 0)
         table_begin(&goals, "goal|to be|measured|verdict");
     table_cell(&goals, "%s", what);
@@ -260,15 +284,18 @@ static void goal(const char *what, double measured, const char *relation, double
     goals_missed += !isnan(measured) && !reached;
 }
 
-void goal_at_most(const char *what, double measured, double limit) {
+void goal_at_most(const char *what, double measured, double limit)
+{
     goal(what, measured, "<=", limit, measured <= limit);
 }
 
-void goal_at_least(const char *what, double measured, double limit) {
+void goal_at_least(const char *what, double measured, double limit)
+{
     goal(what, measured, ">=", limit, measured >= limit);
 }
 
-int goals_print(void) {
+int goals_print(void)
+{
     if (goals.columns == 0)
         return 0;
     printf("## Goals\n\n");

@@ -8,8 +8,9 @@
 
 #include <malloc.h>
 
-int64_t heap_bytes(void) {
+int64_t heap_bytes(void)
+{
     struct mallinfo2 info = mallinfo2();
 
-    return (int64_t)(info.uordblks + info.hblkhd);
+    return (int64_t) (info.uordblks + info.hblkhd);
 }

@@ -6,6 +6,7 @@
 
 #include "worker.h"
 
-int64_t heap_bytes(void) {
+int64_t heap_bytes(void)
+{
     return -1;
 }

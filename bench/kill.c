@@ -24,8 +24,7 @@ static const struct row rows[] = {
     { .label = "libfilelock OFD, 10 s", .subject = "ofd", WAIT, .floor = OFD },
     { .label = "libfilelock soft, for ever", .subject = "soft", FOREVER, .floor = FLOCK, .goal = 10 },
     { .label = "libfilelock soft, 10 s", .subject = "soft", WAIT, .floor = FLOCK, .goal = 10 },
-    { .label = "libfilelock soft, for ever, cancel", .subject = "soft, cancel", FOREVER,
-      .floor = FLOCK, .goal = 10 },
+    { .label = "libfilelock soft, for ever, cancel", .subject = "soft, cancel", FOREVER, .floor = FLOCK, .goal = 10 },
     { .label = "flock(1) -w 10 FD, with its start", .subject = "flock(1) FD", WAIT, .floor = FLOCK },
     { .label = "filelock(1) -w 10 FD, with its start", .subject = "filelock(1) FD", WAIT, .floor = FLOCK },
     { .label = "Boost timed_lock", .subject = "Boost", WAIT, .floor = OFD },
@@ -48,7 +47,8 @@ struct lane {
 
 /* Returns the time of one handoff.  If the waiter has waited for less than half of the hold, it began too late: the
  * handoff is done again. */
-static double run_once(struct lane *lane, const struct row *row, uint64_t *seed) {
+static double run_once(struct lane *lane, const struct row *row, uint64_t *seed)
+{
     int64_t ready, stamp, got[3], hold = HOLD + random_below(seed, HOLD);
 
     do {
@@ -63,10 +63,11 @@ static double run_once(struct lane *lane, const struct row *row, uint64_t *seed)
         worker_kill(&holder);
         worker_answer(&lane->waiter, got, 3);
     } while (got[1] < hold / 2);
-    return (double)(got[0] - stamp);
+    return (double) (got[0] - stamp);
 }
 
-static void run_round(struct lane *lanes, long round, uint64_t *seed) {
+static void run_round(struct lane *lanes, long round, uint64_t *seed)
+{
     for (size_t i = 0; i < ROWS; i++) {
         size_t at = row_turn(ROWS, round, i);
         const struct row *row = &rows[at];
@@ -76,7 +77,8 @@ static void run_round(struct lane *lanes, long round, uint64_t *seed) {
     }
 }
 
-static void record_goal(const struct row *row, double ratio) {
+static void record_goal(const struct row *row, double ratio)
+{
     char what[TABLE_CELL];
 
     snprintf(what, sizeof what, "killed, p50: %s / raw", row->label);
@@ -84,7 +86,8 @@ static void record_goal(const struct row *row, double ratio) {
         goal_at_most(what, ratio, row->goal);
 }
 
-static void report(const struct lane *lanes) {
+static void report(const struct lane *lanes)
+{
     struct table table;
 
     table_begin(&table, "waiter|p50|p90|p50 / floor's");
@@ -104,10 +107,11 @@ static void report(const struct lane *lanes) {
     table_print(&table);
 }
 
-void scenario_kill(const struct settings *settings) {
+void scenario_kill(const struct settings *settings)
+{
     long rounds = settings_choose(settings, 30, 3);
     static struct lane lanes[ROWS];
-    uint64_t seed = (uint64_t)now_ns();
+    uint64_t seed = (uint64_t) now_ns();
 
     for (size_t i = 0; i < ROWS; i++) {
         lanes[i].subject = row_subject(&rows[i], settings);

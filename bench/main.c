@@ -24,14 +24,10 @@ static const struct scenario {
     const char *name;
     void (*run)(const struct settings *settings);
 } scenarios[] = {
-    { "handoff", scenario_handoff },
-    { "kill", scenario_kill },
-    { "contended", scenario_contended },
-    { "uncontended", scenario_uncontended },
-    { "memory", scenario_memory },
-    { "rest", scenario_rest },
-    { "many", scenario_many },
-    { "drain", scenario_drain },
+    { "handoff", scenario_handoff },     { "kill", scenario_kill },
+    { "contended", scenario_contended }, { "uncontended", scenario_uncontended },
+    { "memory", scenario_memory },       { "rest", scenario_rest },
+    { "many", scenario_many },           { "drain", scenario_drain },
 };
 
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
@@ -42,14 +38,16 @@ static pid_t parent;
 /* ---- The scratch directory ------------------------------------------------------------------ */
 
 /* Removes the scratch directory at exit; but not in workers, which run this too. */
-static void clean_up(void) {
+static void clean_up(void)
+{
     if (getpid() == parent)
         scratch_remove(&settings);
 }
 
-static void make_scratch(const char *where) {
+static void make_scratch(const char *where)
+{
     parent = getpid();
-    if ((size_t)snprintf(settings.directory, sizeof settings.directory, "%s/flk.XXXXXX", where) >=
+    if ((size_t) snprintf(settings.directory, sizeof settings.directory, "%s/flk.XXXXXX", where) >=
             sizeof settings.directory ||
         !mkdtemp(settings.directory))
         die("cannot make a scratch directory in %s", where);
@@ -59,7 +57,8 @@ static void make_scratch(const char *where) {
 /* ---- The machine ---------------------------------------------------------------------------- */
 
 /* Reads what follows the colon in the first line that begins with `field`, or "" if there is no such line. */
-static void read_field(const char *path, const char *field, char *value, size_t size) {
+static void read_field(const char *path, const char *field, char *value, size_t size)
+{
     FILE *file = fopen(path, "r");
     char line[1024];
 
@@ -72,7 +71,8 @@ static void read_field(const char *path, const char *field, char *value, size_t 
         fclose(file);
 }
 
-static void print_head(void) {
+static void print_head(void)
+{
     time_t now = time(NULL);
     struct utsname system;
     struct tm date;
@@ -89,7 +89,8 @@ static void print_head(void) {
            settings.directory);
 }
 
-static void raise_descriptors(void) {
+static void raise_descriptors(void)
+{
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -100,7 +101,8 @@ static void raise_descriptors(void) {
 
 /* ---- The command line ----------------------------------------------------------------------- */
 
-static void usage(FILE *to) {
+static void usage(FILE *to)
+{
     fprintf(to, "usage: filelock-bench [--quick] [--strict] [--directory=DIR] [SCENARIO...]\n"
                 "  --quick          about 20 s, for a first look; the full form takes about 4 minutes\n"
                 "  --strict         exit 1 when a goal was missed\n"
@@ -111,7 +113,8 @@ static void usage(FILE *to) {
     fprintf(to, "\n");
 }
 
-static void run(const char *name) {
+static void run(const char *name)
+{
     for (size_t i = 0; i < SCENARIOS; i++)
         if (strcmp(scenarios[i].name, name) == 0) {
             scenarios[i].run(&settings);
@@ -120,7 +123,8 @@ static void run(const char *name) {
     die("no scenario is called %s", name);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     const char *directory = getenv("TMPDIR");
     int at, strict = 0;
 

@@ -31,15 +31,17 @@ struct lane {
 };
 
 /* Returns how many handles this process can have descriptors for: `wanted` at most. */
-static long handles(long wanted) {
+static long handles(long wanted)
+{
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)(wanted + SPARE))
-        wanted = (long)limit.rlim_cur - SPARE;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t) (wanted + SPARE))
+        wanted = (long) limit.rlim_cur - SPARE;
     return wanted;
 }
 
-static void run_once(struct lane *lane, const struct row *row, const char *path, long count) {
+static void run_once(struct lane *lane, const struct row *row, const char *path, long count)
+{
     const struct subject *subject = subject_find(row->subject);
     struct worker worker;
     int64_t got[2];
@@ -47,14 +49,15 @@ static void run_once(struct lane *lane, const struct row *row, const char *path,
     if (!subject)
         return;
     worker_start(&worker, subject, path);
-    worker_ask(&worker, "many %ld %d", count, (int)row->timeout_ms);
+    worker_ask(&worker, "many %ld %d", count, (int) row->timeout_ms);
     worker_answer(&worker, got, 2);
     worker_stop(&worker);
-    samples_add(&lane->acquire, (double)got[0] / (double)count);
-    samples_add(&lane->release, (double)got[1] / (double)count);
+    samples_add(&lane->acquire, (double) got[0] / (double) count);
+    samples_add(&lane->release, (double) got[1] / (double) count);
 }
 
-static void report(const struct lane *lanes) {
+static void report(const struct lane *lanes)
+{
     struct table table;
 
     table_begin(&table, "all at once|acquire each|of its floor|release each|of its floor");
@@ -72,7 +75,8 @@ static void report(const struct lane *lanes) {
     table_print(&table);
 }
 
-void scenario_many(const struct settings *settings) {
+void scenario_many(const struct settings *settings)
+{
     long rounds = settings_choose(settings, 5, 1), count = handles(settings_choose(settings, 10000, 2000));
     static struct lane lanes[ROWS];
     char path[4096];
@@ -84,12 +88,11 @@ void scenario_many(const struct settings *settings) {
 
             run_once(&lanes[at], &rows[at], path, count);
         }
-    scratch_disperse(path, (size_t)count);
-    printf(
-        "## Many locks\n\n"
-        "%ld rounds: one process acquires %ld locks by as many handles, on files that exist, then releases\n"
-        "them all.\n\n",
-        rounds, count);
+    scratch_disperse(path, (size_t) count);
+    printf("## Many locks\n\n"
+           "%ld rounds: one process acquires %ld locks by as many handles, on files that exist, then releases\n"
+           "them all.\n\n",
+           rounds, count);
     report(lanes);
     rows_print_absent(rows, ROWS);
     for (size_t i = 0; i < ROWS; i++) {

@@ -23,7 +23,8 @@ static const struct row rows[] = {
 enum { ROWS = sizeof rows / sizeof *rows, HANDLES = 1000 };
 
 /* Returns the bytes of a handle, together with its copy of the path if it keeps one. */
-static double measure(const struct subject *subject, const char *path) {
+static double measure(const struct subject *subject, const char *path)
+{
     struct worker worker;
     int64_t answer;
 
@@ -34,10 +35,11 @@ static double measure(const struct subject *subject, const char *path) {
     worker_answer(&worker, &answer, 1);
     worker_stop(&worker);
     scratch_disperse(path, HANDLES);
-    return answer < 0 ? NAN : (double)answer / HANDLES;
+    return answer < 0 ? NAN : (double) answer / HANDLES;
 }
 
-void scenario_memory(const struct settings *settings) {
+void scenario_memory(const struct settings *settings)
+{
     struct table table;
     char path[4096], what[TABLE_CELL];
 
@@ -48,7 +50,7 @@ void scenario_memory(const struct settings *settings) {
         if (!subject)
             continue;
         scratch_path(settings, path, sizeof path);
-        double bytes = measure(subject, path), rest = bytes - (double)(strlen(path) + sizeof ".00000");
+        double bytes = measure(subject, path), rest = bytes - (double) (strlen(path) + sizeof ".00000");
         table_cell(&table, "%s", rows[i].label);
         table_cell(&table, isnan(bytes) ? "-" : "%.0f", bytes);
         table_cell(&table, isnan(rest) || rows[i].goal == 0 ? "-" : "%.0f", rest);

@@ -17,7 +17,8 @@ struct variant {
 };
 
 /* Returns the reading end of a pipe that is never written to. */
-static int never(void) {
+static int never(void)
+{
     static int ends[2] = { -1, -1 };
 
     if (ends[0] < 0 && pipe(ends) != 0)
@@ -25,7 +26,8 @@ static int never(void) {
     return ends[0];
 }
 
-static int complain(struct filelock *lock, int error) {
+static int complain(struct filelock *lock, int error)
+{
     char text[1024];
 
     filelock_describe(lock, error, text, sizeof text);
@@ -33,7 +35,8 @@ static int complain(struct filelock *lock, int error) {
     return -1;
 }
 
-static struct filelock *new_handle(const struct variant *variant, const char *path) {
+static struct filelock *new_handle(const struct variant *variant, const char *path)
+{
     struct filelock_options options = FILELOCK_OPTIONS_INIT;
     struct filelock *lock;
 
@@ -50,23 +53,27 @@ static struct filelock *new_handle(const struct variant *variant, const char *pa
 
 /* ---- One handle, kept: the subject's handle is libfilelock's -------------------------------- */
 
-static void *reused_open(const struct subject *subject, const char *path) {
+static void *reused_open(const struct subject *subject, const char *path)
+{
     return new_handle(subject->variant, path);
 }
 
-static int reused_acquire(void *handle, int64_t timeout_ms) {
+static int reused_acquire(void *handle, int64_t timeout_ms)
+{
     int error = filelock_acquire(handle, FILELOCK_EXCLUSIVE, timeout_ms);
 
     return error ? complain(handle, error) : 0;
 }
 
-static int reused_release(void *handle) {
+static int reused_release(void *handle)
+{
     int error = filelock_release(handle);
 
     return error ? complain(handle, error) : 0;
 }
 
-static void reused_close(void *handle) {
+static void reused_close(void *handle)
+{
     filelock_free(handle);
 }
 
@@ -78,7 +85,8 @@ struct fresh {
     struct filelock *lock;
 };
 
-static void *fresh_open(const struct subject *subject, const char *path) {
+static void *fresh_open(const struct subject *subject, const char *path)
+{
     struct fresh *fresh = malloc(sizeof *fresh);
 
     if (fresh) {
@@ -89,14 +97,16 @@ static void *fresh_open(const struct subject *subject, const char *path) {
     return fresh;
 }
 
-static int fresh_acquire(void *handle, int64_t timeout_ms) {
+static int fresh_acquire(void *handle, int64_t timeout_ms)
+{
     struct fresh *fresh = handle;
 
     fresh->lock = new_handle(fresh->variant, fresh->path);
     return fresh->lock ? reused_acquire(fresh->lock, timeout_ms) : -1;
 }
 
-static int fresh_release(void *handle) {
+static int fresh_release(void *handle)
+{
     struct fresh *fresh = handle;
     int error = reused_release(fresh->lock);
 
@@ -105,7 +115,8 @@ static int fresh_release(void *handle) {
     return error;
 }
 
-static void fresh_close(void *handle) {
+static void fresh_close(void *handle)
+{
     struct fresh *fresh = handle;
 
     filelock_free(fresh->lock);
@@ -114,32 +125,31 @@ static void fresh_close(void *handle) {
 
 /* ---- Subjects ------------------------------------------------------------------------------- */
 
-static int available(const struct subject *subject) {
+static int available(const struct subject *subject)
+{
     const struct variant *variant = subject->variant;
 
     return filelock_supported(variant->kind);
 }
 
-static const struct variant flock_plain = { FILELOCK_KIND_FLOCK, 0 },
-                            flock_cancel = { FILELOCK_KIND_FLOCK, 1 }, ofd_plain = { FILELOCK_KIND_OFD, 0 },
-                            ofd_cancel = { FILELOCK_KIND_OFD, 1 },
+static const struct variant flock_plain = { FILELOCK_KIND_FLOCK, 0 }, flock_cancel = { FILELOCK_KIND_FLOCK, 1 },
+                            ofd_plain = { FILELOCK_KIND_OFD, 0 }, ofd_cancel = { FILELOCK_KIND_OFD, 1 },
                             soft_plain = { FILELOCK_KIND_SOFT, 0 }, soft_cancel = { FILELOCK_KIND_SOFT, 1 };
 
-#define REUSED(name, variant) \
-    { name, reused_open, reused_acquire, reused_release, reused_close, variant, NULL, available }
-#define FRESH(name, variant) \
-    { name, fresh_open, fresh_acquire, fresh_release, fresh_close, variant, NULL, available }
+#define REUSED(name, variant)                                                                     \
+    {                                                                                             \
+        name, reused_open, reused_acquire, reused_release, reused_close, variant, NULL, available \
+    }
+#define FRESH(name, variant)                                                                  \
+    {                                                                                         \
+        name, fresh_open, fresh_acquire, fresh_release, fresh_close, variant, NULL, available \
+    }
 
 extern const struct subject subjects_ours[];
 const struct subject subjects_ours[] = {
-    REUSED("flock", &flock_plain),
-    REUSED("flock, cancel", &flock_cancel),
-    FRESH("flock, new", &flock_plain),
-    REUSED("ofd", &ofd_plain),
-    REUSED("ofd, cancel", &ofd_cancel),
-    FRESH("ofd, new", &ofd_plain),
-    REUSED("soft", &soft_plain),
-    REUSED("soft, cancel", &soft_cancel),
-    FRESH("soft, new", &soft_plain),
-    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+    REUSED("flock", &flock_plain),      REUSED("flock, cancel", &flock_cancel),
+    FRESH("flock, new", &flock_plain),  REUSED("ofd", &ofd_plain),
+    REUSED("ofd, cancel", &ofd_cancel), FRESH("ofd, new", &ofd_plain),
+    REUSED("soft", &soft_plain),        REUSED("soft, cancel", &soft_cancel),
+    FRESH("soft, new", &soft_plain),    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
 };

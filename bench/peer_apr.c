@@ -15,11 +15,12 @@ struct file {
     apr_file_t *file;
 };
 
-static void *open_file(const struct subject *subject, const char *path) {
+static void *open_file(const struct subject *subject, const char *path)
+{
     const apr_int32_t flags = APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_CREATE;
     static int initialized;
 
-    (void)subject;
+    (void) subject;
     if (!initialized && apr_initialize() != APR_SUCCESS)
         return NULL;
     initialized = 1;
@@ -33,20 +34,23 @@ static void *open_file(const struct subject *subject, const char *path) {
     return NULL;
 }
 
-static int acquire(void *handle, int64_t timeout_ms) {
+static int acquire(void *handle, int64_t timeout_ms)
+{
     struct file *file = handle;
     int type = APR_FLOCK_EXCLUSIVE | (timeout_ms == 0 ? APR_FLOCK_NONBLOCK : 0);
 
     return apr_file_lock(file->file, type) == APR_SUCCESS ? 0 : -1;
 }
 
-static int release(void *handle) {
+static int release(void *handle)
+{
     struct file *file = handle;
 
     return apr_file_unlock(file->file) == APR_SUCCESS ? 0 : -1;
 }
 
-static void close_file(void *handle) {
+static void close_file(void *handle)
+{
     struct file *file = handle;
 
     apr_pool_destroy(file->pool);

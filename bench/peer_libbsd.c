@@ -16,10 +16,11 @@ struct file {
     int fd;
 };
 
-static void *open_path(const struct subject *subject, const char *path) {
+static void *open_path(const struct subject *subject, const char *path)
+{
     struct file *file = malloc(sizeof *file);
 
-    (void)subject;
+    (void) subject;
     if (file) {
         file->path = path;
         file->fd = -1;
@@ -27,14 +28,16 @@ static void *open_path(const struct subject *subject, const char *path) {
     return file;
 }
 
-static int acquire(void *handle, int64_t timeout_ms) {
+static int acquire(void *handle, int64_t timeout_ms)
+{
     struct file *file = handle;
 
     file->fd = flopen(file->path, O_RDWR | O_CREAT | O_CLOEXEC | (timeout_ms == 0 ? O_NONBLOCK : 0), 0666);
     return file->fd < 0 ? -1 : 0;
 }
 
-static int release(void *handle) {
+static int release(void *handle)
+{
     struct file *file = handle;
     int fd = file->fd;
 
@@ -42,7 +45,8 @@ static int release(void *handle) {
     return close(fd);
 }
 
-static void close_path(void *handle) {
+static void close_path(void *handle)
+{
     struct file *file = handle;
 
     if (file->fd >= 0)

@@ -16,7 +16,8 @@
 enum { PAUSE_MS = 5000, RETRIES_MOST = 1000 };
 
 /* Returns how many retries begin within the timeout. */
-static int retries(int64_t timeout_ms) {
+static int retries(int64_t timeout_ms)
+{
     int count = 0;
 
     if (timeout_ms < 0)
@@ -28,22 +29,26 @@ static int retries(int64_t timeout_ms) {
     return count;
 }
 
-static void *open_path(const struct subject *subject, const char *path) {
-    (void)subject;
-    return (void *)path;
+static void *open_path(const struct subject *subject, const char *path)
+{
+    (void) subject;
+    return (void *) path;
 }
 
 /* The marker holds the pid (L_PID), so that liblockfile removes a marker whose process has ended. */
-static int acquire(void *handle, int64_t timeout_ms) {
+static int acquire(void *handle, int64_t timeout_ms)
+{
     return lockfile_create(handle, retries(timeout_ms), L_PID) == L_SUCCESS ? 0 : -1;
 }
 
-static int release(void *handle) {
+static int release(void *handle)
+{
     return lockfile_remove(handle);
 }
 
-static void close_path(void *handle) {
-    (void)handle;
+static void close_path(void *handle)
+{
+    (void) handle;
 }
 
 extern const struct subject subjects_peer_liblockfile[];

@@ -9,8 +9,9 @@
 #include <stddef.h>
 #include <unistd.h>
 
-static void serve(const struct subject *subject, const char *path) {
-    execl(BENCH_PYTHON, BENCH_PYTHON, BENCH_SCRIPT, (const char *)subject->variant, path, (char *)NULL);
+static void serve(const struct subject *subject, const char *path)
+{
+    execl(BENCH_PYTHON, BENCH_PYTHON, BENCH_SCRIPT, (const char *) subject->variant, path, (char *) NULL);
 }
 
 extern const struct subject subjects_peer_python[];

@@ -19,7 +19,8 @@ struct raw {
     ino_t inode;
 };
 
-void *raw_open_path(const struct subject *subject, const char *path) {
+void *raw_open_path(const struct subject *subject, const char *path)
+{
     struct raw *raw = malloc(sizeof *raw);
 
     if (raw) {
@@ -30,12 +31,14 @@ void *raw_open_path(const struct subject *subject, const char *path) {
     return raw;
 }
 
-static int open_file(struct raw *raw) {
+static int open_file(struct raw *raw)
+{
     raw->fd = open(raw->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0666);
     return raw->fd < 0 ? -1 : 0;
 }
 
-void *raw_open(const struct subject *subject, const char *path) {
+void *raw_open(const struct subject *subject, const char *path)
+{
     struct raw *raw = raw_open_path(subject, path);
     struct stat status;
 
@@ -50,17 +53,20 @@ void *raw_open(const struct subject *subject, const char *path) {
     return raw;
 }
 
-int raw_acquire(void *handle, int64_t timeout_ms) {
+int raw_acquire(void *handle, int64_t timeout_ms)
+{
     struct raw *raw = handle;
 
     return raw->calls->lock(raw->fd, timeout_ms != 0);
 }
 
-static int is_file(const struct raw *raw, const struct stat *status) {
+static int is_file(const struct raw *raw, const struct stat *status)
+{
     return status->st_dev == raw->device && status->st_ino == raw->inode;
 }
 
-int raw_acquire_stat(void *handle, int64_t timeout_ms) {
+int raw_acquire_stat(void *handle, int64_t timeout_ms)
+{
     struct raw *raw = handle;
     struct stat status;
 
@@ -69,17 +75,20 @@ int raw_acquire_stat(void *handle, int64_t timeout_ms) {
     return is_file(raw, &status) ? 0 : -1;
 }
 
-static int look(const struct raw *raw) {
+static int look(const struct raw *raw)
+{
     struct stat status;
 
     return fstat(raw->fd, &status) == 0 && is_file(raw, &status);
 }
 
-int raw_acquire_look(void *handle, int64_t timeout_ms) {
+int raw_acquire_look(void *handle, int64_t timeout_ms)
+{
     return look(handle) ? raw_acquire_stat(handle, timeout_ms) : -1;
 }
 
-int raw_acquire_cycle(void *handle, int64_t timeout_ms) {
+int raw_acquire_cycle(void *handle, int64_t timeout_ms)
+{
     struct raw *raw = handle;
     struct stat status;
 
@@ -88,17 +97,20 @@ int raw_acquire_cycle(void *handle, int64_t timeout_ms) {
     return status.st_nlink > 0 ? 0 : -1;
 }
 
-int raw_release(void *handle) {
+int raw_release(void *handle)
+{
     struct raw *raw = handle;
 
     return raw->calls->unlock(raw->fd);
 }
 
-int raw_release_look(void *handle) {
+int raw_release_look(void *handle)
+{
     return look(handle) ? raw_release(handle) : -1;
 }
 
-int raw_release_cycle(void *handle) {
+int raw_release_cycle(void *handle)
+{
     struct raw *raw = handle;
     int fd = raw->fd, unlocked = raw_release(raw);
 
@@ -106,7 +118,8 @@ int raw_release_cycle(void *handle) {
     return close(fd) != 0 ? -1 : unlocked;
 }
 
-void raw_close(void *handle) {
+void raw_close(void *handle)
+{
     struct raw *raw = handle;
 
     if (raw->fd >= 0)

@@ -17,12 +17,13 @@ struct exists {
     char *other; /* the name of the file that is linked to the path */
 };
 
-static void *open_path(const struct subject *subject, const char *path) {
+static void *open_path(const struct subject *subject, const char *path)
+{
     struct exists *exists = malloc(sizeof *exists);
     size_t size = strlen(path) + sizeof ".new";
     char *other = malloc(size);
 
-    (void)subject;
+    (void) subject;
     if (!exists || !other) {
         free(exists);
         free(other);
@@ -34,7 +35,8 @@ static void *open_path(const struct subject *subject, const char *path) {
     return exists;
 }
 
-static int create(const char *path) {
+static int create(const char *path)
+{
     static const char record[] = "12345\nhost\n";
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 
@@ -42,26 +44,30 @@ static int create(const char *path) {
 }
 
 /* Creates the file at the path, which names half a record for a moment. */
-static int acquire(void *handle, int64_t timeout_ms) {
-    (void)timeout_ms;
-    return create(((struct exists *)handle)->path);
+static int acquire(void *handle, int64_t timeout_ms)
+{
+    (void) timeout_ms;
+    return create(((struct exists *) handle)->path);
 }
 
 /* Creates the file under another name and links it, so that the path never names half a record. */
-static int acquire_link(void *handle, int64_t timeout_ms) {
+static int acquire_link(void *handle, int64_t timeout_ms)
+{
     struct exists *exists = handle;
 
-    (void)timeout_ms;
+    (void) timeout_ms;
     if (create(exists->other) != 0 || link(exists->other, exists->path) != 0)
         return -1;
     return unlink(exists->other);
 }
 
-static int release(void *handle) {
-    return unlink(((struct exists *)handle)->path);
+static int release(void *handle)
+{
+    return unlink(((struct exists *) handle)->path);
 }
 
-static void close_path(void *handle) {
+static void close_path(void *handle)
+{
     struct exists *exists = handle;
 
     free(exists->other);

@@ -9,11 +9,13 @@
 #include <stddef.h>
 #include <sys/file.h>
 
-static int lock(int fd, int wait) {
+static int lock(int fd, int wait)
+{
     return flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB));
 }
 
-static int unlock(int fd) {
+static int unlock(int fd)
+{
     return flock(fd, LOCK_UN);
 }
 
@@ -21,10 +23,7 @@ static const struct raw_calls calls = { lock, unlock };
 
 extern const struct subject subjects_raw_flock[];
 const struct subject subjects_raw_flock[] = {
-    RAW_BARE("raw flock", &calls),
-    RAW_STAT("raw flock, stat", &calls),
-    RAW_LOOK("raw flock, look", &calls),
-    RAW_CYCLE("raw flock, open", &calls),
-    RAW_FIRST("raw flock, first", &calls),
-    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+    RAW_BARE("raw flock", &calls),         RAW_STAT("raw flock, stat", &calls),
+    RAW_LOOK("raw flock, look", &calls),   RAW_CYCLE("raw flock, open", &calls),
+    RAW_FIRST("raw flock, first", &calls), { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
 };

@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
-static int set(int fd, int command, short type) {
+static int set(int fd, int command, short type)
+{
     struct flock range = { 0 };
 
     range.l_type = type;
@@ -18,11 +19,13 @@ static int set(int fd, int command, short type) {
     return fcntl(fd, command, &range);
 }
 
-static int lock(int fd, int wait) {
+static int lock(int fd, int wait)
+{
     return set(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, F_WRLCK);
 }
 
-static int unlock(int fd) {
+static int unlock(int fd)
+{
     return set(fd, F_OFD_SETLK, F_UNLCK);
 }
 
@@ -30,10 +33,7 @@ static const struct raw_calls calls = { lock, unlock };
 
 extern const struct subject subjects_raw_ofd[];
 const struct subject subjects_raw_ofd[] = {
-    RAW_BARE("raw ofd", &calls),
-    RAW_STAT("raw ofd, stat", &calls),
-    RAW_LOOK("raw ofd, look", &calls),
-    RAW_CYCLE("raw ofd, open", &calls),
-    RAW_FIRST("raw ofd, first", &calls),
-    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+    RAW_BARE("raw ofd", &calls),         RAW_STAT("raw ofd, stat", &calls),
+    RAW_LOOK("raw ofd, look", &calls),   RAW_CYCLE("raw ofd, open", &calls),
+    RAW_FIRST("raw ofd, first", &calls), { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
 };

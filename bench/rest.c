@@ -31,7 +31,8 @@ struct lane {
     struct samples time[DEEDS];
 };
 
-static void lane_start(struct lane *lane, const char *path, long handles) {
+static void lane_start(struct lane *lane, const char *path, long handles)
+{
     int64_t ready;
 
     worker_start(&lane->worker, subject_find(SUBJECT), path);
@@ -39,15 +40,17 @@ static void lane_start(struct lane *lane, const char *path, long handles) {
     worker_answer(&lane->worker, &ready, 1);
 }
 
-static void run_once(struct lane *lane, size_t deed) {
+static void run_once(struct lane *lane, size_t deed)
+{
     int64_t time;
 
     worker_ask(&lane->worker, "%s %d", deeds[deed].command, deeds[deed].count);
     worker_answer(&lane->worker, &time, 1);
-    samples_add(&lane->time[deed], (double)time / deeds[deed].count);
+    samples_add(&lane->time[deed], (double) time / deeds[deed].count);
 }
 
-static void report(const struct lane lanes[2]) {
+static void report(const struct lane lanes[2])
+{
     struct table table;
     char what[TABLE_CELL];
 
@@ -65,7 +68,8 @@ static void report(const struct lane lanes[2]) {
     table_print(&table);
 }
 
-void scenario_rest(const struct settings *settings) {
+void scenario_rest(const struct settings *settings)
+{
     long rounds = settings_choose(settings, 50, 10), count = 10000;
     static struct lane lanes[2];
     char path[4096];
@@ -78,13 +82,12 @@ void scenario_rest(const struct settings *settings) {
     for (long round = 0; round < rounds; round++)
         for (size_t i = 0; i < 2; i++)
             for (size_t deed = 0; deed < DEEDS; deed++)
-                run_once(&lanes[(i + (size_t)round) % 2], deed);
+                run_once(&lanes[(i + (size_t) round) % 2], deed);
     for (size_t i = 0; i < 2; i++)
         worker_stop(&lanes[i].worker);
-    printf(
-        "## Handles at rest\n\n"
-        "%ld rounds: beside %ld handles that were never acquired, and beside none.\n\n",
-        rounds, count);
+    printf("## Handles at rest\n\n"
+           "%ld rounds: beside %ld handles that were never acquired, and beside none.\n\n",
+           rounds, count);
     report(lanes);
     for (size_t i = 0; i < 2 * DEEDS; i++)
         samples_free(&lanes[i / DEEDS].time[i % DEEDS]);

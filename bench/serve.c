@@ -23,17 +23,20 @@ struct session {
     void *handle;
 };
 
-static void acquire(const struct session *session, void *handle, int64_t timeout_ms) {
+static void acquire(const struct session *session, void *handle, int64_t timeout_ms)
+{
     if (session->subject->acquire(handle, timeout_ms) != 0)
         die("%s: cannot acquire %s", session->subject->name, session->path);
 }
 
-static void release(const struct session *session, void *handle) {
+static void release(const struct session *session, void *handle)
+{
     if (session->subject->release(handle) != 0)
         die("%s: cannot release %s", session->subject->name, session->path);
 }
 
-static void *open_at(const struct session *session, const char *path) {
+static void *open_at(const struct session *session, const char *path)
+{
     void *handle = session->subject->open(session->subject, path);
 
     if (!handle)
@@ -41,7 +44,8 @@ static void *open_at(const struct session *session, const char *path) {
     return handle;
 }
 
-static void run_cycle(struct session *session, const int64_t *argument) {
+static void run_cycle(struct session *session, const int64_t *argument)
+{
     int64_t began = now_ns();
 
     for (int64_t i = 0; i < argument[0]; i++) {
@@ -51,20 +55,23 @@ static void run_cycle(struct session *session, const int64_t *argument) {
     printf("%" PRId64 "\n", now_ns() - began);
 }
 
-static void run_hold(struct session *session, const int64_t *argument) {
-    (void)argument;
+static void run_hold(struct session *session, const int64_t *argument)
+{
+    (void) argument;
     acquire(session, session->handle, -1);
     printf("0\n");
 }
 
-static void run_release(struct session *session, const int64_t *argument) {
+static void run_release(struct session *session, const int64_t *argument)
+{
     sleep_ns(argument[0]);
     int64_t stamp = now_ns();
     release(session, session->handle);
     printf("%" PRId64 "\n", stamp);
 }
 
-static void run_wait(struct session *session, const int64_t *argument) {
+static void run_wait(struct session *session, const int64_t *argument)
+{
     int64_t cpu = cpu_ns(), began = now_ns();
 
     acquire(session, session->handle, argument[0]);
@@ -74,9 +81,10 @@ static void run_wait(struct session *session, const int64_t *argument) {
     printf("%" PRId64 " %" PRId64 " %" PRId64 "\n", stamp, stamp - began, cpu);
 }
 
-static void run_contend(struct session *session, const int64_t *argument) {
+static void run_contend(struct session *session, const int64_t *argument)
+{
     const int64_t end = argument[1], hold = argument[2], pause = argument[3], timeout = argument[4];
-    uint64_t seed = (uint64_t)argument[5];
+    uint64_t seed = (uint64_t) argument[5];
     int64_t count = 0, worst = 0, failed = 0;
 
     sleep_until(argument[0]);
@@ -104,7 +112,8 @@ struct crowd {
     void **handle;
 };
 
-static void crowd_open(struct crowd *crowd, const struct session *session, size_t count) {
+static void crowd_open(struct crowd *crowd, const struct session *session, size_t count)
+{
     crowd->count = count;
     crowd->path = allocate(count, sizeof *crowd->path);
     crowd->handle = allocate(count, sizeof *crowd->handle);
@@ -116,7 +125,8 @@ static void crowd_open(struct crowd *crowd, const struct session *session, size_
     }
 }
 
-static void crowd_close(struct crowd *crowd, const struct session *session) {
+static void crowd_close(struct crowd *crowd, const struct session *session)
+{
     for (size_t i = 0; i < crowd->count; i++) {
         session->subject->close(crowd->handle[i]);
         free(crowd->path[i]);
@@ -125,10 +135,11 @@ static void crowd_close(struct crowd *crowd, const struct session *session) {
     free(crowd->handle);
 }
 
-static void run_many(struct session *session, const int64_t *argument) {
+static void run_many(struct session *session, const int64_t *argument)
+{
     struct crowd crowd;
 
-    crowd_open(&crowd, session, (size_t)argument[0]);
+    crowd_open(&crowd, session, (size_t) argument[0]);
     for (size_t i = 0; i < crowd.count; i++) {
         close(open(crowd.path[i], O_RDWR | O_CREAT | O_CLOEXEC, 0666));
         crowd.handle[i] = open_at(session, crowd.path[i]);
@@ -148,10 +159,11 @@ static void run_many(struct session *session, const int64_t *argument) {
  * Measures the heap that the handles take.  What a library allocates at its first use, for all handles, does not
  * count: the command "cycle" came before this.
  */
-static void run_memory(struct session *session, const int64_t *argument) {
+static void run_memory(struct session *session, const int64_t *argument)
+{
     struct crowd crowd;
 
-    crowd_open(&crowd, session, (size_t)argument[0]);
+    crowd_open(&crowd, session, (size_t) argument[0]);
     int64_t before = heap_bytes();
     for (size_t i = 0; i < crowd.count; i++) {
         crowd.handle[i] = open_at(session, crowd.path[i]);
@@ -164,22 +176,25 @@ static void run_memory(struct session *session, const int64_t *argument) {
 }
 
 /* Makes handles that are never acquired, and never closed. */
-static void run_rest(struct session *session, const int64_t *argument) {
+static void run_rest(struct session *session, const int64_t *argument)
+{
     struct crowd crowd;
 
-    crowd_open(&crowd, session, (size_t)argument[0]);
+    crowd_open(&crowd, session, (size_t) argument[0]);
     for (size_t i = 0; i < crowd.count; i++)
         crowd.handle[i] = open_at(session, crowd.path[i]);
     printf("0\n");
 }
 
-static void *cycle_once(void *session) {
-    acquire(session, ((struct session *)session)->handle, 0);
-    release(session, ((struct session *)session)->handle);
+static void *cycle_once(void *session)
+{
+    acquire(session, ((struct session *) session)->handle, 0);
+    release(session, ((struct session *) session)->handle);
     return NULL;
 }
 
-static void run_ends(struct session *session, const int64_t *argument) {
+static void run_ends(struct session *session, const int64_t *argument)
+{
     int64_t began = now_ns();
 
     for (int64_t i = 0; i < argument[0]; i++) {
@@ -191,10 +206,11 @@ static void run_ends(struct session *session, const int64_t *argument) {
     printf("%" PRId64 "\n", now_ns() - began);
 }
 
-static void run_forks(struct session *session, const int64_t *argument) {
+static void run_forks(struct session *session, const int64_t *argument)
+{
     int64_t began = now_ns();
 
-    (void)session;
+    (void) session;
     for (int64_t i = 0; i < argument[0]; i++) {
         pid_t child = fork();
 
@@ -206,17 +222,19 @@ static void run_forks(struct session *session, const int64_t *argument) {
     printf("%" PRId64 "\n", now_ns() - began);
 }
 
-static void *idle(void *unused) {
+static void *idle(void *unused)
+{
     for (;;)
         pause();
     return unused;
 }
 
-static void run_thread(struct session *session, const int64_t *argument) {
+static void run_thread(struct session *session, const int64_t *argument)
+{
     pthread_t thread;
 
-    (void)session;
-    (void)argument;
+    (void) session;
+    (void) argument;
     if (pthread_create(&thread, NULL, idle, NULL) != 0)
         die("no thread");
     printf("0\n");
@@ -231,12 +249,13 @@ static const struct command {
     { "rest", run_rest },       { "ends", run_ends }, { "forks", run_forks },
 };
 
-static void obey(struct session *session, const char *line) {
+static void obey(struct session *session, const char *line)
+{
     int64_t argument[ARGUMENTS] = { 0 };
     size_t length = strcspn(line, " \n");
 
-    sscanf(line + length, "%" SCNd64 "%" SCNd64 "%" SCNd64 "%" SCNd64 "%" SCNd64 "%" SCNd64, &argument[0],
-           &argument[1], &argument[2], &argument[3], &argument[4], &argument[5]);
+    sscanf(line + length, "%" SCNd64 "%" SCNd64 "%" SCNd64 "%" SCNd64 "%" SCNd64 "%" SCNd64, &argument[0], &argument[1],
+           &argument[2], &argument[3], &argument[4], &argument[5]);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strlen(commands[i].name) == length && memcmp(commands[i].name, line, length) == 0) {
             commands[i].run(session, argument);
@@ -246,7 +265,8 @@ static void obey(struct session *session, const char *line) {
     die("a worker was told to %s", line);
 }
 
-void worker_serve(const struct subject *subject, const char *path) {
+void worker_serve(const struct subject *subject, const char *path)
+{
     struct session session = { subject, path, NULL };
     char line[256];
 

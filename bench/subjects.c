@@ -16,7 +16,8 @@ BENCH_SUBJECTS(DECLARE)
 
 static const struct subject *const files[] = { BENCH_SUBJECTS(ROW) };
 
-const struct subject *subject_find(const char *name) {
+const struct subject *subject_find(const char *name)
+{
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         for (const struct subject *subject = files[i]; subject->name; subject++)
             if (strcmp(subject->name, name) == 0)

@@ -36,16 +36,16 @@ static const struct row rows[] = {
     { .label = OFD_LOOK, .subject = "raw ofd, look", .floor = OFD_STAT },
     { .label = OFD_OPEN, .subject = "raw ofd, open", .floor = OFD_OPEN },
     { .label = "libfilelock flock, reused, try", .subject = "flock", .floor = FLOCK_STAT, .goal = 1.2 },
-    { .label = "libfilelock flock, reused, 10 s", .subject = "flock", WAIT,
-      .floor = FLOCK_STAT, .goal = 1.2 },
-    { .label = "libfilelock flock, reused, for ever", .subject = "flock", FOREVER,
-      .floor = FLOCK_STAT, .goal = 1.2 },
+    { .label = "libfilelock flock, reused, 10 s", .subject = "flock", WAIT, .floor = FLOCK_STAT, .goal = 1.2 },
+    { .label = "libfilelock flock, reused, for ever", .subject = "flock", FOREVER, .floor = FLOCK_STAT, .goal = 1.2 },
     { .label = "libfilelock OFD, reused, try", .subject = "ofd", .floor = OFD_STAT, .goal = 1.2 },
     { .label = "libfilelock OFD, reused, 10 s", .subject = "ofd", WAIT, .floor = OFD_STAT, .goal = 1.2 },
-    { .label = "libfilelock OFD, reused, for ever", .subject = "ofd", FOREVER,
-      .floor = OFD_STAT, .goal = 1.2 },
+    { .label = "libfilelock OFD, reused, for ever", .subject = "ofd", FOREVER, .floor = OFD_STAT, .goal = 1.2 },
     { .label = FLOCK_STAT_THREADS, .subject = "raw flock, stat", .threads = 1, .floor = FLOCK_STAT_THREADS },
-    { .label = "libfilelock flock, reused, 10 s; threads", .subject = "flock", WAIT, .threads = 1,
+    { .label = "libfilelock flock, reused, 10 s; threads",
+      .subject = "flock",
+      WAIT,
+      .threads = 1,
       .floor = FLOCK_STAT_THREADS },
     { .label = "libfilelock flock, new handle", .subject = "flock, new", WAIT, .floor = FLOCK_OPEN },
     { .label = "libfilelock OFD, new handle", .subject = "ofd, new", WAIT, .floor = OFD_OPEN },
@@ -57,16 +57,14 @@ static const struct row rows[] = {
     { .label = LINK, .subject = "raw link", .floor = EXISTS },
     { .label = "libfilelock soft, reused, try", .subject = "soft", .floor = EXISTS, .goal = 1.5 },
     { .label = "libfilelock soft, reused, 10 s", .subject = "soft", WAIT, .floor = EXISTS, .goal = 1.5 },
-    { .label = "libfilelock soft, reused, for ever", .subject = "soft", FOREVER,
-      .floor = EXISTS, .goal = 1.5 },
+    { .label = "libfilelock soft, reused, for ever", .subject = "soft", FOREVER, .floor = EXISTS, .goal = 1.5 },
     { .label = "libfilelock soft, new handle", .subject = "soft, new", WAIT, .floor = EXISTS },
     { .label = "liblockfile create, remove", .subject = "liblockfile", .floor = EXISTS },
     { .label = "Python SoftFileLock", .subject = "Python soft", WAIT, .floor = EXISTS },
     { .label = "Qt QLockFile (syncs to disk)", .subject = "Qt", WAIT, .floor = EXISTS },
     { .label = PROCESS, .subject = "true" },
     { .label = FLOCK_1, .subject = "flock(1)", .less = PROCESS, .floor = FLOCK_1 },
-    { .label = "filelock(1) FILE true, less true", .subject = "filelock(1)", .less = PROCESS,
-      .floor = FLOCK_1 },
+    { .label = "filelock(1) FILE true, less true", .subject = "filelock(1)", .less = PROCESS, .floor = FLOCK_1 },
 };
 
 enum { ROWS = sizeof rows / sizeof *rows, BATCH_NS = 500000 };
@@ -79,15 +77,17 @@ struct lane {
     struct samples time;
 };
 
-static double run_batch(struct lane *lane, const struct row *row, int64_t count) {
+static double run_batch(struct lane *lane, const struct row *row, int64_t count)
+{
     int64_t time;
 
     worker_ask(&lane->worker, "cycle %" PRId64 " %" PRId64, count, row->timeout_ms);
     worker_answer(&lane->worker, &time, 1);
-    return (double)time / (double)count;
+    return (double) time / (double) count;
 }
 
-static void lane_start(struct lane *lane, const struct row *row, const char *path) {
+static void lane_start(struct lane *lane, const struct row *row, const char *path)
+{
     const struct subject *subject = subject_find(row->subject);
     int64_t ready;
 
@@ -100,11 +100,12 @@ static void lane_start(struct lane *lane, const struct row *row, const char *pat
         worker_answer(&lane->worker, &ready, 1);
     }
     run_batch(lane, row, 2);
-    lane->batch = 1 + (int64_t)(BATCH_NS / run_batch(lane, row, 2));
-    lane->batch = 1 + (int64_t)(BATCH_NS / run_batch(lane, row, lane->batch));
+    lane->batch = 1 + (int64_t) (BATCH_NS / run_batch(lane, row, 2));
+    lane->batch = 1 + (int64_t) (BATCH_NS / run_batch(lane, row, lane->batch));
 }
 
-static void run_round(struct lane *lanes, long round) {
+static void run_round(struct lane *lanes, long round)
+{
     for (size_t i = 0; i < ROWS; i++) {
         size_t at = row_turn(ROWS, round, i);
         struct lane *lane = &lanes[at];
@@ -115,7 +116,8 @@ static void run_round(struct lane *lanes, long round) {
 }
 
 /* Subtracts from a row's time, round by round, the time of the row that it names in `less`. */
-static void subtract(struct lane *lanes) {
+static void subtract(struct lane *lanes)
+{
     for (size_t i = 0; i < ROWS; i++) {
         size_t less = row_find(rows, ROWS, rows[i].less);
 
@@ -124,7 +126,8 @@ static void subtract(struct lane *lanes) {
     }
 }
 
-static void record_goal(const struct row *row, double ratio) {
+static void record_goal(const struct row *row, double ratio)
+{
     char what[TABLE_CELL];
 
     snprintf(what, sizeof what, "uncontended: %s / raw", row->label);
@@ -132,7 +135,8 @@ static void record_goal(const struct row *row, double ratio) {
         goal_at_most(what, ratio, row->goal);
 }
 
-static void record_reuse(const struct lane *lanes) {
+static void record_reuse(const struct lane *lanes)
+{
     size_t reused = row_find(rows, ROWS, "libfilelock flock, reused, 10 s");
     size_t floor = row_find(rows, ROWS, FLOCK_OPEN);
 
@@ -141,7 +145,8 @@ static void record_reuse(const struct lane *lanes) {
                      samples_ratio(&lanes[reused].time, &lanes[floor].time), 1);
 }
 
-static void report(struct lane *lanes) {
+static void report(struct lane *lanes)
+{
     struct table table;
 
     table_begin(&table, "acquire and release|median|p90|times its floor");
@@ -160,7 +165,8 @@ static void report(struct lane *lanes) {
     table_print(&table);
 }
 
-void scenario_uncontended(const struct settings *settings) {
+void scenario_uncontended(const struct settings *settings)
+{
     long rounds = settings_choose(settings, 400, 60);
     static struct lane lanes[ROWS];
     char path[4096];

@@ -22,7 +22,8 @@ static struct worker *running;
  * Turns the forked child into the worker.  Closes the child's copies of the parent's ends of the other workers' pipes:
  * a worker ends when its pipe closes, so only the parent may have that end open.
  */
-static void become(const struct subject *subject, const char *path, int in, int out) {
+static void become(const struct subject *subject, const char *path, int in, int out)
+{
     for (struct worker *other = running; other; other = other->next) {
         close(other->to);
         close(fileno(other->from));
@@ -38,7 +39,8 @@ static void become(const struct subject *subject, const char *path, int in, int 
     _exit(0);
 }
 
-void worker_start(struct worker *worker, const struct subject *subject, const char *path) {
+void worker_start(struct worker *worker, const struct subject *subject, const char *path)
+{
     int command[2], answer[2];
 
     fflush(stdout);
@@ -63,7 +65,8 @@ void worker_start(struct worker *worker, const struct subject *subject, const ch
     running = worker;
 }
 
-void worker_ask(struct worker *worker, const char *format, ...) {
+void worker_ask(struct worker *worker, const char *format, ...)
+{
     char line[256];
     va_list arguments;
 
@@ -71,17 +74,19 @@ void worker_ask(struct worker *worker, const char *format, ...) {
     int length = vsnprintf(line, sizeof line - 1, format, arguments);
     va_end(arguments);
     line[length++] = '\n';
-    if (write(worker->to, line, (size_t)length) != length)
+    if (write(worker->to, line, (size_t) length) != length)
         die("the worker of %s has ended", worker->name);
 }
 
-void worker_answer(struct worker *worker, int64_t *value, size_t count) {
+void worker_answer(struct worker *worker, int64_t *value, size_t count)
+{
     for (size_t i = 0; i < count; i++)
         if (fscanf(worker->from, "%" SCNd64, &value[i]) != 1)
             die("the worker of %s has ended without an answer", worker->name);
 }
 
-static void worker_end(struct worker *worker) {
+static void worker_end(struct worker *worker)
+{
     struct worker **link = &running;
 
     close(worker->to);
@@ -93,12 +98,14 @@ static void worker_end(struct worker *worker) {
     *link = worker->next;
 }
 
-void worker_stop(struct worker *worker) {
+void worker_stop(struct worker *worker)
+{
     worker_end(worker);
 }
 
 /* Kills the worker and reaps it at once: a program that asks whether the holder lives may take a zombie for alive. */
-void worker_kill(struct worker *worker) {
+void worker_kill(struct worker *worker)
+{
     kill(worker->pid, SIGKILL);
     worker_end(worker);
 }

@@ -24,8 +24,8 @@ static void on_signal(int number)
     int saved = errno;
     ssize_t written = write(wake[1], "", 1);
 
-    (void)number;
-    (void)written; /* the pipe is full: it has a byte already */
+    (void) number;
+    (void) written; /* the pipe is full: it has a byte already */
     errno = saved;
 }
 

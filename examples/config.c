@@ -68,7 +68,7 @@ int main(int argc, char **argv)
     char path[PATH_SIZE], why[PATH_SIZE + 256];
     int result;
 
-    if (argc != 4 || snprintf(path, sizeof path, "%s.lock", argv[1]) >= (int)sizeof path) {
+    if (argc != 4 || snprintf(path, sizeof path, "%s.lock", argv[1]) >= (int) sizeof path) {
         fprintf(stderr, "usage: config FILE KEY VALUE\n");
         return 64;
     }

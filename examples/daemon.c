@@ -24,8 +24,8 @@
 static int write_text(const struct filelock *lock, const char *text)
 {
     int fd = open(filelock_path(lock), O_WRONLY | O_TRUNC | O_CLOEXEC);
-    ssize_t length = (ssize_t)strlen(text);
-    int written = fd >= 0 && write(fd, text, (size_t)length) == length;
+    ssize_t length = (ssize_t) strlen(text);
+    int written = fd >= 0 && write(fd, text, (size_t) length) == length;
 
     return fd >= 0 && close(fd) == 0 && written ? 0 : -1;
 }
@@ -34,7 +34,7 @@ static int write_pid(const struct filelock *lock)
 {
     char text[32];
 
-    snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    snprintf(text, sizeof text, "%ld\n", (long) getpid());
     return write_text(lock, text);
 }
 
@@ -42,8 +42,8 @@ static void leave_terminal(void)
 {
     int null = open("/dev/null", O_RDWR);
 
-    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-        dup2(null, STDERR_FILENO) < 0 || chdir("/") != 0)
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0 ||
+        chdir("/") != 0)
         _exit(EXIT_FAILURE);
     if (null > STDERR_FILENO)
         close(null);

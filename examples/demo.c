@@ -35,7 +35,7 @@ static double milliseconds(void)
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+    return (double) now.tv_sec * 1e3 + (double) now.tv_nsec / 1e6;
 }
 
 static int read_count(void)
@@ -61,7 +61,7 @@ static void write_count(int count)
 /* Reads the count, takes half a millisecond over the sale, and writes the count plus one. */
 static void sell(void)
 {
-    const struct timespec thought = {0, 500000};
+    const struct timespec thought = { 0, 500000 };
     int count = read_count();
 
     nanosleep(&thought, NULL);
@@ -179,7 +179,7 @@ static pid_t start_holder(void)
 
 static void show_owner(const struct filelock *lock)
 {
-    struct filelock_owner owner = {0};
+    struct filelock_owner owner = { 0 };
     int error;
 
     owner.size = sizeof owner;
@@ -213,8 +213,7 @@ static int show_kill(struct filelock *lock, pid_t holder)
 
     kill(holder, SIGKILL);
     error = filelock_acquire(lock, FILELOCK_EXCLUSIVE, 5000);
-    printf("  kill -9         %s %.1f ms later\n", error ? filelock_strerror(error) : "ours",
-           milliseconds() - began);
+    printf("  kill -9         %s %.1f ms later\n", error ? filelock_strerror(error) : "ours", milliseconds() - began);
     waitpid(holder, NULL, 0);
     return error;
 }
@@ -243,7 +242,8 @@ int main(int argc, char **argv)
         return 64;
     }
     printf("%d box offices (processes) sell %d tickets each. A sale reads the number in " COUNT ",\n"
-           "takes 0.5 ms, and writes the number plus one.\n\n", OFFICES, SALES);
+           "takes 0.5 ms, and writes the number plus one.\n\n",
+           OFFICES, SALES);
     fflush(stdout); /* else each child would print it again */
     do
         lost = lost_sales(0);

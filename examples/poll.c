@@ -67,7 +67,7 @@ static void wait_for_some(struct pollfd *fds)
         fds[i + 1].events = POLLIN;
         fds[i + 1].revents = 0;
     }
-    while (poll(fds, (nfds_t)count + 1, -1) < 0 && errno == EINTR)
+    while (poll(fds, (nfds_t) count + 1, -1) < 0 && errno == EINTR)
         ;
 }
 

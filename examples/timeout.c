@@ -13,7 +13,7 @@
 
 static void say_who(const struct filelock *lock)
 {
-    struct filelock_owner owner = {0};
+    struct filelock_owner owner = { 0 };
 
     owner.size = sizeof owner;
     if (filelock_owner(lock, &owner) == 0 && owner.pid != 0)

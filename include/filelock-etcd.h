@@ -21,8 +21,10 @@ struct filelock_etcd_options {
     const char *ca_file, *cert_file, *key_file; /* PEM, for https; NULL: the system's trust, no client certificate */
 };
 
+/* clang-format off */
 #define FILELOCK_ETCD_OPTIONS_INIT                                                                                    \
     { sizeof(struct filelock_etcd_options), NULL, NULL, NULL, NULL, NULL, NULL }
+/* clang-format on */
 
 /*
  * Makes a handle for the lock that the cluster knows by `name`.  Reaches no endpoint: the first acquire does.  In a

@@ -24,11 +24,11 @@ extern "C" {
 #define FILELOCK_PROVIDER_VERSION 1u
 
 /* Abilities, or-ed. */
-#define FILELOCK_PROVIDER_SHARES 1u         /* FILELOCK_SHARED */
-#define FILELOCK_PROVIDER_EXPIRES 2u        /* options.lease_ms */
-#define FILELOCK_PROVIDER_OUTLIVES 4u       /* a lock that is held at the end of the process would stay: release it */
-#define FILELOCK_PROVIDER_CONVERTS_DOWN 8u  /* filelock_convert() to FILELOCK_SHARED */
-#define FILELOCK_PROVIDER_CONVERTS_UP 16u   /* filelock_convert() to FILELOCK_EXCLUSIVE */
+#define FILELOCK_PROVIDER_SHARES 1u        /* FILELOCK_SHARED */
+#define FILELOCK_PROVIDER_EXPIRES 2u       /* options.lease_ms */
+#define FILELOCK_PROVIDER_OUTLIVES 4u      /* a lock that is held at the end of the process would stay: release it */
+#define FILELOCK_PROVIDER_CONVERTS_DOWN 8u /* filelock_convert() to FILELOCK_SHARED */
+#define FILELOCK_PROVIDER_CONVERTS_UP 16u  /* filelock_convert() to FILELOCK_EXCLUSIVE */
 
 /* What a new handle is to lock. */
 struct filelock_provider_lock {

@@ -168,8 +168,10 @@ struct filelock_options {
 };
 
 /* Start with struct filelock_options options = FILELOCK_OPTIONS_INIT;  then change members as needed. */
+/* clang-format off */
 #define FILELOCK_OPTIONS_INIT                                                                      \
     { sizeof(struct filelock_options), FILELOCK_KIND_DEFAULT, 0, FILELOCK_FOREVER, 0, FILELOCK_NO_WAITABLE, 0, 0, 0, NULL, NULL }
+/* clang-format on */
 
 /*
  * Makes a handle for the lock at `path` (bytes on POSIX, UTF-8 on Windows).  Copies the path and touches no

@@ -30,7 +30,7 @@ struct target {
     unsigned file_mode;
     struct range range;
     int64_t lease_ms; /* for kinds that expire, else 0 */
-    void *opened; /* what a provider has opened for this handle, or NULL */
+    void *opened;     /* what a provider has opened for this handle, or NULL */
 };
 
 /* True if the last component of the target's path may be a symbolic link. */
@@ -60,8 +60,8 @@ static inline bool flk_key_same(const struct lock_key *a, const struct lock_key 
 #define FLK_STATE_SIZE(type) (sizeof(type) + 0 * sizeof(char[sizeof(type) <= FLK_MAX_STATE ? 1 : -1]))
 
 enum ability {
-    CAN_SHARE = 1,          /* FILELOCK_SHARED */
-    CAN_RANGE = 2,          /* range_start, range_length */
+    CAN_SHARE = 1,           /* FILELOCK_SHARED */
+    CAN_RANGE = 2,           /* range_start, range_length */
     CAN_LOCK_DESCRIPTOR = 4, /* filelock_new_from_fd() */
     OUTLIVES_PROCESS = 8,    /* a lock that is still held when the process exits stays behind */
     EXPIRES = 16,            /* lease_ms */
@@ -77,10 +77,10 @@ enum ability {
 struct kind {
     int id; /* enum filelock_kind */
     const char *name;
-    unsigned abilities;             /* enum ability */
-    int64_t default_range_length;   /* the meaning of a range_length of 0 */
-    int64_t default_lease_ms;       /* the meaning of a lease_ms of 0; 0: the kind does not expire */
-    size_t state_size;              /* the bytes that the kind keeps in each handle */
+    unsigned abilities;           /* enum ability */
+    int64_t default_range_length; /* the meaning of a range_length of 0 */
+    int64_t default_lease_ms;     /* the meaning of a lease_ms of 0; 0: the kind does not expire */
+    size_t state_size;            /* the bytes that the kind keeps in each handle */
 
     /* Prepares the state of a new handle; touches no file.  After an error there is no handle. */
     int (*init)(const struct target *target, void *state);

@@ -17,7 +17,7 @@ void history_add(struct history *history, uint32_t who, enum event event)
 {
     uint32_t at = __atomic_fetch_add(&history->length, 1, __ATOMIC_SEQ_CST);
     if (at < HISTORY_EVENTS)
-        __atomic_store_n(&history->events[at], who * 8 + (uint32_t)event, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&history->events[at], who * 8 + (uint32_t) event, __ATOMIC_SEQ_CST);
 }
 
 /* The participants that are inside, as far as the log has been read. */
@@ -62,7 +62,7 @@ static const char *take_note(struct room *room, struct judgement *judgement, uin
         judgement->writers += event == EVENT_ENTERS_WRITING;
         judgement->readers += event == EVENT_ENTERS_READING;
         judgement->together += event == EVENT_ENTERS_READING && is_together(room, who);
-        room->inside[who] = (unsigned char)event;
+        room->inside[who] = (unsigned char) event;
         return NULL;
     case EVENT_LEAVES:
         if (!room->inside[who])
@@ -78,7 +78,7 @@ static const char *take_note(struct room *room, struct judgement *judgement, uin
 struct judgement history_judge(const struct history *history)
 {
     static struct room room;
-    struct judgement judgement = {NULL, 0, 0, 0, 0, 0};
+    struct judgement judgement = { NULL, 0, 0, 0, 0, 0 };
     memset(&room, 0, sizeof room);
     for (uint32_t i = 0; i < history->length && i < HISTORY_EVENTS && !judgement.wrong; i++) {
         uint32_t who = history->events[i] / 8;

@@ -17,8 +17,8 @@
 #endif
 
 /* Replaces a function of Windows.  bytes: the size of its arguments on 32-bit systems, where its name ends with it. */
-#define REPLACE(name, bytes, by)                                                                   \
-    extern __typeof__(&by) const imported_##name IMPORTED(name, bytes);                            \
+#define REPLACE(name, bytes, by)                                        \
+    extern __typeof__(&by) const imported_##name IMPORTED(name, bytes); \
     __typeof__(&by) const imported_##name = by
 
 /* Replaces a function of the C library: its name has no number of bytes. */
@@ -28,8 +28,8 @@
 #define IMPORTED_C(name) __asm__("__imp__" #name)
 #endif
 
-#define REPLACE_C(name, by)                                                                        \
-    extern __typeof__(&by) const imported_##name IMPORTED_C(name);                                 \
+#define REPLACE_C(name, by)                                        \
+    extern __typeof__(&by) const imported_##name IMPORTED_C(name); \
     __typeof__(&by) const imported_##name = by
 
 #endif

@@ -66,7 +66,7 @@ static void outlive(int fd)
 
 int flock(int fd, int operation)
 {
-    int (*real)(int, int) = (int (*)(int, int))dlsym(RTLD_NEXT, "flock");
+    int (*real)(int, int) = (int (*)(int, int)) dlsym(RTLD_NEXT, "flock");
     int rc;
 
     if (lies("grant"))
@@ -81,7 +81,7 @@ int flock(int fd, int operation)
 
 static int lock_range(const char *name, int fd, int command, void *argument)
 {
-    int (*real)(int, int, ...) = (int (*)(int, int, ...))dlsym(RTLD_NEXT, name);
+    int (*real)(int, int, ...) = (int (*)(int, int, ...)) dlsym(RTLD_NEXT, name);
 
     if (lies("grant") && (command == F_OFD_SETLK || command == F_OFD_SETLKW))
         return 0;
@@ -113,14 +113,14 @@ int fcntl64(int fd, int command, ...)
 int linkat(int from, const char *path, int to, const char *name, int flags)
 {
     int (*real)(int, const char *, int, const char *, int) =
-        (int (*)(int, const char *, int, const char *, int))dlsym(RTLD_NEXT, "linkat");
+        (int (*)(int, const char *, int, const char *, int)) dlsym(RTLD_NEXT, "linkat");
 
     return lies("marker") ? 0 : real(from, path, to, name, flags);
 }
 
 int inotify_init1(int flags)
 {
-    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "inotify_init1");
+    int (*real)(int) = (int (*)(int)) dlsym(RTLD_NEXT, "inotify_init1");
 
     if (lies("silent")) {
         errno = EMFILE;

@@ -61,7 +61,7 @@ static int tests_skipped(void)
 {
     char bytes[4096];
     long length = read_file(skips, bytes, sizeof bytes);
-    return length > 0 ? (int)length : 0;
+    return length > 0 ? (int) length : 0;
 }
 
 /* True if the environment names this suite to be left out.  Says so. */

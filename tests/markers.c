@@ -35,7 +35,7 @@ void marker_escape(const char *name, char *host)
     if (!*name)
         strcpy(host, "?");
     for (; *name; name++) {
-        unsigned char byte = (unsigned char)*name;
+        unsigned char byte = (unsigned char) *name;
         if (byte > 0x20 && byte < 0x7f && byte != '?')
             host += sprintf(host, "%c", byte);
         else
@@ -51,7 +51,7 @@ const char *marker_record(int64_t pid)
     static char record[MARKER_SIZE];
     const char *token = marker_token(pid);
     const char *end = *token ? "\n" : "";
-    snprintf(record, sizeof record, "%lld\n%s\n%s%s", (long long)pid, marker_host(), token, end);
+    snprintf(record, sizeof record, "%lld\n%s\n%s%s", (long long) pid, marker_host(), token, end);
     return record;
 }
 
@@ -86,9 +86,9 @@ const char *file_beside(const char *path)
 {
     char folder[2048];
     const char *name = strrchr(path, '/') + 1;
-    snprintf(folder, sizeof folder, "%.*s", (int)(name - path), path);
+    snprintf(folder, sizeof folder, "%.*s", (int) (name - path), path);
     found[0] = '\0';
-    ck_assert_int_eq(each_entry(folder, look_beside, (void *)(uintptr_t)name), 0);
+    ck_assert_int_eq(each_entry(folder, look_beside, (void *) (uintptr_t) name), 0);
     return *found ? found : NULL;
 }
 
@@ -107,11 +107,11 @@ void expect_nothing_at(const char *path)
 void fill_marker(const char *format, char *text)
 {
     char own[32], dead[32], system[32], token[128];
-    snprintf(own, sizeof own, "%lld", (long long)own_pid());
-    snprintf(dead, sizeof dead, "%lld", (long long)dead_pid());
-    snprintf(system, sizeof system, "%lld", (long long)system_pid());
+    snprintf(own, sizeof own, "%lld", (long long) own_pid());
+    snprintf(dead, sizeof dead, "%lld", (long long) dead_pid());
+    snprintf(system, sizeof system, "%lld", (long long) system_pid());
     snprintf(token, sizeof token, "%s", marker_token(own_pid()));
-    const char *values[] = {own, dead, marker_host(), token, marker_token(other_pid()), system};
+    const char *values[] = { own, dead, marker_host(), token, marker_token(other_pid()), system };
     char *end = text;
     for (; *format; format++) {
         if (*format == '%' && format[1] >= '1' && format[1] <= '6') {

@@ -10,10 +10,10 @@
 #define MARKER_SIZE 2048
 #define GRACE_MS 2000 /* a marker that stays unchanged this long is broken, unless its record is understood */
 
-#define NEEDS_SOFT()                                                                               \
-    do {                                                                                           \
-        if (!soft_kind())                                                                          \
-            SKIP("this build has no kind soft");                                                   \
+#define NEEDS_SOFT()                             \
+    do {                                         \
+        if (!soft_kind())                        \
+            SKIP("this build has no kind soft"); \
     } while (0)
 
 /* Returns the soft kind, or NULL where the build lacks it. */
@@ -60,7 +60,7 @@ void put_marker_bytes(const char *path, const void *bytes, size_t size);
  */
 void fill_marker(const char *format, char *text);
 
-#define LEASE(pid, start, mode, duration)                                                          \
+#define LEASE(pid, start, mode, duration) \
     "filelock/2\npid=" pid "\nhost=%3\nmode=" mode "\ntoken=0a\nduration=" duration "\nstart=" start "\n"
 
 /* Returns the name of a file beside the marker that begins with the marker's name; NULL if there is none. */

@@ -30,7 +30,7 @@ const char *marker_host(void)
     if (path_exists("/proc/version") && stat("/proc/self/ns/pid", &status) != 0)
         strcat(host, "?pidns-0");
     else if (status.st_ino != 0 && status.st_ino != INITIAL_PID_NAMESPACE)
-        sprintf(host + strlen(host), "?pidns-%llx", (unsigned long long)status.st_ino);
+        sprintf(host + strlen(host), "?pidns-%llx", (unsigned long long) status.st_ino);
     return host;
 }
 
@@ -56,13 +56,13 @@ static void multiply_add(char *digits, unsigned factor, unsigned addend)
     size_t length = strlen(digits);
     unsigned carry = addend;
     for (size_t i = length; i-- > 0;) {
-        carry += (unsigned)(digits[i] - '0') * factor;
-        digits[i] = (char)('0' + carry % 10);
+        carry += (unsigned) (digits[i] - '0') * factor;
+        digits[i] = (char) ('0' + carry % 10);
         carry /= 10;
     }
     for (; carry; carry /= 10) {
         memmove(digits + 1, digits, strlen(digits) + 1);
-        digits[0] = (char)('0' + carry % 10);
+        digits[0] = (char) ('0' + carry % 10);
     }
 }
 
@@ -70,7 +70,7 @@ static void append_hexadecimal(char *digits, const char *text)
 {
     for (; *text && *text != '\n'; text++)
         if (*text != '-')
-            multiply_add(digits, 16, (unsigned)(*text <= '9' ? *text - '0' : *text - 'a' + 10));
+            multiply_add(digits, 16, (unsigned) (*text <= '9' ? *text - '0' : *text - 'a' + 10));
 }
 
 /*
@@ -80,7 +80,7 @@ static void append_hexadecimal(char *digits, const char *text)
 static int start_time(int64_t pid, uint64_t *start)
 {
     char path[80], text[1024], *field;
-    snprintf(path, sizeof path, "/proc/%lld/task/%lld/stat", (long long)pid, (long long)pid);
+    snprintf(path, sizeof path, "/proc/%lld/task/%lld/stat", (long long) pid, (long long) pid);
     if (read_file(path, text, sizeof text) <= 0 || !(field = strrchr(text, ')')))
         return -1;
     field += 2;
@@ -112,7 +112,7 @@ int64_t dead_pid(void)
     if (pid == 0)
         raise(SIGKILL); /* at an exit valgrind would look for what threads had, which are not there */
     ck_assert_int_gt(pid, 0);
-    ck_assert_int_eq(process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS), 128 + SIGKILL);
+    ck_assert_int_eq(process_wait(&(struct process) { pid, -1, -1 }, PATIENCE_MS), 128 + SIGKILL);
     return pid;
 }
 

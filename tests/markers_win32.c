@@ -26,24 +26,24 @@ const char *marker_host(void)
 static uint64_t created(int64_t pid)
 {
     FILETIME begun, ended, kernel, user;
-    HANDLE process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, (DWORD)pid);
+    HANDLE process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, (DWORD) pid);
     if (!process)
         return 0;
     BOOL known = GetProcessTimes(process, &begun, &ended, &kernel, &user);
     CloseHandle(process);
-    return known ? (uint64_t)begun.dwHighDateTime << 32 | begun.dwLowDateTime : 0;
+    return known ? (uint64_t) begun.dwHighDateTime << 32 | begun.dwLowDateTime : 0;
 }
 
 const char *marker_token(int64_t pid)
 {
     static char digits[32];
-    snprintf(digits, sizeof digits, "%llu", (unsigned long long)created(pid));
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long) created(pid));
     return digits;
 }
 
 int64_t dead_pid(void)
 {
-    const char *argv[] = {peer_program, "--peer", NULL};
+    const char *argv[] = { peer_program, "--peer", NULL };
     struct process process;
     ck_assert_int_eq(process_start(&process, argv), 0);
     close_fd(process.to);
@@ -54,7 +54,7 @@ int64_t dead_pid(void)
 
 int64_t other_pid(void)
 {
-    PROCESSENTRY32 entry = {.dwSize = sizeof entry};
+    PROCESSENTRY32 entry = { .dwSize = sizeof entry };
     HANDLE processes = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
     uint64_t own = created(own_pid());
     int64_t found = 0;

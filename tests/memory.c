@@ -55,7 +55,7 @@ int memory_is_counted(void)
 }
 
 #define ALIGNMENT 16
-#define CHUNK ((size_t)1 << 18)
+#define CHUNK ((size_t) 1 << 18)
 
 /* The head before each block; as long as the alignment. */
 union head {
@@ -84,7 +84,7 @@ static void leave(void)
 static char *carve(size_t size)
 {
     size_t most = size > CHUNK ? size : CHUNK;
-    if ((size_t)(fresh_end - fresh) < size) {
+    if ((size_t) (fresh_end - fresh) < size) {
         void *chunk = mmap(NULL, most, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (chunk == MAP_FAILED)
             return NULL;
@@ -104,11 +104,11 @@ static union head *obtain(unsigned order, size_t alignment)
         return head;
     }
     size_t extra = alignment - ALIGNMENT;
-    char *bytes = carve(((size_t)1 << order) + extra);
+    char *bytes = carve(((size_t) 1 << order) + extra);
     if (!bytes)
         return NULL;
-    size_t block = (size_t)(bytes + sizeof *head);
-    head = (union head *)(void *)(bytes + (alignment - block % alignment) % alignment);
+    size_t block = (size_t) (bytes + sizeof *head);
+    head = (union head *) (void *) (bytes + (alignment - block % alignment) % alignment);
     head->is.order = order;
     return head;
 }
@@ -120,7 +120,7 @@ static void *allocate(size_t size, size_t alignment)
         errno = ENOMEM;
         return NULL;
     }
-    while (((size_t)1 << order) < size + sizeof(union head))
+    while (((size_t) 1 << order) < size + sizeof(union head))
         order++;
     enter();
     union head *head = obtain(order, alignment < ALIGNMENT ? ALIGNMENT : alignment);
@@ -138,7 +138,7 @@ void free(void *block)
 {
     if (!block)
         return;
-    union head *head = (union head *)block - 1;
+    union head *head = (union head *) block - 1;
     enter();
     head->is.next = unused[head->is.order];
     unused[head->is.order] = head;
@@ -156,7 +156,7 @@ void *calloc(size_t count, size_t size)
 
 void *realloc(void *block, size_t size)
 {
-    size_t had = block ? ((size_t)1 << ((union head *)block - 1)->is.order) - sizeof(union head) : 0;
+    size_t had = block ? ((size_t) 1 << ((union head *) block - 1)->is.order) - sizeof(union head) : 0;
     void *larger = allocate(size, ALIGNMENT);
     if (larger && block)
         memcpy(larger, block, had < size ? had : size);

@@ -42,7 +42,7 @@ char peer_program[4096];
 void peer_directory(char *path, size_t size)
 {
     const char *end = strrchr(peer_program, '/');
-    snprintf(path, size, "%.*s", end ? (int)(end - peer_program) : 1, end ? peer_program : ".");
+    snprintf(path, size, "%.*s", end ? (int) (end - peer_program) : 1, end ? peer_program : ".");
 }
 
 void peer_command_line(const char *argv[PEER_WORDS], const char *program, const char *one, const char *other)
@@ -94,7 +94,7 @@ const char *peer_text(const char *words, const char *key, char *text, size_t siz
     text[0] = '\0';
     for (const char *at = words; (at = strstr(at, key)) != NULL; at += length)
         if ((at == words || at[-1] == ' ') && at[length] == '=') {
-            snprintf(text, size, "%.*s", (int)strcspn(at + length + 1, " "), at + length + 1);
+            snprintf(text, size, "%.*s", (int) strcspn(at + length + 1, " "), at + length + 1);
             break;
         }
     return text;
@@ -153,10 +153,10 @@ static void do_new(char *words, char *reply)
     struct filelock *lock;
     char path[REPLY_SIZE];
     const char *name = peer_word(&words);
-    options.kind = (int)peer_number(words, "kind", FILELOCK_KIND_DEFAULT);
-    options.flags = (unsigned)peer_number(words, "flags", 0);
+    options.kind = (int) peer_number(words, "kind", FILELOCK_KIND_DEFAULT);
+    options.flags = (unsigned) peer_number(words, "flags", 0);
     options.timeout_ms = peer_number(words, "timeout", FILELOCK_FOREVER);
-    options.file_mode = (unsigned)peer_number(words, "mode", 0);
+    options.file_mode = (unsigned) peer_number(words, "mode", 0);
     options.range_start = peer_number(words, "start", 0);
     options.range_length = peer_number(words, "length", 0);
     options.lease_ms = peer_number(words, "lease", 0);
@@ -261,7 +261,7 @@ static void do_remaining(char *words, char *reply)
     int64_t ms = 0;
     int result = filelock_remaining(peer_handle(peer_word(&words)), &ms);
     if (result == 0)
-        peer_reply(reply, "%lld", (long long)ms);
+        peer_reply(reply, "%lld", (long long) ms);
     else
         peer_reply(reply, "%s", result_name(result));
 }
@@ -277,7 +277,7 @@ static void do_owner(char *words, char *reply)
     memset(&owner, 0, sizeof owner);
     owner.size = sizeof owner;
     int result = filelock_owner(peer_handle(peer_word(&words)), &owner);
-    peer_reply(reply, "%s %lld %d %d %s", result_name(result), (long long)owner.pid, owner.alive, owner.local,
+    peer_reply(reply, "%s %lld %d %d %s", result_name(result), (long long) owner.pid, owner.alive, owner.local,
                owner.command);
 }
 
@@ -351,14 +351,14 @@ static void do_end(char *words, char *reply)
 
 static void do_ping(char *words, char *reply)
 {
-    (void)words;
+    (void) words;
     peer_reply(reply, "pong");
 }
 
 static void do_switches(char *words, char *reply)
 {
-    (void)words;
-    peer_reply(reply, "%lld", (long long)voluntary_switches());
+    (void) words;
+    peer_reply(reply, "%lld", (long long) voluntary_switches());
 }
 
 static void do_descriptors(char *words, char *reply)
@@ -386,42 +386,42 @@ static void do_spawned(char *words, char *reply)
 
 static void do_exit(char *words, char *reply)
 {
-    (void)reply;
+    (void) reply;
     exit(atoi(peer_word(&words)));
 }
 
 static const struct peer_verb verbs[] = {
-    {"new", do_new},
-    {"free", do_free},
-    {"acquire", do_acquire},
-    {"acquire_several", do_acquire_several},
-    {"release_several", do_release_several},
-    {"convert", do_convert},
-    {"begin", do_begin},
-    {"finish", do_finish},
-    {"abort", do_abort},
-    {"release", do_release},
-    {"release_all", do_release_all},
-    {"held", do_held},
-    {"depth", do_depth},
-    {"check", do_check},
-    {"remaining", do_remaining},
-    {"fd", do_fd},
-    {"owner", do_owner},
-    {"describe", do_describe},
-    {"on", do_on},
-    {"answer", do_answer},
-    {"asleep", do_asleep},
-    {"end", do_end},
-    {"work", peer_work},
-    {"enter", peer_enter},
-    {"leave", peer_leave},
-    {"ping", do_ping},
-    {"switches", do_switches},
-    {"descriptors", do_descriptors},
-    {"spawned", do_spawned},
-    {"exit", do_exit},
-    {NULL, NULL},
+    { "new", do_new },
+    { "free", do_free },
+    { "acquire", do_acquire },
+    { "acquire_several", do_acquire_several },
+    { "release_several", do_release_several },
+    { "convert", do_convert },
+    { "begin", do_begin },
+    { "finish", do_finish },
+    { "abort", do_abort },
+    { "release", do_release },
+    { "release_all", do_release_all },
+    { "held", do_held },
+    { "depth", do_depth },
+    { "check", do_check },
+    { "remaining", do_remaining },
+    { "fd", do_fd },
+    { "owner", do_owner },
+    { "describe", do_describe },
+    { "on", do_on },
+    { "answer", do_answer },
+    { "asleep", do_asleep },
+    { "end", do_end },
+    { "work", peer_work },
+    { "enter", peer_enter },
+    { "leave", peer_leave },
+    { "ping", do_ping },
+    { "switches", do_switches },
+    { "descriptors", do_descriptors },
+    { "spawned", do_spawned },
+    { "exit", do_exit },
+    { NULL, NULL },
 };
 
 static int run_verb(const struct peer_verb *verb, const char *name, char *words, char *reply)
@@ -449,10 +449,10 @@ static int next_line(char *line, size_t size)
         long length = read_some(0, input.text + input.length, sizeof input.text - input.length);
         if (length <= 0)
             return 0;
-        input.length += (size_t)length;
+        input.length += (size_t) length;
     }
-    size_t length = (size_t)(end - input.text) + 1;
-    snprintf(line, size, "%.*s", (int)length - 1, input.text);
+    size_t length = (size_t) (end - input.text) + 1;
+    snprintf(line, size, "%.*s", (int) length - 1, input.text);
     input.length -= length;
     memmove(input.text, input.text + length, input.length);
     return 1;

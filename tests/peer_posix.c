@@ -47,21 +47,21 @@ static void do_fork(char *words, char *reply)
             _exit(70);
         exit(peer_main_in_child());
     }
-    peer_reply(reply, "%lld", (long long)pid);
+    peer_reply(reply, "%lld", (long long) pid);
 }
 
 static void do_exec(char *words, char *reply)
 {
     const char *argv[PEER_WORDS];
-    (void)words;
+    (void) words;
     peer_command_line(argv, peer_program, "--peer-again", NULL);
-    execv(argv[0], (char *const *)(uintptr_t)argv);
+    execv(argv[0], (char *const *) (uintptr_t) argv);
     peer_reply(reply, "%s", result_name(-errno));
 }
 
 static void do_reap(char *words, char *reply)
 {
-    struct process child = {atoll(peer_word(&words)), -1, -1};
+    struct process child = { atoll(peer_word(&words)), -1, -1 };
     peer_reply(reply, "%d", process_wait(&child, 60000));
 }
 
@@ -70,7 +70,10 @@ static void do_lost(char *words, char *reply)
 {
     filelock_waitable lost = filelock_lost(peer_handle(peer_word(&words)));
     int64_t timeout_ms = atoll(peer_word(&words));
-    peer_reply(reply, "%s", lost == FILELOCK_NO_WAITABLE ? "none" : readable_within(lost, timeout_ms) ? "lost" : "not lost");
+    peer_reply(reply, "%s",
+               lost == FILELOCK_NO_WAITABLE        ? "none"
+               : readable_within(lost, timeout_ms) ? "lost"
+                                                   : "not lost");
 }
 
 /* ---- The storm ------------------------------------------------------------------------------ */
@@ -153,10 +156,6 @@ static void do_storm(char *words, char *reply)
 }
 
 const struct peer_verb peer_platform_verbs[] = {
-    {"fork", do_fork},
-    {"exec", do_exec},
-    {"reap", do_reap},
-    {"lost", do_lost},
-    {"storm", do_storm},
-    {NULL, NULL},
+    { "fork", do_fork }, { "exec", do_exec },   { "reap", do_reap },
+    { "lost", do_lost }, { "storm", do_storm }, { NULL, NULL },
 };

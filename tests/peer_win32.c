@@ -5,5 +5,5 @@
 #include "peer.h"
 
 const struct peer_verb peer_platform_verbs[] = {
-    {NULL, NULL},
+    { NULL, NULL },
 };

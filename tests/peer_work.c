@@ -49,7 +49,7 @@ static void disturb(const struct job *job, long round)
     if (job->deletes && round % job->deletes == 0) {
         remove_file(job->path);
     } else if (job->replaces && round % job->replaces == 0) {
-        snprintf(other, sizeof other, "%s.%lld.%d", job->path, (long long)own_pid(), job->witness.slot);
+        snprintf(other, sizeof other, "%s.%lld.%d", job->path, (long long) own_pid(), job->witness.slot);
         if (write_file(other, "", 0) == 0)
             rename_over(other, job->path);
     }
@@ -86,8 +86,8 @@ static void *run_job(void *arg)
 static int open_own(struct filelock **lock, const char *words, const char *path)
 {
     struct filelock_options options = FILELOCK_OPTIONS_INIT;
-    options.kind = (int)peer_number(words, "kind", FILELOCK_KIND_DEFAULT);
-    options.flags = (unsigned)peer_number(words, "flags", 0);
+    options.kind = (int) peer_number(words, "kind", FILELOCK_KIND_DEFAULT);
+    options.flags = (unsigned) peer_number(words, "flags", 0);
     return filelock_new(lock, path, &options);
 }
 
@@ -97,15 +97,15 @@ static int prepare(struct job *job, const char *words, int index, struct fileloc
     memset(job, 0, sizeof *job);
     job->lock = lock;
     job->path = path;
-    job->count = (long)peer_number(words, "count", 1);
-    job->deletes = (long)peer_number(words, "delete", 0);
-    job->replaces = (long)peer_number(words, "replace", 0);
-    job->hold_ms = (int)peer_number(words, "hold", 0);
+    job->count = (long) peer_number(words, "count", 1);
+    job->deletes = (long) peer_number(words, "delete", 0);
+    job->replaces = (long) peer_number(words, "replace", 0);
+    job->hold_ms = (int) peer_number(words, "hold", 0);
     job->timeout_ms = peer_number(words, "timeout", FILELOCK_FOREVER);
     peer_text(words, "mode", text, sizeof text);
     job->sharing = !strcmp(text, "shared") ? READS : !strcmp(text, "mixed") ? BOTH : WRITES;
     peer_text(words, "witness", text, sizeof text);
-    if (witness_open(&job->witness, text, (int)peer_number(words, "slot", 0) + index) != 0)
+    if (witness_open(&job->witness, text, (int) peer_number(words, "slot", 0) + index) != 0)
         return -EIO;
     return peer_number(words, "own", 0) ? open_own(&job->lock, words, path) : 0;
 }
@@ -124,8 +124,8 @@ void peer_work(char *words, char *reply)
 {
     char path[REPLY_SIZE];
     struct filelock *lock = peer_handle(peer_word(&words));
-    int threads = (int)peer_number(words, "threads", 1);
-    int own = (int)peer_number(words, "own", 0);
+    int threads = (int) peer_number(words, "threads", 1);
+    int own = (int) peer_number(words, "own", 0);
     struct job *jobs = calloc(MOST_THREADS, sizeof *jobs);
     int result = jobs && threads <= MOST_THREADS ? 0 : -ENOMEM;
     long long done = 0, overlaps = 0, together = 0;
@@ -165,7 +165,7 @@ void peer_enter(char *words, char *reply)
     int writing;
     if (begin_step(words, &writing) == 0)
         witness_enter(&step, writing);
-    peer_reply(reply, "overlaps=%lld together=%lld", (long long)step.overlaps, (long long)step.together);
+    peer_reply(reply, "overlaps=%lld together=%lld", (long long) step.overlaps, (long long) step.together);
 }
 
 void peer_leave(char *words, char *reply)
@@ -173,5 +173,5 @@ void peer_leave(char *words, char *reply)
     int writing;
     if (begin_step(words, &writing) == 0)
         witness_leave(&step, writing);
-    peer_reply(reply, "overlaps=%lld together=%lld", (long long)step.overlaps, (long long)step.together);
+    peer_reply(reply, "overlaps=%lld together=%lld", (long long) step.overlaps, (long long) step.together);
 }

@@ -72,11 +72,10 @@ static void send_line(struct peer *peer, const char *format, va_list arguments)
 {
     char line[REPLY_SIZE];
     int length = vsnprintf(line, sizeof line - 1, format, arguments);
-    ck_assert_int_lt(length, (int)sizeof line - 1);
+    ck_assert_int_lt(length, (int) sizeof line - 1);
     snprintf(peer->asked, sizeof peer->asked, "%.200s", line);
     strcat(line, "\n");
-    ck_assert_msg(write_all(peer->process.to, line, strlen(line)) == 0, "a peer is gone when asked: %s",
-                  peer->asked);
+    ck_assert_msg(write_all(peer->process.to, line, strlen(line)) == 0, "a peer is gone when asked: %s", peer->asked);
 }
 
 void peer_send(struct peer *peer, const char *format, ...)
@@ -98,11 +97,11 @@ const char *peer_ask(struct peer *peer, const char *format, ...)
 
 static void hear_more(struct peer *peer)
 {
-    ck_assert_msg(readable_within(peer->process.from, PATIENCE_MS), "no answer within %d s to: %s",
-                  PATIENCE_MS / 1000, peer->asked);
+    ck_assert_msg(readable_within(peer->process.from, PATIENCE_MS), "no answer within %d s to: %s", PATIENCE_MS / 1000,
+                  peer->asked);
     long length = read_some(peer->process.from, peer->text + peer->length, sizeof peer->text - peer->length);
     ck_assert_msg(length > 0, "a peer ended when asked: %s", peer->asked);
-    peer->length += (size_t)length;
+    peer->length += (size_t) length;
 }
 
 const char *peer_answer(struct peer *peer)
@@ -110,8 +109,8 @@ const char *peer_answer(struct peer *peer)
     char *end;
     while ((end = memchr(peer->text, '\n', peer->length)) == NULL)
         hear_more(peer);
-    size_t length = (size_t)(end - peer->text);
-    snprintf(peer->line, sizeof peer->line, "%.*s", (int)length, peer->text);
+    size_t length = (size_t) (end - peer->text);
+    snprintf(peer->line, sizeof peer->line, "%.*s", (int) length, peer->text);
     peer->length -= length + 1;
     memmove(peer->text, end + 1, peer->length);
     return peer->line;

@@ -61,19 +61,17 @@ int peer_status(struct peer *peer);
 void peers_end(void);
 
 /* Fails the test unless the peer answers this command with `want`. */
-#define PEER_SAYS(peer, want, ...)                                                                 \
-    do {                                                                                           \
-        const char *said_ = peer_ask(peer, __VA_ARGS__);                                           \
-        ck_assert_msg(!strcmp(said_, want), "a peer says %s, not %s, to: %s", said_, want,    \
-                      peer_asked(peer)); \
+#define PEER_SAYS(peer, want, ...)                                                                            \
+    do {                                                                                                      \
+        const char *said_ = peer_ask(peer, __VA_ARGS__);                                                      \
+        ck_assert_msg(!strcmp(said_, want), "a peer says %s, not %s, to: %s", said_, want, peer_asked(peer)); \
     } while (0)
 
 /* Fails the test unless the peer answers an earlier command with `want`. */
-#define PEER_ANSWERS(peer, want)                                                                   \
-    do {                                                                                           \
-        const char *said_ = peer_answer(peer);                                                     \
-        ck_assert_msg(!strcmp(said_, want), "a peer answers %s, not %s, to: %s", said_, want,      \
-                      peer_asked(peer));                                                           \
+#define PEER_ANSWERS(peer, want)                                                                                 \
+    do {                                                                                                         \
+        const char *said_ = peer_answer(peer);                                                                   \
+        ck_assert_msg(!strcmp(said_, want), "a peer answers %s, not %s, to: %s", said_, want, peer_asked(peer)); \
     } while (0)
 
 /* Starts a peer that has a handle "a" of that kind on that path. */

@@ -38,12 +38,12 @@ int64_t now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 void nap_ms(int ms)
 {
-    struct timespec nap = {ms / 1000, (long)(ms % 1000) * 1000000};
+    struct timespec nap = { ms / 1000, (long) (ms % 1000) * 1000000 };
     nanosleep(&nap, NULL);
 }
 
@@ -58,7 +58,7 @@ void condition_init(pthread_cond_t *condition)
 
 int condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t end_ns)
 {
-    struct timespec when = {(time_t)(end_ns / 1000000000), (long)(end_ns % 1000000000)};
+    struct timespec when = { (time_t) (end_ns / 1000000000), (long) (end_ns % 1000000000) };
     return pthread_cond_timedwait(condition, mutex, &when);
 }
 
@@ -90,7 +90,7 @@ int each_entry(const char *path, void (*callback)(const char *name, void *arg), 
 static void remove_entry(const char *name, void *path)
 {
     char inner[4096];
-    if ((size_t)snprintf(inner, sizeof inner, "%s/%s", (const char *)path, name) < sizeof inner)
+    if ((size_t) snprintf(inner, sizeof inner, "%s/%s", (const char *) path, name) < sizeof inner)
         remove_tree(inner);
 }
 
@@ -101,7 +101,7 @@ void remove_tree(const char *path)
         return;
     if (S_ISDIR(status.st_mode)) {
         chmod(path, 0700);
-        each_entry(path, remove_entry, (void *)(uintptr_t)path);
+        each_entry(path, remove_entry, (void *) (uintptr_t) path);
     }
     remove(path);
 }
@@ -150,7 +150,7 @@ int path_exists(const char *path)
 uint64_t file_identity(const char *path)
 {
     struct stat status;
-    return stat(path, &status) == 0 ? (uint64_t)status.st_ino : 0;
+    return stat(path, &status) == 0 ? (uint64_t) status.st_ino : 0;
 }
 
 long read_file(const char *path, char *text, size_t size)
@@ -162,7 +162,7 @@ long read_file(const char *path, char *text, size_t size)
     close(fd);
     if (length >= 0)
         text[length] = '\0';
-    return (long)length;
+    return (long) length;
 }
 
 int write_file(const char *path, const void *bytes, size_t size)
@@ -192,12 +192,12 @@ int fd_is_open(int fd)
 
 long read_at(int fd, void *bytes, size_t size, int64_t offset)
 {
-    return (long)pread(fd, bytes, size, (off_t)offset);
+    return (long) pread(fd, bytes, size, (off_t) offset);
 }
 
 long write_at(int fd, const void *bytes, size_t size, int64_t offset)
 {
-    return (long)pwrite(fd, bytes, size, (off_t)offset);
+    return (long) pwrite(fd, bytes, size, (off_t) offset);
 }
 
 int open_descriptors(void)
@@ -235,7 +235,7 @@ static int spawn(struct process *process, const char *const argv[], int input, i
     sigemptyset(&none);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    int error = posix_spawn(&pid, argv[0], &actions, &attributes, (char *const *)(uintptr_t)argv, environ);
+    int error = posix_spawn(&pid, argv[0], &actions, &attributes, (char *const *) (uintptr_t) argv, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     process->pid = pid;
@@ -277,7 +277,7 @@ int find_program(const char *name, char *path, size_t size)
     const char *search = getenv("PATH");
     for (const char *at = search ? search : "/usr/bin:/bin"; *at;) {
         size_t length = strcspn(at, ":");
-        snprintf(path, size, "%.*s/%s", (int)length, at, name);
+        snprintf(path, size, "%.*s/%s", (int) length, at, name);
         if (length && access(path, X_OK) == 0)
             return 1;
         at += length + (at[length] == ':');
@@ -287,11 +287,11 @@ int find_program(const char *name, char *path, size_t size)
 
 int readable_within(int fd, int64_t timeout_ms)
 {
-    struct pollfd ready = {fd, POLLIN, 0};
+    struct pollfd ready = { fd, POLLIN, 0 };
     int64_t end = now_ns() + timeout_ms * 1000000;
     for (;;) {
         int64_t left = (end - now_ns()) / 1000000;
-        int count = poll(&ready, 1, left > 0 ? (int)left : 0);
+        int count = poll(&ready, 1, left > 0 ? (int) left : 0);
         if (count >= 0 || errno != EINTR)
             return count > 0;
     }
@@ -303,7 +303,7 @@ long read_some(int fd, void *bytes, size_t size)
     do
         length = read(fd, bytes, size);
     while (length < 0 && errno == EINTR);
-    return (long)length;
+    return (long) length;
 }
 
 int write_all(int fd, const void *bytes, size_t size)
@@ -315,7 +315,7 @@ int write_all(int fd, const void *bytes, size_t size)
             return -1;
         if (length > 0) {
             at += length;
-            size -= (size_t)length;
+            size -= (size_t) length;
         }
     }
     return 0;
@@ -323,7 +323,7 @@ int write_all(int fd, const void *bytes, size_t size)
 
 void process_kill(const struct process *process)
 {
-    kill((pid_t)process->pid, SIGKILL);
+    kill((pid_t) process->pid, SIGKILL);
 }
 
 int process_wait(const struct process *process, int64_t timeout_ms)
@@ -331,7 +331,7 @@ int process_wait(const struct process *process, int64_t timeout_ms)
     int64_t end = now_ns() + timeout_ms * 1000000;
     int status;
     for (;;) {
-        pid_t pid = waitpid((pid_t)process->pid, &status, WNOHANG);
+        pid_t pid = waitpid((pid_t) process->pid, &status, WNOHANG);
         if (pid > 0)
             return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
         if ((pid < 0 && errno != EINTR) || now_ns() > end)
@@ -353,7 +353,7 @@ int64_t own_pid(void)
 void command_of(int64_t pid, char *text, size_t size)
 {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%lld/comm", (long long)pid);
+    snprintf(path, sizeof path, "/proc/%lld/comm", (long long) pid);
     if (read_file(path, text, size) < 0)
         text[0] = '\0';
     text[strcspn(text, "\n")] = '\0';
@@ -381,7 +381,7 @@ int task_asleep(int64_t pid, int64_t task)
     char path[64], text[512];
     if (!task)
         return -1;
-    snprintf(path, sizeof path, "/proc/%lld/task/%lld/stat", (long long)pid, (long long)task);
+    snprintf(path, sizeof path, "/proc/%lld/task/%lld/stat", (long long) pid, (long long) task);
     if (read_file(path, text, sizeof text) < 0)
         return -1;
     const char *state = strrchr(text, ')');
@@ -434,7 +434,7 @@ static int listed_name(const char *path, char *name, size_t size)
         return 0;
     unsigned major_number = major(status.st_dev), minor_number = minor(status.st_dev);
     mount_device(path, &major_number, &minor_number);
-    snprintf(name, size, " %02x:%02x:%llu ", major_number, minor_number, (unsigned long long)status.st_ino);
+    snprintf(name, size, " %02x:%02x:%llu ", major_number, minor_number, (unsigned long long) status.st_ino);
     return 1;
 }
 
@@ -479,14 +479,14 @@ int64_t processor_ns(void)
 {
     struct timespec used;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+    return (int64_t) used.tv_sec * 1000000000 + used.tv_nsec;
 }
 
 /* ---- Something to wait for ------------------------------------------------------------------ */
 
 void waitable_open(struct signal_pair *pair)
 {
-    int ends[2] = {-1, -1};
+    int ends[2] = { -1, -1 };
     if (pipe_above_1(ends) != 0)
         abort();
     pair->waitable = ends[0];

@@ -32,9 +32,9 @@ void platform_begin(void)
 void own_program(const char *named, char *path, size_t size)
 {
     WCHAR name[MOST_PATH];
-    (void)named;
+    (void) named;
     GetModuleFileNameW(NULL, name, MOST_PATH);
-    WideCharToMultiByte(CP_UTF8, 0, name, -1, path, (int)size, NULL, NULL);
+    WideCharToMultiByte(CP_UTF8, 0, name, -1, path, (int) size, NULL, NULL);
     for (char *at = path; *at; at++)
         if (*at == '\\')
             *at = '/';
@@ -56,7 +56,7 @@ int64_t now_ns(void)
 
 void nap_ms(int ms)
 {
-    Sleep((DWORD)ms);
+    Sleep((DWORD) ms);
 }
 
 void condition_init(pthread_cond_t *condition)
@@ -73,8 +73,8 @@ int condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t en
         return ETIMEDOUT;
     clock_gettime(CLOCK_REALTIME, &when);
     left += when.tv_nsec;
-    when.tv_sec += (time_t)(left / 1000000000);
-    when.tv_nsec = (long)(left % 1000000000);
+    when.tv_sec += (time_t) (left / 1000000000);
+    when.tv_nsec = (long) (left % 1000000000);
     int error = pthread_cond_timedwait(condition, mutex, &when);
     return error == ETIMEDOUT && now_ns() < end_ns ? 0 : error;
 }
@@ -84,7 +84,7 @@ int condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t en
 /* Long paths get the prefix "\\?\", which has no limit on the length, but takes full paths only. */
 const WCHAR *wide(const char *path, WCHAR *text)
 {
-    int length = (int)strlen(path), at = length >= 240 && path[1] == ':' ? 4 : 0;
+    int length = (int) strlen(path), at = length >= 240 && path[1] == ':' ? 4 : 0;
     memcpy(text, L"\\\\?\\", 4 * sizeof *text);
     text += at ? 0 : 4;
     WCHAR *begin = text;
@@ -107,7 +107,7 @@ static void temporary_directory(char *path, size_t size)
 {
     WCHAR text[MOST_PATH];
     DWORD length = GetTempPathW(MOST_PATH, text);
-    WideCharToMultiByte(CP_UTF8, 0, length ? text : L".", -1, path, (int)size, NULL, NULL);
+    WideCharToMultiByte(CP_UTF8, 0, length ? text : L".", -1, path, (int) size, NULL, NULL);
     for (char *at = path; *at; at++)
         if (*at == '\\')
             *at = '/';
@@ -122,8 +122,8 @@ int make_scratch(const char *parent, char *path, size_t size)
     if (!parent)
         temporary_directory(temporary, sizeof temporary);
     for (int tries = 0; tries < 10000; tries++) {
-        snprintf(path, size, "%s/filelock.%lx.%x", parent ? parent : temporary,
-                 (unsigned long)GetCurrentProcessId(), counter++);
+        snprintf(path, size, "%s/filelock.%lx.%x", parent ? parent : temporary, (unsigned long) GetCurrentProcessId(),
+                 counter++);
         if (make_directory(path) == 0)
             return 0;
     }
@@ -151,7 +151,7 @@ int each_entry(const char *path, void (*callback)(const char *name, void *arg), 
 static void remove_entry(const char *name, void *path)
 {
     char inner[4096];
-    if ((size_t)snprintf(inner, sizeof inner, "%s/%s", (const char *)path, name) < sizeof inner)
+    if ((size_t) snprintf(inner, sizeof inner, "%s/%s", (const char *) path, name) < sizeof inner)
         remove_tree(inner);
 }
 
@@ -162,13 +162,13 @@ void remove_tree(const char *path)
     if (attributes == INVALID_FILE_ATTRIBUTES)
         return;
     if (attributes & FILE_ATTRIBUTE_READONLY)
-        SetFileAttributesW(wide(path, text), attributes & ~(DWORD)FILE_ATTRIBUTE_READONLY);
+        SetFileAttributesW(wide(path, text), attributes & ~(DWORD) FILE_ATTRIBUTE_READONLY);
     if (!(attributes & FILE_ATTRIBUTE_DIRECTORY)) {
         DeleteFileW(wide(path, text));
         return;
     }
     if (!(attributes & FILE_ATTRIBUTE_REPARSE_POINT))
-        each_entry(path, remove_entry, (void *)(uintptr_t)path);
+        each_entry(path, remove_entry, (void *) (uintptr_t) path);
     RemoveDirectoryW(wide(path, text));
 }
 
@@ -196,8 +196,8 @@ int remove_file(const char *path)
     WCHAR text[MOST_PATH], aside[MOST_PATH];
     char name[4096];
     const char *end = strrchr(path, '/');
-    snprintf(name, sizeof name, "%.*sgone.%lx.%lx", end ? (int)(end + 1 - path) : 0, path,
-             (unsigned long)GetCurrentProcessId(), (unsigned long)InterlockedIncrement(&counter));
+    snprintf(name, sizeof name, "%.*sgone.%lx.%lx", end ? (int) (end + 1 - path) : 0, path,
+             (unsigned long) GetCurrentProcessId(), (unsigned long) InterlockedIncrement(&counter));
     int moved = MoveFileExW(wide(path, text), wide(name, aside), 0) != 0;
     return DeleteFileW(moved ? wide(name, aside) : wide(path, text)) ? 0 : -1;
 }
@@ -243,7 +243,7 @@ static uint64_t identity_of(HANDLE file)
     BY_HANDLE_FILE_INFORMATION known;
     if (!GetFileInformationByHandle(file, &known))
         return 0;
-    return (uint64_t)known.nFileIndexHigh << 32 | known.nFileIndexLow;
+    return (uint64_t) known.nFileIndexHigh << 32 | known.nFileIndexLow;
 }
 
 uint64_t file_identity(const char *path)
@@ -260,12 +260,12 @@ long read_file(const char *path, char *text, size_t size)
     DWORD length;
     if (file == INVALID_HANDLE_VALUE)
         return -1;
-    BOOL done = ReadFile(file, text, (DWORD)size - 1, &length, NULL);
+    BOOL done = ReadFile(file, text, (DWORD) size - 1, &length, NULL);
     CloseHandle(file);
     if (!done)
         return -1;
     text[length] = '\0';
-    return (long)length;
+    return (long) length;
 }
 
 int write_file(const char *path, const void *bytes, size_t size)
@@ -274,7 +274,7 @@ int write_file(const char *path, const void *bytes, size_t size)
     DWORD length;
     if (file == INVALID_HANDLE_VALUE)
         return -1;
-    BOOL done = WriteFile(file, bytes, (DWORD)size, &length, NULL);
+    BOOL done = WriteFile(file, bytes, (DWORD) size, &length, NULL);
     CloseHandle(file);
     return done && length == size ? 0 : -1;
 }
@@ -282,7 +282,7 @@ int write_file(const char *path, const void *bytes, size_t size)
 int open_fd(const char *path)
 {
     HANDLE file = open_wide(path, GENERIC_READ | GENERIC_WRITE, SHARE_ALL, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL);
-    return file == INVALID_HANDLE_VALUE ? -1 : _open_osfhandle((intptr_t)file, _O_RDWR | _O_BINARY);
+    return file == INVALID_HANDLE_VALUE ? -1 : _open_osfhandle((intptr_t) file, _O_RDWR | _O_BINARY);
 }
 
 void close_fd(int fd)
@@ -292,15 +292,15 @@ void close_fd(int fd)
 
 int fd_is_open(int fd)
 {
-    return (HANDLE)_get_osfhandle(fd) != INVALID_HANDLE_VALUE;
+    return (HANDLE) _get_osfhandle(fd) != INVALID_HANDLE_VALUE;
 }
 
 static OVERLAPPED at_offset(int64_t offset)
 {
     OVERLAPPED place;
     memset(&place, 0, sizeof place);
-    place.Offset = (DWORD)offset;
-    place.OffsetHigh = (DWORD)(offset >> 32);
+    place.Offset = (DWORD) offset;
+    place.OffsetHigh = (DWORD) (offset >> 32);
     return place;
 }
 
@@ -308,8 +308,8 @@ long read_at(int fd, void *bytes, size_t size, int64_t offset)
 {
     OVERLAPPED place = at_offset(offset);
     DWORD length;
-    if (ReadFile((HANDLE)_get_osfhandle(fd), bytes, (DWORD)size, &length, &place))
-        return (long)length;
+    if (ReadFile((HANDLE) _get_osfhandle(fd), bytes, (DWORD) size, &length, &place))
+        return (long) length;
     return GetLastError() == ERROR_HANDLE_EOF ? 0 : -1;
 }
 
@@ -317,7 +317,7 @@ long write_at(int fd, const void *bytes, size_t size, int64_t offset)
 {
     OVERLAPPED place = at_offset(offset);
     DWORD length;
-    return WriteFile((HANDLE)_get_osfhandle(fd), bytes, (DWORD)size, &length, &place) ? (long)length : -1;
+    return WriteFile((HANDLE) _get_osfhandle(fd), bytes, (DWORD) size, &length, &place) ? (long) length : -1;
 }
 
 /*
@@ -326,7 +326,7 @@ long write_at(int fd, const void *bytes, size_t size, int64_t offset)
  */
 static int is_open_file(size_t index)
 {
-    HANDLE handle = (HANDLE)(uintptr_t)(4 * index);
+    HANDLE handle = (HANDLE) (uintptr_t) (4 * index);
     DWORD flags;
     return GetHandleInformation(handle, &flags) && GetFileType(handle) != FILE_TYPE_UNKNOWN;
 }
@@ -344,8 +344,8 @@ int descriptors_on(const char *path)
     uint64_t wanted = file_identity(path);
     int count = 0;
     for (size_t i = 1; i < MOST_HANDLES / 4 && wanted; i++)
-        count += is_open_file(i) && GetFileType((HANDLE)(uintptr_t)(4 * i)) == FILE_TYPE_DISK &&
-                 identity_of((HANDLE)(uintptr_t)(4 * i)) == wanted;
+        count += is_open_file(i) && GetFileType((HANDLE) (uintptr_t) (4 * i)) == FILE_TYPE_DISK &&
+                 identity_of((HANDLE) (uintptr_t) (4 * i)) == wanted;
     return count;
 }
 
@@ -454,8 +454,8 @@ int process_start(struct process *process, const char *const argv[])
     int result = spawn(process, argv, to[1], from[1]);
     CloseHandle(to[1]);
     CloseHandle(from[1]);
-    process->to = _open_osfhandle((intptr_t)to[0], _O_BINARY);
-    process->from = _open_osfhandle((intptr_t)from[0], _O_BINARY | _O_RDONLY);
+    process->to = _open_osfhandle((intptr_t) to[0], _O_BINARY);
+    process->from = _open_osfhandle((intptr_t) from[0], _O_BINARY | _O_RDONLY);
     return result;
 }
 
@@ -464,7 +464,7 @@ int find_program(const char *name, char *path, size_t size)
     WCHAR wanted[MOST_PATH], found[MOST_PATH];
     if (!SearchPathW(NULL, wide(name, wanted), L".exe", MOST_PATH, found, NULL))
         return 0;
-    return WideCharToMultiByte(CP_UTF8, 0, found, -1, path, (int)size, NULL, NULL) > 0;
+    return WideCharToMultiByte(CP_UTF8, 0, found, -1, path, (int) size, NULL, NULL) > 0;
 }
 
 /*
@@ -473,7 +473,7 @@ int find_program(const char *name, char *path, size_t size)
  */
 int readable_within(int fd, int64_t timeout_ms)
 {
-    HANDLE pipe = (HANDLE)_get_osfhandle(fd);
+    HANDLE pipe = (HANDLE) _get_osfhandle(fd);
     int64_t end = now_ns() + timeout_ms * 1000000;
     DWORD length;
     while (PeekNamedPipe(pipe, NULL, 0, NULL, &length, NULL) && length == 0) {
@@ -486,18 +486,18 @@ int readable_within(int fd, int64_t timeout_ms)
 
 long read_some(int fd, void *bytes, size_t size)
 {
-    return _read(fd, bytes, (unsigned)size);
+    return _read(fd, bytes, (unsigned) size);
 }
 
 int write_all(int fd, const void *bytes, size_t size)
 {
     const char *at = bytes;
     while (size > 0) {
-        int length = _write(fd, at, (unsigned)size);
+        int length = _write(fd, at, (unsigned) size);
         if (length <= 0)
             return -1;
         at += length;
-        size -= (size_t)length;
+        size -= (size_t) length;
     }
     return 0;
 }
@@ -513,12 +513,12 @@ int process_wait(const struct process *process, int64_t timeout_ms)
 {
     struct child *child = child_of(process->pid);
     DWORD status;
-    if (!child || WaitForSingleObject(child->handle, (DWORD)timeout_ms) != WAIT_OBJECT_0)
+    if (!child || WaitForSingleObject(child->handle, (DWORD) timeout_ms) != WAIT_OBJECT_0)
         return -1;
     GetExitCodeProcess(child->handle, &status);
     CloseHandle(child->handle);
     child->handle = NULL;
-    return (int)(status & 0xff);
+    return (int) (status & 0xff);
 }
 
 void set_variable(const char *name, const char *value)
@@ -535,11 +535,11 @@ void command_of(int64_t pid, char *text, size_t size)
 {
     WCHAR name[MOST_PATH];
     DWORD length = MOST_PATH;
-    HANDLE process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, (DWORD)pid);
+    HANDLE process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, (DWORD) pid);
     text[0] = '\0';
     if (process && QueryFullProcessImageNameW(process, 0, name, &length)) {
         const WCHAR *end = wcsrchr(name, L'\\');
-        WideCharToMultiByte(CP_UTF8, 0, end ? end + 1 : name, -1, text, (int)size, NULL, NULL);
+        WideCharToMultiByte(CP_UTF8, 0, end ? end + 1 : name, -1, text, (int) size, NULL, NULL);
     }
     CloseHandle(process);
 }
@@ -559,14 +559,14 @@ void yield_processor(void)
 
 int task_asleep(int64_t pid, int64_t task)
 {
-    (void)pid;
-    (void)task;
+    (void) pid;
+    (void) task;
     return -1;
 }
 
 int queued_on(const char *path)
 {
-    (void)path;
+    (void) path;
     return -1;
 }
 
@@ -577,7 +577,7 @@ int64_t voluntary_switches(void)
 
 int thread_count(void)
 {
-    THREADENTRY32 entry = {.dwSize = sizeof entry};
+    THREADENTRY32 entry = { .dwSize = sizeof entry };
     HANDLE threads = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
     int count = 0;
     for (BOOL more = Thread32First(threads, &entry); more; more = Thread32Next(threads, &entry))
@@ -588,7 +588,7 @@ int thread_count(void)
 
 static int64_t ns_of(const FILETIME *time)
 {
-    return (((int64_t)time->dwHighDateTime << 32) + time->dwLowDateTime) * 100;
+    return (((int64_t) time->dwHighDateTime << 32) + time->dwLowDateTime) * 100;
 }
 
 int64_t processor_ns(void)

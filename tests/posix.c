@@ -12,13 +12,13 @@ unsigned mode_of(const char *path)
 {
     struct stat status;
     ck_assert_msg(lstat(path, &status) == 0, "there is no %s", path);
-    return (unsigned)status.st_mode & 07777;
+    return (unsigned) status.st_mode & 07777;
 }
 
 void make_file(const char *path, unsigned mode, const char *text)
 {
     ck_assert_int_eq(write_file(path, text, strlen(text)), 0);
-    ck_assert_int_eq(chmod(path, (mode_t)mode), 0);
+    ck_assert_int_eq(chmod(path, (mode_t) mode), 0);
 }
 
 void open_scratch(void)

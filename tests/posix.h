@@ -27,16 +27,16 @@ void open_scratch(void);
 void become_nobody(void);
 
 /* Makes sure that the test runs without root's privileges. */
-#define AS_ORDINARY_USER()                                                                         \
-    do {                                                                                           \
-        if (geteuid() == 0)                                                                        \
-            become_nobody();                                                                       \
+#define AS_ORDINARY_USER()   \
+    do {                     \
+        if (geteuid() == 0)  \
+            become_nobody(); \
     } while (0)
 
-#define NEEDS_ROOT()                                                                               \
-    do {                                                                                           \
-        if (geteuid() != 0)                                                                        \
-            SKIP("wants to be run as root");                                                       \
+#define NEEDS_ROOT()                         \
+    do {                                     \
+        if (geteuid() != 0)                  \
+            SKIP("wants to be run as root"); \
     } while (0)
 
 /* Has a peer fork, in its thread `worker` (NULL: the main thread).  Returns the child, as another peer. */

@@ -13,7 +13,7 @@
 
 static int apply(const struct kind *kind, int fd, int unlock)
 {
-    struct flock whole = {.l_type = (short)(unlock ? F_UNLCK : F_WRLCK), .l_whence = SEEK_SET};
+    struct flock whole = { .l_type = (short) (unlock ? F_UNLCK : F_WRLCK), .l_whence = SEEK_SET };
     if (kind->kind == FILELOCK_KIND_OFD)
         return fcntl(fd, F_OFD_SETLK, &whole);
     return flock(fd, unlock ? LOCK_UN : LOCK_EX | LOCK_NB);
@@ -23,7 +23,7 @@ static int apply(const struct kind *kind, int fd, int unlock)
 static int publish(struct raw_lock *lock)
 {
     char name[2048];
-    snprintf(name, sizeof name, "%.*s/raw", (int)(strrchr(lock->path, '/') - lock->path), lock->path);
+    snprintf(name, sizeof name, "%.*s/raw", (int) (strrchr(lock->path, '/') - lock->path), lock->path);
     put_marker(name, marker_record(own_pid()));
     lock->fd = open(name, O_RDWR | O_CLOEXEC);
     int result = link(name, lock->path);
@@ -33,7 +33,7 @@ static int publish(struct raw_lock *lock)
 
 int raw_lock(struct raw_lock *lock, const struct kind *kind, const char *path)
 {
-    *lock = (struct raw_lock){kind, path, -1, 0};
+    *lock = (struct raw_lock) { kind, path, -1, 0 };
     int result = -1;
     if (kind->kind == FILELOCK_KIND_SOFT)
         result = publish(lock);

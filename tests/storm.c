@@ -41,9 +41,9 @@ int process_runs(int64_t pid)
 {
     char path[64], text[512], state = 'X';
     long threads = 0;
-    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+    snprintf(path, sizeof path, "/proc/%lld/stat", (long long) pid);
     if (read_file(path, text, sizeof text) <= 0)
-        return kill((pid_t)pid, 0) == 0;
+        return kill((pid_t) pid, 0) == 0;
     sscanf(strrchr(text, ')') + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld", &state,
            &threads);
     return !strchr("ZX", state) || threads > 1;
@@ -61,7 +61,7 @@ uint32_t chance(uint32_t *state, uint32_t below)
 
 void nap_us(unsigned us)
 {
-    struct timespec nap = {0, (long)us * 1000};
+    struct timespec nap = { 0, (long) us * 1000 };
     nanosleep(&nap, NULL);
 }
 
@@ -116,9 +116,9 @@ static void fight(const struct storm *storm)
 {
     struct filelock_options options = FILELOCK_OPTIONS_INIT;
     struct filelock *lock;
-    static const int64_t timeouts[] = {FILELOCK_FOREVER, 100, FILELOCK_TRY, FILELOCK_FOREVER};
+    static const int64_t timeouts[] = { FILELOCK_FOREVER, 100, FILELOCK_TRY, FILELOCK_FOREVER };
     int64_t self = own_pid();
-    uint32_t random = (uint32_t)now_ns() ^ (uint32_t)self * 2654435761u;
+    uint32_t random = (uint32_t) now_ns() ^ (uint32_t) self * 2654435761u;
     if (storm->prepare)
         storm->prepare();
     options.kind = FILELOCK_KIND_SOFT;
@@ -166,7 +166,7 @@ static int slot_of(const struct storm *storm, int64_t pid)
  */
 static int wait_for_holder(const struct storm *storm)
 {
-    int64_t end = now_ns() + (int64_t)PATIENCE_MS * 1000000;
+    int64_t end = now_ns() + (int64_t) PATIENCE_MS * 1000000;
     int index;
     while ((index = slot_of(storm, read_counter(&scene->holder))) < 0 && now_ns() < end)
         yield_processor();
@@ -190,7 +190,7 @@ static void strike(const struct storm *storm, uint32_t *random)
         kill_one(storm, index);
     while (!chance(random, 3)) {
         nap_us(chance(random, 300));
-        kill_one(storm, (int)chance(random, (uint32_t)storm->processes));
+        kill_one(storm, (int) chance(random, (uint32_t) storm->processes));
     }
 }
 
@@ -201,8 +201,8 @@ static void expect_peace(const struct storm *storm, const char *when)
     if (overlaps || errors) /* before the message, so that no process keeps running */
         for (int i = 0; i < storm->processes; i++)
             kill(pids[i], SIGKILL);
-    ck_assert_msg(overlaps == 0, "%s: two held it at once, %lld times in %lld", when, (long long)overlaps,
-                  (long long)read_counter(&scene->acquired));
+    ck_assert_msg(overlaps == 0, "%s: two held it at once, %lld times in %lld", when, (long long) overlaps,
+                  (long long) read_counter(&scene->acquired));
     ck_assert_msg(errors == 0, "%s: %s", when, result_name(error));
 }
 
@@ -213,28 +213,28 @@ static void expect_progress(const struct storm *storm, int64_t *acquired, int64_
     if (now != *acquired)
         *since = now_ns();
     *acquired = now;
-    if (now_ns() - *since < (int64_t)PATIENCE_MS * 1000000)
+    if (now_ns() - *since < (int64_t) PATIENCE_MS * 1000000)
         return;
     read_file(storm->path, record, sizeof record);
     int runs = atoll(record) > 0 && process_runs(atoll(record));
     for (int i = 0; i < storm->processes; i++)
         kill(pids[i], SIGKILL);
     ck_abort_msg("no process got the lock for %d s, after %d takeovers; the marker's process %s: %s",
-                 PATIENCE_MS / 1000, (int)read_counter(&scene->takeovers), runs ? "runs" : "does not run", record);
+                 PATIENCE_MS / 1000, (int) read_counter(&scene->takeovers), runs ? "runs" : "does not run", record);
 }
 
 static void finish(const struct storm *storm)
 {
     __atomic_store_n(&scene->stop, 1, __ATOMIC_SEQ_CST);
     for (int i = 0; i < storm->processes; i++)
-        ck_assert_int_eq(process_wait(&(struct process){pids[i], -1, -1}, PATIENCE_MS), 0);
+        ck_assert_int_eq(process_wait(&(struct process) { pids[i], -1, -1 }, PATIENCE_MS), 0);
     expect_peace(storm, "at the end");
 }
 
 void storm_run(const struct storm *storm)
 {
     int64_t acquired = 0, since = now_ns();
-    uint32_t random = (uint32_t)since | 1;
+    uint32_t random = (uint32_t) since | 1;
     scene = shared_memory(sizeof *scene);
     ck_assert_int_le(storm->processes, MOST);
     for (int i = 0; i < storm->processes; i++)

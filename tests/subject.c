@@ -28,7 +28,11 @@
 
 /* ---- Which calls may fail, and how ------------------------------------------------------------------ */
 
-#define ERRORS(...) (const int[]){__VA_ARGS__, 0}
+#define ERRORS(...)    \
+    (const int[])      \
+    {                  \
+        __VA_ARGS__, 0 \
+    }
 #define ON_FILES EINTR, EIO, EACCES, ENOMEM, ESTALE
 
 static const struct {
@@ -36,71 +40,71 @@ static const struct {
     const char *name;
     const int *errors;
 } calls[] = {
-    {SYS_openat, "openat", ERRORS(ON_FILES, ENOSPC, EMFILE)},
-    {SYS_flock, "flock", ERRORS(EINTR, EIO, ENOLCK, ENOSYS, ENOMEM, EBADF, ESTALE, EAGAIN)},
-    {SYS_fcntl, "fcntl", ERRORS(EBADF, EMFILE)},
-    {FCNTL_LOCK, "fcntl, locking", ERRORS(EINTR, EIO, ENOLCK, EINVAL, EBADF, ESTALE, EACCES, EAGAIN)},
-    {FCNTL_LOOK, "fcntl, looking", ERRORS(0)}, /* fails only if the descriptor is gone */
-    {SYS_fstat, "fstat", ERRORS(EIO, ENOMEM, ESTALE)},
-    {SYS_newfstatat, "newfstatat", ERRORS(ON_FILES)},
+    { SYS_openat, "openat", ERRORS(ON_FILES, ENOSPC, EMFILE) },
+    { SYS_flock, "flock", ERRORS(EINTR, EIO, ENOLCK, ENOSYS, ENOMEM, EBADF, ESTALE, EAGAIN) },
+    { SYS_fcntl, "fcntl", ERRORS(EBADF, EMFILE) },
+    { FCNTL_LOCK, "fcntl, locking", ERRORS(EINTR, EIO, ENOLCK, EINVAL, EBADF, ESTALE, EACCES, EAGAIN) },
+    { FCNTL_LOOK, "fcntl, looking", ERRORS(0) }, /* fails only if the descriptor is gone */
+    { SYS_fstat, "fstat", ERRORS(EIO, ENOMEM, ESTALE) },
+    { SYS_newfstatat, "newfstatat", ERRORS(ON_FILES) },
 #ifdef SYS_statx
-    {SYS_statx, "statx", ERRORS(ON_FILES)},
+    { SYS_statx, "statx", ERRORS(ON_FILES) },
 #endif
 #ifdef SYS_open
-    {SYS_open, "open", ERRORS(ON_FILES, ENOSPC, EMFILE)},
+    { SYS_open, "open", ERRORS(ON_FILES, ENOSPC, EMFILE) },
 #endif
 #ifdef SYS_stat
-    {SYS_stat, "stat", ERRORS(ON_FILES)},
-    {SYS_lstat, "lstat", ERRORS(ON_FILES)},
+    { SYS_stat, "stat", ERRORS(ON_FILES) },
+    { SYS_lstat, "lstat", ERRORS(ON_FILES) },
 #endif
-    {SYS_read, "read", ERRORS(EINTR, EIO, ENOMEM)},
-    {SYS_pread64, "pread64", ERRORS(EINTR, EIO, ESTALE)},
-    {SYS_pwrite64, "pwrite64", ERRORS(EINTR, EIO, ENOSPC, EDQUOT)},
-    {SYS_ftruncate, "ftruncate", ERRORS(EINTR, EIO, ENOSPC)},
-    {SYS_fchmod, "fchmod", ERRORS(EPERM, EIO)},
-    {SYS_linkat, "linkat", ERRORS(EIO, ENOSPC, EACCES, EPERM, ENOSYS, EMLINK)},
+    { SYS_read, "read", ERRORS(EINTR, EIO, ENOMEM) },
+    { SYS_pread64, "pread64", ERRORS(EINTR, EIO, ESTALE) },
+    { SYS_pwrite64, "pwrite64", ERRORS(EINTR, EIO, ENOSPC, EDQUOT) },
+    { SYS_ftruncate, "ftruncate", ERRORS(EINTR, EIO, ENOSPC) },
+    { SYS_fchmod, "fchmod", ERRORS(EPERM, EIO) },
+    { SYS_linkat, "linkat", ERRORS(EIO, ENOSPC, EACCES, EPERM, ENOSYS, EMLINK) },
 #ifdef SYS_link
-    {SYS_link, "link", ERRORS(EIO, ENOSPC, EACCES, EPERM, ENOSYS, EMLINK)},
+    { SYS_link, "link", ERRORS(EIO, ENOSPC, EACCES, EPERM, ENOSYS, EMLINK) },
 #endif
-    {SYS_unlinkat, "unlinkat", ERRORS(EIO, EACCES, EROFS, EBUSY)},
+    { SYS_unlinkat, "unlinkat", ERRORS(EIO, EACCES, EROFS, EBUSY) },
 #ifdef SYS_unlink
-    {SYS_unlink, "unlink", ERRORS(EIO, EACCES, EROFS, EBUSY)},
+    { SYS_unlink, "unlink", ERRORS(EIO, EACCES, EROFS, EBUSY) },
 #endif
-    {SYS_renameat2, "renameat2", ERRORS(EIO, ENOSPC, ENOSYS, EINVAL, EACCES)},
+    { SYS_renameat2, "renameat2", ERRORS(EIO, ENOSPC, ENOSYS, EINVAL, EACCES) },
 #ifdef SYS_rename
-    {SYS_rename, "rename", ERRORS(EIO, ENOSPC, EACCES)},
+    { SYS_rename, "rename", ERRORS(EIO, ENOSPC, EACCES) },
 #endif
 #ifdef SYS_mkdir
-    {SYS_mkdir, "mkdir", ERRORS(EIO, ENOSPC, EACCES)},
+    { SYS_mkdir, "mkdir", ERRORS(EIO, ENOSPC, EACCES) },
 #endif
-    {SYS_mkdirat, "mkdirat", ERRORS(EIO, ENOSPC, EACCES)},
-    {SYS_getdents64, "getdents64", ERRORS(EIO, ENOENT)},
-    {SYS_readlinkat, "readlinkat", ERRORS(EIO, EACCES)},
+    { SYS_mkdirat, "mkdirat", ERRORS(EIO, ENOSPC, EACCES) },
+    { SYS_getdents64, "getdents64", ERRORS(EIO, ENOENT) },
+    { SYS_readlinkat, "readlinkat", ERRORS(EIO, EACCES) },
 #ifdef SYS_readlink
-    {SYS_readlink, "readlink", ERRORS(EIO, EACCES)},
+    { SYS_readlink, "readlink", ERRORS(EIO, EACCES) },
 #endif
-    {SYS_fstatfs, "fstatfs", ERRORS(EIO, ENOSYS)},
-    {SYS_statfs, "statfs", ERRORS(EIO, ENOSYS)},
-    {FAILING_CLOSE, "close", ERRORS(EIO, EINTR)},
-    {SYS_write, "write", ERRORS(EINTR)},
-    {SYS_kill, "kill", ERRORS(EPERM)},
-    {SYS_ppoll, "ppoll", ERRORS(EINTR, ENOMEM)},
+    { SYS_fstatfs, "fstatfs", ERRORS(EIO, ENOSYS) },
+    { SYS_statfs, "statfs", ERRORS(EIO, ENOSYS) },
+    { FAILING_CLOSE, "close", ERRORS(EIO, EINTR) },
+    { SYS_write, "write", ERRORS(EINTR) },
+    { SYS_kill, "kill", ERRORS(EPERM) },
+    { SYS_ppoll, "ppoll", ERRORS(EINTR, ENOMEM) },
 #ifdef SYS_poll
-    {SYS_poll, "poll", ERRORS(EINTR, ENOMEM)},
+    { SYS_poll, "poll", ERRORS(EINTR, ENOMEM) },
 #endif
-    {SYS_eventfd2, "eventfd2", ERRORS(EMFILE, ENFILE, ENOMEM, ENOSYS)},
-    {SYS_pipe2, "pipe2", ERRORS(EMFILE, ENFILE)},
+    { SYS_eventfd2, "eventfd2", ERRORS(EMFILE, ENFILE, ENOMEM, ENOSYS) },
+    { SYS_pipe2, "pipe2", ERRORS(EMFILE, ENFILE) },
 #ifdef SYS_pipe
-    {SYS_pipe, "pipe", ERRORS(EMFILE, ENFILE)},
+    { SYS_pipe, "pipe", ERRORS(EMFILE, ENFILE) },
 #endif
-    {SYS_inotify_init1, "inotify_init1", ERRORS(EMFILE, ENOMEM, ENOSYS)},
-    {SYS_inotify_add_watch, "inotify_add_watch", ERRORS(ENOSPC, ENOMEM, EACCES)},
+    { SYS_inotify_init1, "inotify_init1", ERRORS(EMFILE, ENOMEM, ENOSYS) },
+    { SYS_inotify_add_watch, "inotify_add_watch", ERRORS(ENOSPC, ENOMEM, EACCES) },
 #ifdef SYS_pidfd_open
-    {SYS_pidfd_open, "pidfd_open", ERRORS(EMFILE, ENOMEM, ENOSYS)},
+    { SYS_pidfd_open, "pidfd_open", ERRORS(EMFILE, ENOMEM, ENOSYS) },
 #endif
-    {SYS_clone, "clone", ERRORS(EAGAIN, ENOMEM)},
+    { SYS_clone, "clone", ERRORS(EAGAIN, ENOMEM) },
 #ifdef SYS_clone3
-    {SYS_clone3, "clone3", ERRORS(EAGAIN, ENOMEM)},
+    { SYS_clone3, "clone3", ERRORS(EAGAIN, ENOMEM) },
 #endif
 };
 
@@ -109,19 +113,23 @@ static const struct {
     int number, same_as;
 } wide[] = {
 #ifdef SYS_fcntl64
-    {SYS_fcntl64, SYS_fcntl},
+    { SYS_fcntl64, SYS_fcntl },
 #endif
 #ifdef SYS_fstat64
-    {SYS_fstat64, SYS_fstat}, {SYS_stat64, SYS_newfstatat}, {SYS_lstat64, SYS_newfstatat},
-    {SYS_fstatat64, SYS_newfstatat},
+    { SYS_fstat64, SYS_fstat },
+    { SYS_stat64, SYS_newfstatat },
+    { SYS_lstat64, SYS_newfstatat },
+    { SYS_fstatat64, SYS_newfstatat },
 #endif
 #ifdef SYS_ftruncate64
-    {SYS_ftruncate64, SYS_ftruncate}, {SYS_fstatfs64, SYS_fstatfs}, {SYS_statfs64, SYS_statfs},
+    { SYS_ftruncate64, SYS_ftruncate },
+    { SYS_fstatfs64, SYS_fstatfs },
+    { SYS_statfs64, SYS_statfs },
 #endif
 #ifdef SYS_ppoll_time64
-    {SYS_ppoll_time64, SYS_ppoll},
+    { SYS_ppoll_time64, SYS_ppoll },
 #endif
-    {-1, -1},
+    { -1, -1 },
 };
 
 #define CALLS (sizeof calls / sizeof *calls)
@@ -154,9 +162,8 @@ static int number_of(const struct trace_call *call)
     for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
         if (wide[i].number == number)
             number = wide[i].same_as;
-    int locking = number == SYS_fcntl &&
-                  (call->arguments[1] == F_OFD_SETLK || call->arguments[1] == F_OFD_SETLKW);
-    if (number == SYS_close && (int)call->arguments[0] < 0)
+    int locking = number == SYS_fcntl && (call->arguments[1] == F_OFD_SETLK || call->arguments[1] == F_OFD_SETLKW);
+    if (number == SYS_close && (int) call->arguments[0] < 0)
         return FAILING_CLOSE;
     if (number == SYS_fcntl && call->arguments[1] == F_GETSIG)
         return FCNTL_LOOK;
@@ -192,7 +199,7 @@ static int may_block(const struct trace_call *call)
 
 /* ---- The process ------------------------------------------------------------------------------------ */
 
-const struct fault no_fault = {-1, 0};
+const struct fault no_fault = { -1, 0 };
 
 /* The call fails only if there is no tracer. */
 void subject_ready(void)
@@ -245,7 +252,6 @@ int subject_start(struct subject *subject, void (*body)(void *arg), void *arg)
     subject->pid = 0;
     return -1;
 }
-
 
 static void hit(struct subject *subject, const struct fault *fault, int number)
 {
@@ -302,7 +308,7 @@ int subject_go(struct subject *subject, const struct fault *fault, void (*blocke
             blocked();
             blocked = NULL;
         }
-        ck_assert_msg(now_ns() - since < (int64_t)PATIENCE_MS * 1000000, "%s: stuck", subject->what);
+        ck_assert_msg(now_ns() - since < (int64_t) PATIENCE_MS * 1000000, "%s: stuck", subject->what);
     }
 }
 
@@ -320,7 +326,7 @@ static int entries_of(const struct subject *subject, const char *what)
     char path[64];
     const struct dirent *entry;
     int count = 0;
-    snprintf(path, sizeof path, "/proc/%lld/%s", (long long)subject->pid, what);
+    snprintf(path, sizeof path, "/proc/%lld/%s", (long long) subject->pid, what);
     DIR *directory = opendir(path);
     ck_assert_msg(directory != NULL, "there is no %s", path);
     while ((entry = readdir(directory)) != NULL)
@@ -344,7 +350,7 @@ static int is_kept(const struct subject *subject, const char *number)
 {
     char path[300], line[128];
     unsigned flags = 0;
-    snprintf(path, sizeof path, "/proc/%lld/fdinfo/%s", (long long)subject->pid, number);
+    snprintf(path, sizeof path, "/proc/%lld/fdinfo/%s", (long long) subject->pid, number);
     FILE *info = fopen(path, "re");
     ck_assert_ptr_nonnull(info);
     while (fgets(line, sizeof line, info) && sscanf(line, "flags: %o", &flags) != 1)
@@ -360,7 +366,7 @@ int subject_keeps(const struct subject *subject, const char *path)
     const struct dirent *entry;
     int kept = -1;
     ck_assert_int_eq(stat(path, &wanted), 0);
-    snprintf(name, sizeof name, "/proc/%lld/fd", (long long)subject->pid);
+    snprintf(name, sizeof name, "/proc/%lld/fd", (long long) subject->pid);
     DIR *directory = opendir(name);
     ck_assert_ptr_nonnull(directory);
     while ((entry = readdir(directory)) != NULL)

@@ -46,7 +46,7 @@ struct subject {
     pid_t pid;
     int tracer;
     void (*doom)(void); /* called at KILL or PAUSE, before the call; NULL: nothing */
-    int talking; /* the process is in subject_ready(), and waits for the answer */
+    int talking;        /* the process is in subject_ready(), and waits for the answer */
     struct trace_call word;
     int calls;      /* since subject_go() */
     int hit;        /* the number of the system call that the fault hit; -1: none */
@@ -55,10 +55,10 @@ struct subject {
 };
 
 /* Skips the test where a run-time makes system calls besides the library's.  For tests that use markers.h. */
-#define NEEDS_TRACES()                                                                             \
-    do {                                                                                           \
-        if (UNDER_TSAN || under_valgrind())                                                        \
-            SKIP("its run-time makes system calls of its own");                                    \
+#define NEEDS_TRACES()                                          \
+    do {                                                        \
+        if (UNDER_TSAN || under_valgrind())                     \
+            SKIP("its run-time makes system calls of its own"); \
     } while (0)
 
 /*

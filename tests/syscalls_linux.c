@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offset))
-#define RETURN(value) BPF_STMT(BPF_RET | BPF_K, (uint32_t)(value))
-#define JUMP(how, value, yes, no) BPF_JUMP(BPF_JMP | (how) | BPF_K, (uint32_t)(value), (yes), (no))
+#define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t) (offset))
+#define RETURN(value) BPF_STMT(BPF_RET | BPF_K, (uint32_t) (value))
+#define JUMP(how, value, yes, no) BPF_JUMP(BPF_JMP | (how) | BPF_K, (uint32_t) (value), (yes), (no))
 
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define LOW_HALF 4
@@ -31,7 +31,7 @@
 
 static long load(struct sock_filter *filter, size_t length, unsigned flags)
 {
-    struct sock_fprog program = {(unsigned short)length, filter};
+    struct sock_fprog program = { (unsigned short) length, filter };
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return -1;
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
@@ -44,7 +44,7 @@ int deny(long number, unsigned argument, uint32_t bits, int error)
         JUMP(BPF_JEQ, number, 0, 3),
         LOAD(offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t) + LOW_HALF),
         JUMP(BPF_JSET, bits, 0, bits ? 1 : 0),
-        RETURN(SECCOMP_RET_ERRNO | ((uint32_t)error & SECCOMP_RET_DATA)),
+        RETURN(SECCOMP_RET_ERRNO | ((uint32_t) error & SECCOMP_RET_DATA)),
         RETURN(SECCOMP_RET_ALLOW),
     };
 #ifdef SYS_open
@@ -55,7 +55,7 @@ int deny(long number, unsigned argument, uint32_t bits, int error)
     return load(filter, COUNT(filter), 0) == 0 ? 0 : -1;
 }
 
-#define UNNAMED_BITS ((uint32_t)(O_TMPFILE & ~O_DIRECTORY))
+#define UNNAMED_BITS ((uint32_t) (O_TMPFILE & ~O_DIRECTORY))
 
 int impoverish(unsigned lacks)
 {
@@ -86,14 +86,35 @@ int impoverish(unsigned lacks)
  * test by them.
  */
 static const long untold[] = {
-    SYS_sendmsg,        SYS_exit_group,     SYS_exit,         SYS_clock_nanosleep, SYS_nanosleep,
-    SYS_mmap,           SYS_munmap,         SYS_mprotect,     SYS_mremap,          SYS_madvise,
-    SYS_brk,            SYS_futex,          SYS_sched_yield,  SYS_clock_gettime,   SYS_rt_sigprocmask,
-    SYS_rt_sigaction,   SYS_rt_sigreturn,   SYS_getpid,       SYS_restart_syscall, SYS_gettid,
-    SYS_tgkill,         SYS_uname,          SYS_rseq,            SYS_set_robust_list,
+    SYS_sendmsg,
+    SYS_exit_group,
+    SYS_exit,
+    SYS_clock_nanosleep,
+    SYS_nanosleep,
+    SYS_mmap,
+    SYS_munmap,
+    SYS_mprotect,
+    SYS_mremap,
+    SYS_madvise,
+    SYS_brk,
+    SYS_futex,
+    SYS_sched_yield,
+    SYS_clock_gettime,
+    SYS_rt_sigprocmask,
+    SYS_rt_sigaction,
+    SYS_rt_sigreturn,
+    SYS_getpid,
+    SYS_restart_syscall,
+    SYS_gettid,
+    SYS_tgkill,
+    SYS_uname,
+    SYS_rseq,
+    SYS_set_robust_list,
     SYS_sigaltstack,
 #ifdef SYS_futex_time64
-    SYS_futex_time64,   SYS_clock_nanosleep_time64, SYS_clock_gettime64,
+    SYS_futex_time64,
+    SYS_clock_nanosleep_time64,
+    SYS_clock_gettime64,
 #endif
 #ifdef SYS_mmap2
     SYS_mmap2,
@@ -112,20 +133,20 @@ static const long untold[] = {
 
 int trace_me(int to)
 {
-    struct sock_filter filter[COUNT(untold) + 3] = {LOAD(offsetof(struct seccomp_data, nr))};
+    struct sock_filter filter[COUNT(untold) + 3] = { LOAD(offsetof(struct seccomp_data, nr)) };
     size_t length = 1;
     for (size_t i = 0; i < COUNT(untold); i++, length++)
-        filter[length] = (struct sock_filter)JUMP(BPF_JEQ, untold[i], (uint8_t)(COUNT(untold) - i), 0);
-    filter[length++] = (struct sock_filter)RETURN(SECCOMP_RET_USER_NOTIF);
-    filter[length++] = (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
-    int fd = (int)load(filter, length, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+        filter[length] = (struct sock_filter) JUMP(BPF_JEQ, untold[i], (uint8_t) (COUNT(untold) - i), 0);
+    filter[length++] = (struct sock_filter) RETURN(SECCOMP_RET_USER_NOTIF);
+    filter[length++] = (struct sock_filter) RETURN(SECCOMP_RET_ALLOW);
+    int fd = (int) load(filter, length, SECCOMP_FILTER_FLAG_NEW_LISTENER);
     union {
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof fd)];
     } control;
     char byte = fd >= 0 ? 'y' : 'n';
-    struct iovec data = {&byte, 1};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+    struct iovec data = { &byte, 1 };
+    struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
     if (fd >= 0) {
         memset(&control, 0, sizeof control);
         control.header.cmsg_len = CMSG_LEN(sizeof fd);
@@ -148,21 +169,21 @@ int tracer_open(int from)
         char space[CMSG_SPACE(sizeof(int))];
     } control;
     char byte;
-    struct iovec data = {&byte, 1};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+    struct iovec data = { &byte, 1 };
+    struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
     int fd = -1;
     message.msg_control = &control;
     message.msg_controllen = sizeof control;
     if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) == 1 && byte == 'y' && CMSG_FIRSTHDR(&message))
         memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
     if (fd >= 0)
-        (void)ioctl(fd, SET_FLAGS, SYNC_WAKE_UP); /* otherwise it takes longer */
+        (void) ioctl(fd, SET_FLAGS, SYNC_WAKE_UP); /* otherwise it takes longer */
     return fd;
 }
 
 enum trace trace_next(int tracer, struct trace_call *call)
 {
-    struct pollfd ready = {tracer, POLLIN, 0};
+    struct pollfd ready = { tracer, POLLIN, 0 };
     union {
         struct seccomp_notif call;
         char space[1024]; /* the kernel's structure may be larger */
@@ -190,6 +211,6 @@ void trace_answer(int tracer, const struct trace_call *call, int error)
     memset(&say, 0, sizeof say);
     say.answer.id = call->id;
     say.answer.error = -error;
-    say.answer.flags = (uint32_t)(error ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE);
-    (void)ioctl(tracer, SECCOMP_IOCTL_NOTIF_SEND, &say);
+    say.answer.flags = (uint32_t) (error ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+    (void) ioctl(tracer, SECCOMP_IOCTL_NOTIF_SEND, &say);
 }

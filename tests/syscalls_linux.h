@@ -15,23 +15,23 @@ int deny(long number, unsigned argument, uint32_t bits, int error);
 
 /* What a poor system lacks. */
 enum {
-    NO_UNNAMED = 1,  /* no files without a name */
-    NO_LINKS = 2,    /* no hard links */
-    NO_LOCKS = 4,    /* no flock(2) */
-    NO_SWAP = 8,     /* no renameat2(2) */
-    NO_WATCH = 16,   /* no inotify(7) */
-    NO_PIDFD = 32    /* no pidfd_open(2) */
+    NO_UNNAMED = 1, /* no files without a name */
+    NO_LINKS = 2,   /* no hard links */
+    NO_LOCKS = 4,   /* no flock(2) */
+    NO_SWAP = 8,    /* no renameat2(2) */
+    NO_WATCH = 16,  /* no inotify(7) */
+    NO_PIDFD = 32   /* no pidfd_open(2) */
 };
 
 /* Has this process live on such a system from now on.  Returns 0, or -1 where calls cannot be denied. */
 int impoverish(unsigned lacks);
 
 /* For tests of soft locks on such a system, which use markers.h. */
-#define ON_SYSTEM(lacks)                                                                           \
-    do {                                                                                           \
-        NEEDS_SOFT();                                                                              \
-        if (under_valgrind() || impoverish(lacks) != 0)                                            \
-            SKIP("system calls cannot be denied here");                                            \
+#define ON_SYSTEM(lacks)                                \
+    do {                                                \
+        NEEDS_SOFT();                                   \
+        if (under_valgrind() || impoverish(lacks) != 0) \
+            SKIP("system calls cannot be denied here"); \
     } while (0)
 
 /*

@@ -154,14 +154,14 @@ END_TEST
 
 START_TEST(test_bad_arguments)
 {
-    static const int64_t timeouts[] = {-3, -1000, INT64_MIN};
+    static const int64_t timeouts[] = { -3, -1000, INT64_MIN };
     struct filelock *lock = new_lock(kind_at(_i), scratch("lock"), 0);
     for (int held = 0; held < 2; held++) {
         for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++)
             EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, timeouts[i]), -EINVAL);
-        EXPECT(filelock_acquire(lock, (enum filelock_mode)2, FILELOCK_TRY), -EINVAL);
-        EXPECT(filelock_acquire(lock, (enum filelock_mode)7, FILELOCK_TRY), -EINVAL);
-        ck_assert_uint_eq(filelock_depth(lock), (unsigned)held);
+        EXPECT(filelock_acquire(lock, (enum filelock_mode) 2, FILELOCK_TRY), -EINVAL);
+        EXPECT(filelock_acquire(lock, (enum filelock_mode) 7, FILELOCK_TRY), -EINVAL);
+        ck_assert_uint_eq(filelock_depth(lock), (unsigned) held);
         EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     }
     filelock_free(lock);
@@ -248,12 +248,13 @@ START_TEST(test_ranges)
         int start, length;
         const char *result;
     } rows[] = {
-        {99, 1, "0"}, {110, 1, "0"}, {0, 100, "0"}, {100, 1, "-ETIMEDOUT"}, {109, 1, "-ETIMEDOUT"},
-        {90, 11, "-ETIMEDOUT"}, {109, 50, "-ETIMEDOUT"}, {0, 1000, "-ETIMEDOUT"}, {110, 0, "0"},
+        { 99, 1, "0" },           { 110, 1, "0" },          { 0, 100, "0" },           { 100, 1, "-ETIMEDOUT" },
+        { 109, 1, "-ETIMEDOUT" }, { 90, 11, "-ETIMEDOUT" }, { 109, 50, "-ETIMEDOUT" }, { 0, 1000, "-ETIMEDOUT" },
+        { 110, 0, "0" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        PEER_SAYS(peer, "0", "new a kind=%d start=%d length=%d path=%s", kind->kind, rows[i].start,
-                  rows[i].length, path);
+        PEER_SAYS(peer, "0", "new a kind=%d start=%d length=%d path=%s", kind->kind, rows[i].start, rows[i].length,
+                  path);
         PEER_SAYS(peer, rows[i].result, "acquire a exclusive 0");
         PEER_SAYS(peer, "0", "free a");
     }
@@ -294,7 +295,7 @@ START_TEST(test_default_range_from_a_start)
     static const struct {
         int64_t start, length;
         int far;
-    } rows[] = {{0, 1000, 0}, {1000, 1, 2}, {1001, 1, 1}, {INT64_MAX - 1, 1, 1}};
+    } rows[] = { { 0, 1000, 0 }, { 1000, 1, 2 }, { 1001, 1, 1 }, { INT64_MAX - 1, 1, 1 } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         int result = rows[i].far == 0 ? 0 : rows[i].far == 1 ? far_result : -ETIMEDOUT;
         options.range_start = rows[i].start;

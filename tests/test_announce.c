@@ -19,7 +19,7 @@ struct told {
 static void note(struct filelock *lock, void *arg)
 {
     struct told *told = arg;
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     told->times++;
     told->lock = lock;
     told->pid = filelock_owner(lock, &owner) == 0 ? owner.pid : 0;
@@ -78,8 +78,8 @@ static struct peer *releasing;
 
 static void let_it_go(struct filelock *lock, struct told *told)
 {
-    (void)lock;
-    (void)told;
+    (void) lock;
+    (void) told;
     PEER_SAYS(releasing, "0", "release a");
 }
 
@@ -100,7 +100,7 @@ END_TEST
 
 static void try_all(struct filelock *lock, struct told *told)
 {
-    (void)told;
+    (void) told;
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EBUSY);
     EXPECT(filelock_release(lock), -EBUSY);
     EXPECT(filelock_release_all(lock), -EBUSY);
@@ -127,8 +127,8 @@ END_TEST
 
 static void take_time(struct filelock *lock, struct told *told)
 {
-    (void)lock;
-    (void)told;
+    (void) lock;
+    (void) told;
     nap_ms(60);
 }
 

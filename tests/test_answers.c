@@ -26,7 +26,7 @@ static function real_address(HMODULE module, const char *name)
     void *address = NULL;
     RtlInitAnsiString(&text, name);
     LdrGetProcedureAddress(module, &text, 0, &address);
-    return (function)(uintptr_t)address;
+    return (function) (uintptr_t) address;
 }
 
 /* Returns a function of the library that contains the function `other`. */
@@ -34,7 +34,7 @@ static function real_beside(uintptr_t other, const char *name)
 {
     const DWORD flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT;
     HMODULE module;
-    ck_assert(GetModuleHandleExW(flags, (const WCHAR *)other, &module));
+    ck_assert(GetModuleHandleExW(flags, (const WCHAR *) other, &module));
     return real_address(module, name);
 }
 
@@ -43,7 +43,7 @@ static function real_kernel(const char *name)
     return real_address(GetModuleHandleW(L"kernel32.dll"), name);
 }
 
-#define REAL(name) ((__typeof__(&name))real_kernel(#name))
+#define REAL(name) ((__typeof__(&name)) real_kernel(#name))
 
 /* ---- A C library that does not bear bad descriptors ------------------------------------------ */
 
@@ -79,8 +79,8 @@ static void invalid_parameter(void)
 
 static intptr_t __cdecl handle_of(int fd)
 {
-    function real = real_beside((uintptr_t)&_close, "_get_osfhandle");
-    intptr_t handle = ((intptr_t(__cdecl *)(int))real)(fd);
+    function real = real_beside((uintptr_t) &_close, "_get_osfhandle");
+    intptr_t handle = ((intptr_t(__cdecl *)(int)) real)(fd);
     if (handle == -1)
         invalid_parameter();
     return handle;
@@ -96,11 +96,11 @@ static FARPROC WINAPI address_of(HMODULE module, const char *name)
     if (hides_wine && !strcmp(name, "wine_get_version"))
         return NULL;
     if (!of_thread && strcmp(name, "_set_invalid_parameter_handler") != 0)
-        return (FARPROC)real_address(module, name);
+        return (FARPROC) real_address(module, name);
     ck_assert(module == GetModuleHandleW(NULL)); /* the module that has _get_osfhandle() */
     if (offered <= of_thread)
         return NULL;
-    return of_thread ? (FARPROC)(function)set_of_thread : (FARPROC)(function)set_of_process;
+    return of_thread ? (FARPROC) (function) set_of_thread : (FARPROC) (function) set_of_process;
 }
 
 REPLACE(GetProcAddress, 8, address_of);
@@ -108,11 +108,11 @@ REPLACE(GetProcAddress, 8, address_of);
 static void __cdecl note(const wchar_t *expression, const wchar_t *where, const wchar_t *file, unsigned line,
                          uintptr_t reserved)
 {
-    (void)expression;
-    (void)where;
-    (void)file;
-    (void)line;
-    (void)reserved;
+    (void) expression;
+    (void) where;
+    (void) file;
+    (void) line;
+    (void) reserved;
     called++;
 }
 
@@ -192,7 +192,7 @@ static HANDLE WINAPI find_first(const WCHAR *path, WIN32_FIND_DATAW *found)
 
 static WINBOOL WINAPI set_information(HANDLE file, FILE_INFO_BY_HANDLE_CLASS class, void *info, DWORD size)
 {
-    if (class == FileRenameInfo && too_long(((FILE_RENAME_INFO *)info)->FileName, MAX_PATH))
+    if (class == FileRenameInfo && too_long(((FILE_RENAME_INFO *) info)->FileName, MAX_PATH))
         return FALSE;
     return REAL(SetFileInformationByHandle)(file, class, info, size);
 }
@@ -211,7 +211,7 @@ START_TEST(test_too_long_for_windows)
     ck_assert_uint_lt(length, 200);
     pid = 2147483644; /* has as many digits as a pid can have */
     for (size_t all = 200; all < MAX_PATH + 8; all += 3) {
-        snprintf(path, sizeof path, "%s%0*d", scratch(""), (int)(all - length), 0);
+        snprintf(path, sizeof path, "%s%0*d", scratch(""), (int) (all - length), 0);
         struct filelock *lock = new_soft(path, FILELOCK_ANY_THREAD), *other = new_soft(path, FILELOCK_ANY_THREAD);
         EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
         EXPECT(filelock_break(other), 0);
@@ -226,7 +226,7 @@ END_TEST
 
 START_TEST(test_made_too_long_for_windows)
 {
-    const char *const before[] = {"", "//./", "//?/"};
+    const char *const before[] = { "", "//./", "//?/" };
     char name[512] = "", path[1024];
     for (int depth = 0; depth < 30; depth++)
         snprintf(name + strlen(name), sizeof name - strlen(name), "%010d/", depth);
@@ -244,15 +244,15 @@ static const struct {
     DWORD error;
     int result;
 } refusals[] = {
-    {ERROR_BAD_NETPATH, -EHOSTUNREACH},
-    {ERROR_REM_NOT_LIST, -EHOSTUNREACH},
-    {ERROR_NETWORK_UNREACHABLE, -EHOSTUNREACH},
-    {ERROR_HOST_UNREACHABLE, -EHOSTUNREACH},
-    {ERROR_BAD_NET_NAME, -ENOENT},
-    {ERROR_LOGON_FAILURE, -EACCES},
-    {ERROR_SESSION_CREDENTIAL_CONFLICT, -EACCES},
-    {ERROR_ACCESS_DENIED, -EACCES},
-    {ERROR_UNEXP_NET_ERR, -EIO},
+    { ERROR_BAD_NETPATH, -EHOSTUNREACH },
+    { ERROR_REM_NOT_LIST, -EHOSTUNREACH },
+    { ERROR_NETWORK_UNREACHABLE, -EHOSTUNREACH },
+    { ERROR_HOST_UNREACHABLE, -EHOSTUNREACH },
+    { ERROR_BAD_NET_NAME, -ENOENT },
+    { ERROR_LOGON_FAILURE, -EACCES },
+    { ERROR_SESSION_CREDENTIAL_CONFLICT, -EACCES },
+    { ERROR_ACCESS_DENIED, -EACCES },
+    { ERROR_UNEXP_NET_ERR, -EIO },
 };
 
 /* If a share cannot be reached, the result says so, and the description uses words that are known. */
@@ -302,7 +302,7 @@ static struct {
 
 static uint64_t start_of(const OVERLAPPED *at)
 {
-    return (uint64_t)at->OffsetHigh << 32 | at->Offset;
+    return (uint64_t) at->OffsetHigh << 32 | at->Offset;
 }
 
 static BOOL WINAPI lock_file(HANDLE file, DWORD flags, DWORD reserved, DWORD low, DWORD high, OVERLAPPED *at)
@@ -314,7 +314,7 @@ static BOOL WINAPI lock_file(HANDLE file, DWORD flags, DWORD reserved, DWORD low
         ck_assert_int_lt(++slot, MOST_LOCKS);
     held[slot].file = file;
     held[slot].start = start_of(at);
-    held[slot].length = (uint64_t)high << 32 | low;
+    held[slot].length = (uint64_t) high << 32 | low;
     held[slot].exclusive = (flags & LOCKFILE_EXCLUSIVE_LOCK) != 0;
     return TRUE;
 }
@@ -381,7 +381,7 @@ static struct filelock *lock_of_range(int64_t start, int64_t length, unsigned fl
  */
 static void expect_owner(const struct filelock *lock, int result, int64_t wanted)
 {
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     EXPECT(filelock_owner(lock, &owner), result);
     if (result == 0)
         ck_assert_int_eq(owner.pid, wanted);
@@ -403,10 +403,10 @@ static const struct {
     int64_t start, length;
     int readable; /* the range leaves room for a record */
 } ranges[] = {
-    {0, 0, 1},           {0, 100, 1},        {1, 1, 1},    {5, 0, 1},           {10, 5, 1},
-    {1000, 2000, 1},     {0, 60000, 1},      {65535, 1, 1}, {65536, 1, 1},      {70000, 4, 1},
-    {1LL << 40, 100, 1}, {2000, 1 << 20, 1}, {0, 1 << 20, 0}, {40, 1 << 20, 0}, {0, INT64_MAX, 0},
-    {1, INT64_MAX - 1, 0},
+    { 0, 0, 1 },       { 0, 100, 1 },      { 1, 1, 1 },           { 5, 0, 1 },
+    { 10, 5, 1 },      { 1000, 2000, 1 },  { 0, 60000, 1 },       { 65535, 1, 1 },
+    { 65536, 1, 1 },   { 70000, 4, 1 },    { 1LL << 40, 100, 1 }, { 2000, 1 << 20, 1 },
+    { 0, 1 << 20, 0 }, { 40, 1 << 20, 0 }, { 0, INT64_MAX, 0 },   { 1, INT64_MAX - 1, 0 },
 };
 
 /* A caller that asks about a range is told its owner, and nothing about owners of other bytes. */
@@ -487,7 +487,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_break_is_helped);
     tcase = add_case(suite, "mandatory locks");
     tcase_add_checked_fixture(tcase, hide_wine, show_wine);
-    tcase_add_loop_test(tcase, test_owner_of_range, 0, (int)(sizeof ranges / sizeof *ranges));
+    tcase_add_loop_test(tcase, test_owner_of_range, 0, (int) (sizeof ranges / sizeof *ranges));
     tcase_add_test(tcase, test_record_in_the_way);
     tcase_add_test(tcase, test_owner_by_descriptor);
     return suite;

@@ -11,7 +11,7 @@
 
 static int is_ready(const struct filelock *lock)
 {
-    struct signal_pair pair = {.waitable = filelock_acquire_waitable(lock)};
+    struct signal_pair pair = { .waitable = filelock_acquire_waitable(lock) };
     ck_assert_msg(pair.waitable != FILELOCK_NO_WAITABLE, "there is no waitable");
     return waitable_is_set(&pair);
 }
@@ -50,7 +50,7 @@ START_TEST(test_arguments)
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
     char text[512];
     EXPECT(filelock_acquire_begin(NULL, FILELOCK_EXCLUSIVE, 0), -EINVAL);
-    EXPECT(filelock_acquire_begin(lock, (enum filelock_mode)2, 0), -EINVAL);
+    EXPECT(filelock_acquire_begin(lock, (enum filelock_mode) 2, 0), -EINVAL);
     BEGIN(lock, -3, -EINVAL);
     if (!(kind->can & CAN_SHARE))
         EXPECT(filelock_acquire_begin(lock, FILELOCK_SHARED, 0), -EINVAL);
@@ -291,8 +291,8 @@ START_TEST(test_meanwhile)
 {
     const struct kind *kind = kind_at(_i);
     struct filelock *lock = new_lock(kind, scratch("lock"), 0), *other = new_lock(kind, scratch("other"), 0);
-    struct filelock *both[] = {other, lock};
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock *both[] = { other, lock };
+    struct filelock_owner owner = { .size = sizeof owner };
     struct peer *peer = holder(kind, scratch("lock"));
     struct caller caller;
     char text[512];
@@ -369,7 +369,7 @@ START_TEST(test_finished_by_another_thread)
 {
     const struct kind *kind = kind_at(_i);
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
-    struct finishing finishing = {.lock = lock};
+    struct finishing finishing = { .lock = lock };
     struct worker worker;
     ck_assert_int_eq(worker_start(&worker), 0);
     struct peer *peer = holder(kind, scratch("lock"));
@@ -599,7 +599,7 @@ START_TEST(test_on_wait)
 {
     const struct kind *kind = kind_at(_i);
     struct filelock_options options = options_of(kind);
-    struct told told = {.times = 0};
+    struct told told = { .times = 0 };
     options.on_wait = note;
     options.on_wait_arg = &told;
     struct filelock *lock = new_lock_with(&options, scratch("lock"));

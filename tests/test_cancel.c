@@ -5,7 +5,7 @@
 #include "peers.h"
 #include "testing.h"
 
-static const int64_t waits[] = {FILELOCK_FOREVER, 3600000, INT64_MAX};
+static const int64_t waits[] = { FILELOCK_FOREVER, 3600000, INT64_MAX };
 #define WAITS (sizeof waits / sizeof *waits)
 
 static struct filelock *cancellable(const struct kind *kind, const struct signal_pair *pair, unsigned flags)
@@ -134,7 +134,7 @@ START_TEST(test_one_for_many)
     for (int i = 0; i < MANY; i++) {
         caller_start(&callers[i]);
         locks[i] = cancellable(kind, &pair, 0);
-        begin_acquire(&callers[i], locks[i], FILELOCK_EXCLUSIVE, waits[(size_t)i % WAITS]);
+        begin_acquire(&callers[i], locks[i], FILELOCK_EXCLUSIVE, waits[(size_t) i % WAITS]);
     }
     wait_for_queue(kind, scratch("lock"), MANY);
     waitable_set(&pair);

@@ -20,13 +20,14 @@ struct totals {
  */
 static struct totals hear(struct peer **peers, int count)
 {
-    struct totals totals = {0, 0, 0};
+    struct totals totals = { 0, 0, 0 };
     for (int i = 0; i < count; i++) {
         char result[32];
         long long done, overlaps, together;
         const char *answer = peer_answer(peers[i]);
-        ck_assert_msg(sscanf(answer, "%31s done=%lld overlaps=%lld together=%lld", result, &done, &overlaps,
-                             &together) == 4, "%s", answer);
+        ck_assert_msg(
+            sscanf(answer, "%31s done=%lld overlaps=%lld together=%lld", result, &done, &overlaps, &together) == 4,
+            "%s", answer);
         ck_assert_msg(!strcmp(result, "0"), "worker %d: %s", i, answer);
         totals.done += done;
         totals.overlaps += overlaps;
@@ -39,8 +40,8 @@ static struct totals hear(struct peer **peers, int count)
 /* Tells a peer to work on the lock "lock" with the witness "witness". */
 static void put_to_work(const struct kind *kind, struct peer *peer, int slot, const char *how)
 {
-    peer_send(peer, "work a kind=%d lock=%s witness=%s slot=%d %s", kind->kind, scratch("lock"),
-              scratch("witness"), slot, how);
+    peer_send(peer, "work a kind=%d lock=%s witness=%s slot=%d %s", kind->kind, scratch("lock"), scratch("witness"),
+              slot, how);
 }
 
 static void start_peers(const struct kind *kind, struct peer **peers, int count, unsigned flags)
@@ -73,10 +74,10 @@ START_TEST(test_witness_sees_overlaps)
     static const struct {
         const char *first, *second, *seen;
     } rows[] = {
-        {"writing", "writing", "overlaps=1 together=0"},
-        {"reading", "writing", "overlaps=1 together=0"},
-        {"writing", "reading", "overlaps=1 together=0"},
-        {"reading", "reading", "overlaps=0 together=1"},
+        { "writing", "writing", "overlaps=1 together=0" },
+        { "reading", "writing", "overlaps=1 together=0" },
+        { "writing", "reading", "overlaps=1 together=0" },
+        { "reading", "reading", "overlaps=0 together=1" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct peer *one = peer_start(), *other = peer_start();
@@ -227,8 +228,8 @@ START_TEST(test_killed_under_load)
     start_peers(kind, others, OTHERS, 0);
     start_peers(kind, victims, VICTIMS, 0);
     for (int i = 0; i < VICTIMS; i++)
-        peer_send(victims[i], "work a lock=%s witness=%s slot=%d count=100000 threads=2 timeout=%d",
-                  scratch("lock"), victim_witness, i * 2, i % 2 ? -1 : PATIENCE_MS);
+        peer_send(victims[i], "work a lock=%s witness=%s slot=%d count=100000 threads=2 timeout=%d", scratch("lock"),
+                  victim_witness, i * 2, i % 2 ? -1 : PATIENCE_MS);
     for (int i = 0; i < OTHERS; i++)
         put_to_work(kind, others[i], i, how);
     for (int i = 0; i < VICTIMS; i++) {

@@ -38,7 +38,7 @@ START_TEST(test_bad_arguments)
     EXPECT(filelock_convert(lock, FILELOCK_SHARED, FILELOCK_TRY), -EPERM);
     EXPECT(filelock_convert(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), -EPERM);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
-    EXPECT(filelock_convert(lock, (enum filelock_mode)2, FILELOCK_TRY), -EINVAL);
+    EXPECT(filelock_convert(lock, (enum filelock_mode) 2, FILELOCK_TRY), -EINVAL);
     EXPECT(filelock_convert(lock, FILELOCK_SHARED, -3), -EINVAL);
     ck_assert_uint_eq(filelock_depth(lock), 1);
     filelock_free(lock);
@@ -252,7 +252,7 @@ START_TEST(test_record)
     expect_contents(scratch("lock"), "");
     if (can_convert(kind, FILELOCK_EXCLUSIVE)) {
         EXPECT(filelock_convert(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
-        struct filelock_owner owner = {.size = sizeof owner};
+        struct filelock_owner owner = { .size = sizeof owner };
         EXPECT(filelock_owner(lock, &owner), 0);
         ck_assert_int_eq(owner.pid, own_pid());
     }

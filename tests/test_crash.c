@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+#define COUNT(array) ((int) (sizeof(array) / sizeof *(array)))
 #define CONTENDERS 2
 
 /* Shared by all processes. */
@@ -28,7 +28,7 @@ static struct scene {
     int wrong;               /* an error that a contender got */
     int held, let_go;        /* set by, and for, a holder whose lock is to be broken */
     struct history history;
-} *scene;
+} * scene;
 
 /* What all processes need to know. */
 static struct plan {
@@ -97,13 +97,13 @@ static struct filelock *open_lock(void)
 /* If FILELOCK_TORTURE_APART is set, each contender has a lock of its own, and the judge must find that out. */
 static void contend(int index)
 {
-    static const int64_t timeouts[] = {FILELOCK_FOREVER, 50, FILELOCK_TRY, 60000};
+    static const int64_t timeouts[] = { FILELOCK_FOREVER, 50, FILELOCK_TRY, 60000 };
     if (index > 0 && getenv("FILELOCK_TORTURE_APART"))
         plan.path = scratch("apart");
     struct filelock *lock = open_lock();
-    for (unsigned i = (unsigned)index; !__atomic_load_n(&scene->stop, __ATOMIC_SEQ_CST); i++) {
+    for (unsigned i = (unsigned) index; !__atomic_load_n(&scene->stop, __ATOMIC_SEQ_CST); i++) {
         enum filelock_mode mode = can_share() && i % 3 ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE;
-        scene->got[index] += visit(lock, (uint32_t)index, mode, timeouts[i % 4]);
+        scene->got[index] += visit(lock, (uint32_t) index, mode, timeouts[i % 4]);
         nap_us(20);
     }
     filelock_free(lock);
@@ -147,7 +147,7 @@ static void continue_contenders(void)
 static void expect_progress(const char *what)
 {
     for (int i = 0; i < CONTENDERS; i++) {
-        int64_t before = got_by(i), end = now_ns() + (int64_t)PATIENCE_MS * 1000000;
+        int64_t before = got_by(i), end = now_ns() + (int64_t) PATIENCE_MS * 1000000;
         while (got_by(i) == before) {
             ck_assert_msg(now_ns() < end, "%s: %s: a contender does not get the lock any more", plan.kind->name, what);
             sched_yield();
@@ -161,7 +161,7 @@ static void end_contenders(void)
 {
     __atomic_store_n(&scene->stop, 1, __ATOMIC_SEQ_CST);
     for (int i = 0; i < CONTENDERS; i++)
-        ck_assert_int_eq(process_wait(&(struct process){contenders[i], -1, -1}, PATIENCE_MS), 0);
+        ck_assert_int_eq(process_wait(&(struct process) { contenders[i], -1, -1 }, PATIENCE_MS), 0);
     struct judgement judgement = history_judge(&scene->history);
     ck_assert_msg(!judgement.wrong, "%s: %s: %u and %u", plan.kind->name, judgement.wrong, judgement.who,
                   judgement.other);
@@ -174,7 +174,7 @@ static void end_contenders(void)
 
 static void be_a_victim(void *arg)
 {
-    uint32_t who = *(const uint32_t *)arg;
+    uint32_t who = *(const uint32_t *) arg;
     plan.tolerant = 1;
     struct filelock *lock = open_lock();
     subject_ready();
@@ -214,16 +214,16 @@ static int happen(const struct fault *fault, void (*body)(void *), void *arg)
 
 static int kill_at(int call, void (*body)(void *), void *arg)
 {
-    return happen(&(struct fault){call, KILL}, body, arg);
+    return happen(&(struct fault) { call, KILL }, body, arg);
 }
 
 static void plan_for(const struct kind *kind, unsigned flags)
 {
     scene = shared_memory(sizeof *scene);
-    plan = (struct plan){.kind = kind, .path = scratch("lock"), .flags = flags, .yields = 2};
+    plan = (struct plan) { .kind = kind, .path = scratch("lock"), .flags = flags, .yields = 2 };
 }
 
-static const unsigned flags[] = {0, FILELOCK_UNLINK | FILELOCK_RECORD_OWNER};
+static const unsigned flags[] = { 0, FILELOCK_UNLINK | FILELOCK_RECORD_OWNER };
 
 /*
  * A victim makes more calls when it waits more, so their number varies.  The end is where three victims in a row did
@@ -255,13 +255,19 @@ static const struct {
     unsigned lacks;
     int stale; /* there is a dead owner's marker */
 } situations[] = {
-    {0, 0}, {0, 1}, {NO_UNNAMED, 0}, {NO_UNNAMED, 1}, {NO_SWAP, 1}, {NO_LOCKS, 1}, {NO_UNNAMED | NO_LINKS, 0},
+    { 0, 0 },
+    { 0, 1 },
+    { NO_UNNAMED, 0 },
+    { NO_UNNAMED, 1 },
+    { NO_SWAP, 1 },
+    { NO_LOCKS, 1 },
+    { NO_UNNAMED | NO_LINKS, 0 },
 };
 
 static void acquire_once(void *lacks)
 {
     struct filelock *lock = open_lock();
-    if (impoverish(*(const unsigned *)lacks) != 0)
+    if (impoverish(*(const unsigned *) lacks) != 0)
         _exit(70);
     subject_ready();
     if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY) == 0)
@@ -273,7 +279,7 @@ static void acquire_once(void *lacks)
 static void break_once(void *unused)
 {
     struct filelock *lock = open_lock();
-    (void)unused;
+    (void) unused;
     subject_ready();
     filelock_break(lock);
     subject_ready();
@@ -289,7 +295,7 @@ static void expect_healed(unsigned lacks)
             result = try_soft(plan.path, PATIENCE_MS);
         _exit(result ? 1 : 0);
     }
-    int status = process_wait(&(struct process){pid, -1, -1}, 2 * PATIENCE_MS);
+    int status = process_wait(&(struct process) { pid, -1, -1 }, 2 * PATIENCE_MS);
     ck_assert_msg(status == 0, "%s: not usable", plan.what);
     ck_assert_msg(!path_exists(plan.path), "%s: there is a marker", plan.what);
 }
@@ -433,7 +439,7 @@ static void break_what_is_left(enum breaking breaking, pid_t holder)
 static int break_in_a_crowd(enum breaking breaking, const struct fault *fault)
 {
     pid_t holder = start_holder();
-    struct process process = {holder, -1, -1};
+    struct process process = { holder, -1, -1 };
     if (breaking == STALE || breaking == STALE_SLOWLY)
         stop_contenders();
     if (breaking != LIVING) {
@@ -453,7 +459,7 @@ static int break_in_a_crowd(enum breaking breaking, const struct fault *fault)
 /* Pauses the breaker only after it has looked at the marker.  If paused before that, it would break another marker. */
 START_TEST(test_breaker_killed_in_a_crowd)
 {
-    enum breaking breaking = (enum breaking)_i;
+    enum breaking breaking = (enum breaking) _i;
     NEEDS_SOFT();
     NEEDS_TRACES();
     plan_for(soft_kind(), breaking == STALE_FOR_GOOD ? FILELOCK_NEVER_BREAK : 0);
@@ -462,7 +468,7 @@ START_TEST(test_breaker_killed_in_a_crowd)
     expect_progress("at the beginning");
     int happened = 1, looked = 0;
     for (int call = 0; happened > 0; call = subject_next_call(call, 1)) {
-        happened = break_in_a_crowd(breaking, &(struct fault){call, looked ? PAUSE : KILL});
+        happened = break_in_a_crowd(breaking, &(struct fault) { call, looked ? PAUSE : KILL });
         looked |= breaking == STALE_SLOWLY && strstr(plan.what, "pread64");
         expect_progress(plan.what);
     }
@@ -488,7 +494,7 @@ static void stop_one(uint32_t *random)
 {
     pid_t pid = contenders[chance(random, CONTENDERS)];
     kill(pid, SIGSTOP);
-    nap_ms((int)chance(random, 5));
+    nap_ms((int) chance(random, 5));
     kill(pid, SIGCONT);
 }
 
@@ -499,7 +505,7 @@ static int torture_for_a_while(uint32_t *random, int64_t end)
     start_contenders();
     for (int i = 0; i < 200 && result >= 0 && now_ns() < end; i++) {
         uint32_t who = CONTENDERS + plan.victims;
-        struct fault fault = {(int)chance(random, 100), chance(random, 2) ? KILL : (int)chance(random, 8)};
+        struct fault fault = { (int) chance(random, 100), chance(random, 2) ? KILL : (int) chance(random, 8) };
         if (!chance(random, 4))
             stop_one(random);
         result = happen(&fault, be_a_victim, &who);
@@ -513,7 +519,7 @@ static int torture_for_a_while(uint32_t *random, int64_t end)
 START_TEST(test_torture)
 {
     NEEDS_TRACES();
-    uint32_t random = (uint32_t)number_in("FILELOCK_TORTURE_SEED", (long)(now_ns() % 1000000007)) | 1;
+    uint32_t random = (uint32_t) number_in("FILELOCK_TORTURE_SEED", (long) (now_ns() % 1000000007)) | 1;
     int64_t end = now_ns() + number_in("FILELOCK_TORTURE_SECONDS", 1) * 1000000000;
     printf("%s: FILELOCK_TORTURE_SEED=%u\n", kind_at(_i / COUNT(flags))->name, random);
     fflush(stdout);
@@ -534,31 +540,31 @@ START_TEST(test_judge)
         const char *events; /* each event: a participant, and W, R, L or D */
         const char *wrong;
     } rows[] = {
-        {"", NULL},
-        {"0W0L1W1L0R1R1L0L2W2L", NULL},
-        {"0W1W", "two are inside who may not be"},
-        {"0W1R", "two are inside who may not be"},
-        {"0R1R2W", "two are inside who may not be"},
-        {"0R1R1L0L2W2L", NULL},
-        {"0R1R0L2W", "two are inside who may not be"},
-        {"0W0D1W1L", NULL},
-        {"0W1D1W", "two are inside who may not be"},
-        {"0W0W", "it enters twice"},
-        {"0L", "it leaves without having been inside"},
-        {"0W0L0L", "it leaves without having been inside"},
+        { "", NULL },
+        { "0W0L1W1L0R1R1L0L2W2L", NULL },
+        { "0W1W", "two are inside who may not be" },
+        { "0W1R", "two are inside who may not be" },
+        { "0R1R2W", "two are inside who may not be" },
+        { "0R1R1L0L2W2L", NULL },
+        { "0R1R0L2W", "two are inside who may not be" },
+        { "0W0D1W1L", NULL },
+        { "0W1D1W", "two are inside who may not be" },
+        { "0W0W", "it enters twice" },
+        { "0L", "it leaves without having been inside" },
+        { "0W0L0L", "it leaves without having been inside" },
     };
     struct history *history = shared_memory(sizeof *history);
     for (int i = 0; i < COUNT(rows); i++) {
         history->length = 0;
         for (const char *at = rows[i].events; *at; at += 2)
-            history_add(history, (uint32_t)(at[0] - '0'),
+            history_add(history, (uint32_t) (at[0] - '0'),
                         at[1] == 'W'   ? EVENT_ENTERS_WRITING
                         : at[1] == 'R' ? EVENT_ENTERS_READING
                         : at[1] == 'L' ? EVENT_LEAVES
                                        : EVENT_DOOMED);
         const char *wrong = history_judge(history).wrong;
-        ck_assert_msg(!wrong == !rows[i].wrong && (!wrong || !strcmp(wrong, rows[i].wrong)), "%s: %s",
-                      rows[i].events, wrong ? wrong : "nothing wrong");
+        ck_assert_msg(!wrong == !rows[i].wrong && (!wrong || !strcmp(wrong, rows[i].wrong)), "%s: %s", rows[i].events,
+                      wrong ? wrong : "nothing wrong");
     }
 }
 END_TEST
@@ -577,7 +583,7 @@ START_TEST(test_judge_sees_missing_lock)
             int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
             history_add(&scene->history, i, EVENT_ENTERS_WRITING);
             __atomic_store_n(&scene->got[i], 1, __ATOMIC_SEQ_CST);
-            while (result == 0 && !got_by(1 - (int)i))
+            while (result == 0 && !got_by(1 - (int) i))
                 sched_yield(); /* until the other process is inside too */
             history_add(&scene->history, i, EVENT_LEAVES);
             filelock_free(lock);
@@ -585,7 +591,7 @@ START_TEST(test_judge_sees_missing_lock)
         }
     }
     for (int i = 0; i < 2; i++)
-        ck_assert_int_eq(process_wait(&(struct process){pids[i], -1, -1}, PATIENCE_MS), 0);
+        ck_assert_int_eq(process_wait(&(struct process) { pids[i], -1, -1 }, PATIENCE_MS), 0);
     ck_assert_ptr_nonnull(history_judge(&scene->history).wrong);
 }
 END_TEST

@@ -47,8 +47,8 @@ END_TEST
 
 START_TEST(test_from_fd_refused)
 {
-    static const unsigned about_paths[] = {FILELOCK_UNLINK, FILELOCK_MAKE_PARENTS, FILELOCK_FOLLOW_SYMLINK,
-                                           FILELOCK_KEEP_ON_EXEC};
+    static const unsigned about_paths[] = { FILELOCK_UNLINK, FILELOCK_MAKE_PARENTS, FILELOCK_FOLLOW_SYMLINK,
+                                            FILELOCK_KEEP_ON_EXEC };
     const struct kind *kind = kind_at(_i);
     struct filelock_options options = options_of(kind);
     struct filelock *lock = NULL;
@@ -114,7 +114,7 @@ START_TEST(test_from_fd_words)
     const struct kind *kind = kind_at(_i);
     NEEDS(kind, CAN_FD);
     char text[256], wanted[64];
-    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    struct filelock_owner owner = { sizeof owner, 0, 0, 0, "", "" };
     int fd = open_fd(scratch("lock"));
     struct filelock *lock = lock_on(kind, fd);
     int result = filelock_owner(lock, &owner);

@@ -29,7 +29,8 @@ static int free_port(int *fd)
     socklen_t size = sizeof(address);
 
     *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(*fd, (struct sockaddr *)&address, size) != 0 || getsockname(*fd, (struct sockaddr *)&address, &size) != 0)
+    if (bind(*fd, (struct sockaddr *) &address, size) != 0 ||
+        getsockname(*fd, (struct sockaddr *) &address, &size) != 0)
         abort();
     return ntohs(address.sin_port);
 }
@@ -58,8 +59,7 @@ static void node_start(void)
         dup2(fd, 2);
         execl(node.server, node.server, "--name", "n", "--data-dir", data, "--listen-client-urls", node.url,
               "--advertise-client-urls", node.url, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-              "--initial-cluster", cluster, "--heartbeat-interval", "20", "--election-timeout", "200",
-              (char *)NULL);
+              "--initial-cluster", cluster, "--heartbeat-interval", "20", "--election-timeout", "200", (char *) NULL);
         _exit(127);
     }
 }
@@ -74,10 +74,10 @@ static void node_end(void)
     remove_tree(node.directory);
 }
 
-#define NEEDS_NODE()                                                                               \
-    do {                                                                                           \
-        if (node.pid == 0)                                                                         \
-            SKIP("wants etcd and etcdctl (Debian: etcd-server, etcd-client)");                     \
+#define NEEDS_NODE()                                                           \
+    do {                                                                       \
+        if (node.pid == 0)                                                     \
+            SKIP("wants etcd and etcdctl (Debian: etcd-server, etcd-client)"); \
     } while (0)
 
 /* Makes a pipe that programs do not inherit. */
@@ -141,7 +141,7 @@ static pid_t etcdctl_start(int *from, const char *const *arguments)
         setenv("ETCDCTL_API", "3", 1);
         dup2(ends[1], 1);
         dup2(ends[1], 2);
-        execv(argv[0], (char *const *)argv);
+        execv(argv[0], (char *const *) argv);
         _exit(127);
     }
     close(ends[1]);
@@ -473,7 +473,7 @@ START_TEST(test_killed)
     if (child == 0) {
         struct filelock *own = short_lock("killed");
         if (filelock_acquire(own, FILELOCK_EXCLUSIVE, PATIENCE_MS) == 0)
-            (void)!write(ready[1], "", 1);
+            (void) !write(ready[1], "", 1);
         pause();
     }
     close(ready[1]);
@@ -555,8 +555,8 @@ static void forward(int client, const char *drops)
     int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), dropping = 0;
     char bytes[65536];
 
-    address.sin_port = htons((uint16_t)atoi(strrchr(node.url, ':') + 1));
-    if (connect(server, (struct sockaddr *)&address, sizeof(address)) != 0)
+    address.sin_port = htons((uint16_t) atoi(strrchr(node.url, ':') + 1));
+    if (connect(server, (struct sockaddr *) &address, sizeof(address)) != 0)
         _exit(1);
     for (;;) {
         struct pollfd fds[2] = { { client, POLLIN, 0 }, { server, POLLIN, 0 } };
@@ -567,7 +567,7 @@ static void forward(int client, const char *drops)
             _exit(0);
         bytes[n] = '\0';
         dropping = dropping || (i == 0 && strstr(bytes, drops) != NULL);
-        if (write(fds[!i].fd, bytes, (size_t)n) != n)
+        if (write(fds[!i].fd, bytes, (size_t) n) != n)
             _exit(0);
     }
 }

@@ -27,15 +27,15 @@
 enum order { ORDER_NEW, ORDER_ACQUIRE, ORDER_RELEASE, ORDER_CHECK, ORDER_OWNER, ORDER_BREAK, ORDER_FREE };
 
 enum scene {
-    NOTHING,       /* there is no lock file */
-    LOCK_FILE,     /* there is one, not locked */
-    HELD,          /* by the test, throughout */
-    HELD_A_WHILE,  /* by the test, until the subject waits */
-    HELD_CANCELED, /* by the test, throughout; the wait is cancelled when it has begun */
+    NOTHING,         /* there is no lock file */
+    LOCK_FILE,       /* there is one, not locked */
+    HELD,            /* by the test, throughout */
+    HELD_A_WHILE,    /* by the test, until the subject waits */
+    HELD_CANCELED,   /* by the test, throughout; the wait is cancelled when it has begun */
     HELD_UNCANCELED, /* by the test, until the subject waits; the wait could be cancelled */
-    OURS,          /* the subject holds the lock */
-    STALE,         /* there is the marker of a dead process */
-    LINK           /* there is a link to the lock file */
+    OURS,            /* the subject holds the lock */
+    STALE,           /* there is the marker of a dead process */
+    LINK             /* there is a link to the lock file */
 };
 
 enum { WANTS_SOFT = 1024, WANTS_FILE = 2048 };
@@ -57,42 +57,42 @@ static const struct scenario {
     int64_t timeout_ms;
     int expected;
 } scenarios[] = {
-    {"new", 0, 0, NOTHING, 0, NO_ACQUIRE(NEW), 0},
-    {"first acquire", 0, 0, NOTHING, 0, ACQUIRE(EXCLUSIVE, 0), 0},
-    {"acquire", WANTS_FILE, 0, LOCK_FILE, 0, ACQUIRE(EXCLUSIVE, FILELOCK_FOREVER), 0},
-    {"acquire shared", CAN_SHARE, 0, LOCK_FILE, 0, ACQUIRE(SHARED, 0), 0},
-    {"acquire, every option", 0, 0, NOTHING, EVERY_OPTION | FILELOCK_MAKE_PARENTS, ACQUIRE(EXCLUSIVE, MINUTE), 0},
-    {"acquire by a link", 0, 0, LINK, FILELOCK_FOLLOW_SYMLINK, ACQUIRE(EXCLUSIVE, 0), 0},
-    {"acquire in vain", 0, 0, HELD, 0, ACQUIRE(EXCLUSIVE, 0), -ETIMEDOUT},
-    {"wait in vain", 0, 0, HELD, 0, ACQUIRE(EXCLUSIVE, 3), -ETIMEDOUT},
-    {"wait in vain, shared", CAN_SHARE, 0, HELD, 0, ACQUIRE(SHARED, 3), -ETIMEDOUT},
-    {"wait for ever", 0, 0, HELD_A_WHILE, 0, ACQUIRE(EXCLUSIVE, FILELOCK_FOREVER), 0},
-    {"wait a while", 0, 0, HELD_A_WHILE, 0, ACQUIRE(EXCLUSIVE, MINUTE), 0},
-    {"wait until cancelled", 0, 0, HELD_CANCELED, 0, ACQUIRE(EXCLUSIVE, FILELOCK_FOREVER), -ECANCELED},
-    {"wait, never cancelled", 0, 0, HELD_UNCANCELED, 0, ACQUIRE(EXCLUSIVE, FILELOCK_FOREVER), 0},
-    {"wait, interruptible", 0, 0, HELD_A_WHILE, FILELOCK_INTERRUPTIBLE, ACQUIRE(EXCLUSIVE, MINUTE), 0},
-    {"release", 0, 0, OURS, 0, NO_ACQUIRE(RELEASE), 0},
-    {"release, every option", 0, 0, OURS, EVERY_OPTION, NO_ACQUIRE(RELEASE), 0},
-    {"check", 0, 0, OURS, 0, NO_ACQUIRE(CHECK), 0},
-    {"release, record", 0, 0, OURS, FILELOCK_RECORD_OWNER, NO_ACQUIRE(RELEASE), 0},
-    {"owner", 0, 0, HELD, 0, NO_ACQUIRE(OWNER), 0},
-    {"owner, nobody", WANTS_FILE, 0, LOCK_FILE, 0, NO_ACQUIRE(OWNER), -ENOENT},
-    {"owner by record", 0, 0, OURS, FILELOCK_RECORD_OWNER, NO_ACQUIRE(OWNER), 0},
-    {"free", 0, 0, OURS, 0, NO_ACQUIRE(FREE), 0},
-    {"break", WANTS_SOFT, 0, HELD, 0, NO_ACQUIRE(BREAK), 0},
-    {"break, stale", WANTS_SOFT, 0, STALE, 0, NO_ACQUIRE(BREAK), 0},
-    {"break, stale, no unnamed files", WANTS_SOFT, NO_UNNAMED, STALE, 0, NO_ACQUIRE(BREAK), 0},
-    {"break, stale, no swapping", WANTS_SOFT, NO_SWAP, STALE, 0, NO_ACQUIRE(BREAK), 0},
-    {"break, stale, no locks", WANTS_SOFT, NO_LOCKS, STALE, 0, NO_ACQUIRE(BREAK), 0},
-    {"take over", WANTS_SOFT, 0, STALE, 0, ACQUIRE(EXCLUSIVE, 0), 0},
-    {"first acquire, no unnamed files", WANTS_SOFT, NO_UNNAMED, NOTHING, 0, ACQUIRE(EXCLUSIVE, 0), 0},
-    {"first acquire, no links", WANTS_SOFT, NO_UNNAMED | NO_LINKS, NOTHING, 0, ACQUIRE(EXCLUSIVE, 0), 0},
-    {"take over, no unnamed files", WANTS_SOFT, NO_UNNAMED, STALE, 0, ACQUIRE(EXCLUSIVE, 0), 0},
-    {"take over, no swapping", WANTS_SOFT, NO_SWAP, STALE, 0, ACQUIRE(EXCLUSIVE, 0), 0},
-    {"take over, no locks", WANTS_SOFT, NO_LOCKS, STALE, 0, ACQUIRE(EXCLUSIVE, 0), 0},
+    { "new", 0, 0, NOTHING, 0, NO_ACQUIRE(NEW), 0 },
+    { "first acquire", 0, 0, NOTHING, 0, ACQUIRE(EXCLUSIVE, 0), 0 },
+    { "acquire", WANTS_FILE, 0, LOCK_FILE, 0, ACQUIRE(EXCLUSIVE, FILELOCK_FOREVER), 0 },
+    { "acquire shared", CAN_SHARE, 0, LOCK_FILE, 0, ACQUIRE(SHARED, 0), 0 },
+    { "acquire, every option", 0, 0, NOTHING, EVERY_OPTION | FILELOCK_MAKE_PARENTS, ACQUIRE(EXCLUSIVE, MINUTE), 0 },
+    { "acquire by a link", 0, 0, LINK, FILELOCK_FOLLOW_SYMLINK, ACQUIRE(EXCLUSIVE, 0), 0 },
+    { "acquire in vain", 0, 0, HELD, 0, ACQUIRE(EXCLUSIVE, 0), -ETIMEDOUT },
+    { "wait in vain", 0, 0, HELD, 0, ACQUIRE(EXCLUSIVE, 3), -ETIMEDOUT },
+    { "wait in vain, shared", CAN_SHARE, 0, HELD, 0, ACQUIRE(SHARED, 3), -ETIMEDOUT },
+    { "wait for ever", 0, 0, HELD_A_WHILE, 0, ACQUIRE(EXCLUSIVE, FILELOCK_FOREVER), 0 },
+    { "wait a while", 0, 0, HELD_A_WHILE, 0, ACQUIRE(EXCLUSIVE, MINUTE), 0 },
+    { "wait until cancelled", 0, 0, HELD_CANCELED, 0, ACQUIRE(EXCLUSIVE, FILELOCK_FOREVER), -ECANCELED },
+    { "wait, never cancelled", 0, 0, HELD_UNCANCELED, 0, ACQUIRE(EXCLUSIVE, FILELOCK_FOREVER), 0 },
+    { "wait, interruptible", 0, 0, HELD_A_WHILE, FILELOCK_INTERRUPTIBLE, ACQUIRE(EXCLUSIVE, MINUTE), 0 },
+    { "release", 0, 0, OURS, 0, NO_ACQUIRE(RELEASE), 0 },
+    { "release, every option", 0, 0, OURS, EVERY_OPTION, NO_ACQUIRE(RELEASE), 0 },
+    { "check", 0, 0, OURS, 0, NO_ACQUIRE(CHECK), 0 },
+    { "release, record", 0, 0, OURS, FILELOCK_RECORD_OWNER, NO_ACQUIRE(RELEASE), 0 },
+    { "owner", 0, 0, HELD, 0, NO_ACQUIRE(OWNER), 0 },
+    { "owner, nobody", WANTS_FILE, 0, LOCK_FILE, 0, NO_ACQUIRE(OWNER), -ENOENT },
+    { "owner by record", 0, 0, OURS, FILELOCK_RECORD_OWNER, NO_ACQUIRE(OWNER), 0 },
+    { "free", 0, 0, OURS, 0, NO_ACQUIRE(FREE), 0 },
+    { "break", WANTS_SOFT, 0, HELD, 0, NO_ACQUIRE(BREAK), 0 },
+    { "break, stale", WANTS_SOFT, 0, STALE, 0, NO_ACQUIRE(BREAK), 0 },
+    { "break, stale, no unnamed files", WANTS_SOFT, NO_UNNAMED, STALE, 0, NO_ACQUIRE(BREAK), 0 },
+    { "break, stale, no swapping", WANTS_SOFT, NO_SWAP, STALE, 0, NO_ACQUIRE(BREAK), 0 },
+    { "break, stale, no locks", WANTS_SOFT, NO_LOCKS, STALE, 0, NO_ACQUIRE(BREAK), 0 },
+    { "take over", WANTS_SOFT, 0, STALE, 0, ACQUIRE(EXCLUSIVE, 0), 0 },
+    { "first acquire, no unnamed files", WANTS_SOFT, NO_UNNAMED, NOTHING, 0, ACQUIRE(EXCLUSIVE, 0), 0 },
+    { "first acquire, no links", WANTS_SOFT, NO_UNNAMED | NO_LINKS, NOTHING, 0, ACQUIRE(EXCLUSIVE, 0), 0 },
+    { "take over, no unnamed files", WANTS_SOFT, NO_UNNAMED, STALE, 0, ACQUIRE(EXCLUSIVE, 0), 0 },
+    { "take over, no swapping", WANTS_SOFT, NO_SWAP, STALE, 0, ACQUIRE(EXCLUSIVE, 0), 0 },
+    { "take over, no locks", WANTS_SOFT, NO_LOCKS, STALE, 0, ACQUIRE(EXCLUSIVE, 0), 0 },
 };
 
-#define SCENARIOS ((int)(sizeof scenarios / sizeof *scenarios))
+#define SCENARIOS ((int) (sizeof scenarios / sizeof *scenarios))
 
 /* ---- The subject ------------------------------------------------------------------------------------- */
 
@@ -108,7 +108,7 @@ static struct orders {
     int64_t took_ns;
     struct filelock_owner owner;
     long allocations, blocks;
-} *orders;
+} * orders;
 
 static int is_subject;
 
@@ -119,7 +119,7 @@ static int is_subject;
 int close(int fd)
 {
     int failed = is_subject && syscall(SYS_close, -1) != 0 && errno != EBADF, error = errno;
-    int result = (int)syscall(SYS_close, fd);
+    int result = (int) syscall(SYS_close, fd);
     if (failed)
         errno = error;
     return failed ? -1 : result;
@@ -152,7 +152,7 @@ static int carry_out(struct filelock **lock)
 static void obey(void *lacks)
 {
     struct filelock *lock = NULL;
-    if (impoverish(*(const unsigned *)lacks) != 0)
+    if (impoverish(*(const unsigned *) lacks) != 0)
         _exit(70);
     is_subject = 1;
     for (;;) {
@@ -182,11 +182,11 @@ static struct trial {
     char what[320];
 } trial;
 
-#define JUDGE(condition, ...)                                                                      \
-    do {                                                                                           \
-        char said_[256];                                                                           \
-        snprintf(said_, sizeof said_, __VA_ARGS__);                                                \
-        ck_assert_msg(condition, "%s: %s: %s", trial.kind->name, trial.what, said_);               \
+#define JUDGE(condition, ...)                                                        \
+    do {                                                                             \
+        char said_[256];                                                             \
+        snprintf(said_, sizeof said_, __VA_ARGS__);                                  \
+        ck_assert_msg(condition, "%s: %s: %s", trial.kind->name, trial.what, said_); \
     } while (0)
 
 /* Starts the subject if there is none.  Returns 0, or -1 where there can be none. */
@@ -348,8 +348,7 @@ static int is_documented(int result)
         return error == ESTALE && !(trial.kind->can & CAN_KEEP_FILE); /* a marker that is gone */
     /* These say that the lock is taken: by another holder, or by the owner of a marker that cannot be read. */
     if (scenario->order == ORDER_ACQUIRE && scenario->timeout_ms != FILELOCK_FOREVER && result == -ETIMEDOUT)
-        return (locks(number) && (error == EAGAIN || error == EACCES)) ||
-               (number == SYS_kill && error == EPERM) ||
+        return (locks(number) && (error == EAGAIN || error == EACCES)) || (number == SYS_kill && error == EPERM) ||
                (opens(number) && error == EACCES && scenario->scene == STALE);
     return 0;
 }
@@ -371,7 +370,7 @@ static void judge_acquired(void)
         JUDGE(subject_keeps(&trial.subject, lock_file()) == !!(scenario->flags & FILELOCK_KEEP_ON_EXEC),
               "the descriptor is kept on exec, or not");
     if (orders->result == -ETIMEDOUT)
-        JUDGE(orders->took_ns >= scenario->timeout_ms * 1000000, "%lld ns", (long long)orders->took_ns);
+        JUDGE(orders->took_ns >= scenario->timeout_ms * 1000000, "%lld ns", (long long) orders->took_ns);
     if (orders->result == -ECANCELED)
         JUDGE(waitable_is_set(&trial.cancel), "nobody has cancelled it");
 }
@@ -396,7 +395,7 @@ static void judge_owner(long refuse)
     const struct filelock_owner *owner = &orders->owner;
     int nameless = !(trial.kind->can & CAN_NAME_PID) && trial.scenario->scene != OURS;
     int unknown = owner->pid == 0 && (trial.subject.error || refuse >= 0 || nameless);
-    JUDGE(unknown || owner->pid == right, "pid %lld", (long long)owner->pid);
+    JUDGE(unknown || owner->pid == right, "pid %lld", (long long) owner->pid);
     JUDGE(owner->alive == (unknown ? -1 : 1), "alive %d", owner->alive);
     JUDGE(unknown || owner->local == 1, "local %d", owner->local);
 }
@@ -460,8 +459,7 @@ static void expect_usable_handle(void)
         JUDGE(command(ORDER_NEW, &no_fault, -1, NULL) == 0, "no handle: %s", result_name(orders->result));
     else if (orders->held)
         JUDGE(command(ORDER_RELEASE, &no_fault, -1, NULL) == 0, "then, release: %s", result_name(orders->result));
-    JUDGE(acquire_plainly(FILELOCK_EXCLUSIVE, PATIENCE_MS / 4) == 0, "then, acquire: %s",
-          result_name(orders->result));
+    JUDGE(acquire_plainly(FILELOCK_EXCLUSIVE, PATIENCE_MS / 4) == 0, "then, acquire: %s", result_name(orders->result));
     JUDGE(raw_is_locked(trial.kind, lock_file()), "acquired, but not locked");
     JUDGE(command(ORDER_RELEASE, &no_fault, -1, NULL) == 0, "then, release: %s", result_name(orders->result));
     command(ORDER_FREE, &no_fault, -1, NULL);
@@ -478,7 +476,7 @@ static void expect_healed(void)
     pid_t pid = fork();
     if (pid == 0)
         _exit(impoverish(trial.scenario->lacks) || try_soft(scratch("lock"), PATIENCE_MS) ? 1 : 0);
-    JUDGE(process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS) == 0, "and not usable");
+    JUDGE(process_wait(&(struct process) { pid, -1, -1 }, PATIENCE_MS) == 0, "and not usable");
     expect_nothing_at(scratch("lock"));
 }
 
@@ -488,7 +486,7 @@ static void expect_healed(void)
  */
 static void expect_threads_to_end(void)
 {
-    int64_t end = now_ns() + (int64_t)PATIENCE_MS * 1000000;
+    int64_t end = now_ns() + (int64_t) PATIENCE_MS * 1000000;
     int threads = subject_threads(&trial.subject), hit = trial.subject.hit;
     if (trial.blocks < 0)
         trial.blocks = orders->blocks;
@@ -576,7 +574,7 @@ static int fail_calls(void)
     int trials = 0, hit = run_trial(&no_fault, -1);
     if (hit < 0)
         return -1;
-    for (struct fault fault = {0, 0}; (hit = run_trial(&fault, -1)) > 0; fault.at = subject_next_call(fault.at, 1)) {
+    for (struct fault fault = { 0, 0 }; (hit = run_trial(&fault, -1)) > 0; fault.at = subject_next_call(fault.at, 1)) {
         int errors = errors_count(trial.subject.hit);
         for (fault.choice = 1; fault.choice < errors; fault.choice++)
             trials += run_trial(&fault, -1);
@@ -613,7 +611,7 @@ static int applies(const struct scenario *scenario, const struct kind *kind)
 static int fail_everything(const struct scenario *scenario, const struct kind *kind, int overlaid)
 {
     orders = shared_memory(sizeof *orders);
-    trial = (struct trial){.scenario = scenario, .kind = kind, .blocks = -1, .overlaid = overlaid};
+    trial = (struct trial) { .scenario = scenario, .kind = kind, .blocks = -1, .overlaid = overlaid };
     waitable_open(&trial.cancel);
     int trials = fail_calls();
     if (trials >= 0)
@@ -644,13 +642,13 @@ static int mount_overlay(void)
 {
     char options[4096];
     int length = snprintf(options, sizeof options, "xino=off,lowerdir=%s", scratch("below"));
-    ck_assert_int_eq(make_directory(scratch("below")) || make_directory(scratch("above")) ||
-                         make_directory(scratch("overlaid")), 0);
+    ck_assert_int_eq(
+        make_directory(scratch("below")) || make_directory(scratch("above")) || make_directory(scratch("overlaid")), 0);
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("none", scratch("above"), "tmpfs", 0, NULL) != 0)
         return -1;
-    length += snprintf(options + length, sizeof options - (size_t)length, ",upperdir=%s", scratch("above/upper"));
-    snprintf(options + length, sizeof options - (size_t)length, ",workdir=%s", scratch("above/work"));
+    length += snprintf(options + length, sizeof options - (size_t) length, ",upperdir=%s", scratch("above/upper"));
+    snprintf(options + length, sizeof options - (size_t) length, ",workdir=%s", scratch("above/work"));
     ck_assert_int_eq(make_directory(scratch("above/upper")) || make_directory(scratch("above/work")), 0);
     return mount("none", scratch("overlaid"), "overlay", 0, options);
 }

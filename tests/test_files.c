@@ -132,7 +132,7 @@ END_TEST
 
 START_TEST(test_odd_names)
 {
-    static const char *const names[] = {" x", "-n", "%s%n", "a b", "'$(x)`;", "..x", "\xc3\xa4"};
+    static const char *const names[] = { " x", "-n", "%s%n", "a b", "'$(x)`;", "..x", "\xc3\xa4" };
     const struct kind *kind = kind_at(_i);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct filelock *lock = new_lock(kind, scratch(names[i]), 0);

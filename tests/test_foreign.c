@@ -28,15 +28,15 @@ static const struct kind *supported(int kind)
 /* Finds flock(1) of util-linux.  That of busybox can do less, and the library's own may be first in the path. */
 static int find_flock(char *path, size_t size, int wants_fcntl)
 {
-    const char *argv[] = {path, "-w", "0.1", scratch("probe"), "true", NULL};
-    const char *with_fcntl[] = {path, "--fcntl", scratch("probe"), "true", NULL};
+    const char *argv[] = { path, "-w", "0.1", scratch("probe"), "true", NULL };
+    const char *with_fcntl[] = { path, "--fcntl", scratch("probe"), "true", NULL };
     return find_program("flock", path, size) && run(wants_fcntl ? with_fcntl : argv) == 0;
 }
 
 /* Starts flock(1), which holds the lock until its child has read a line. */
 static struct peer *flock_holding(const char *program, const char *mode)
 {
-    const char *argv[] = {program, mode, scratch("lock"), "sh", "-c", "echo held; read line", NULL};
+    const char *argv[] = { program, mode, scratch("lock"), "sh", "-c", "echo held; read line", NULL };
     struct peer *peer = peer_start_program(argv);
     PEER_ANSWERS(peer, "held");
     return peer;
@@ -44,7 +44,7 @@ static struct peer *flock_holding(const char *program, const char *mode)
 
 static int flock_tries(const char *program, const char *mode)
 {
-    const char *argv[] = {program, "-n", mode, scratch("lock"), "true", NULL};
+    const char *argv[] = { program, "-n", mode, scratch("lock"), "true", NULL };
     return run(argv);
 }
 
@@ -82,7 +82,7 @@ START_TEST(test_flock_waits)
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     ck_assert_int_eq(flock_tries(program, "-x"), 1);
     ck_assert_int_eq(flock_tries(program, "-s"), 1);
-    const char *argv[] = {program, scratch("lock"), "echo", "held", NULL};
+    const char *argv[] = { program, scratch("lock"), "echo", "held", NULL };
     struct peer *foreign = peer_start_program(argv);
     wait_for_queue(kind, scratch("lock"), 1);
     EXPECT(filelock_release(lock), 0);
@@ -104,11 +104,11 @@ START_TEST(test_flock_fcntl)
     if (!kind || !find_flock(program, sizeof program, 1))
         SKIP("wants kind ofd and a flock(1) that has --fcntl");
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
-    const char *try[] = {program, "--fcntl", "-n", scratch("lock"), "true", NULL};
+    const char *try[] = { program, "--fcntl", "-n", scratch("lock"), "true", NULL };
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     ck_assert_int_eq(run(try), 1);
     EXPECT(filelock_release(lock), 0);
-    const char *hold[] = {program, "--fcntl", scratch("lock"), "sh", "-c", "echo held; read line", NULL};
+    const char *hold[] = { program, "--fcntl", scratch("lock"), "sh", "-c", "echo held; read line", NULL };
     struct peer *foreign = peer_start_program(hold);
     PEER_ANSWERS(foreign, "held");
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
@@ -123,7 +123,7 @@ START_TEST(test_flock_is_named)
 {
     const struct kind *kind = supported(FILELOCK_KIND_FLOCK);
     char program[1024];
-    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    struct filelock_owner owner = { sizeof owner, 0, 0, 0, "", "" };
     if (!kind || !find_flock(program, sizeof program, 0))
         SKIP("wants kind flock and flock(1) of util-linux");
     struct peer *foreign = flock_holding(program, "-x");
@@ -144,7 +144,7 @@ END_TEST
 /* Starts the first Python that has filelock.  A Python that was installed beside the system's may not have it. */
 static struct peer *start_python(void)
 {
-    static const char *const names[] = {"/usr/bin/python3", "/usr/local/bin/python3", "python3"};
+    static const char *const names[] = { "/usr/bin/python3", "/usr/local/bin/python3", "python3" };
     const char *source = getenv("srcdir");
     char path[1024], script[2048];
     snprintf(script, sizeof script, "%s/tests/foreign_filelock.py", source ? source : ".");
@@ -152,8 +152,8 @@ static struct peer *start_python(void)
         snprintf(path, sizeof path, "%s", names[i]);
         if (*path != '/' && !find_program(names[i], path, sizeof path))
             continue;
-        const char *probe[] = {path, "-c", "import filelock", NULL};
-        const char *argv[] = {path, script, scratch("lock"), NULL};
+        const char *probe[] = { path, "-c", "import filelock", NULL };
+        const char *argv[] = { path, script, scratch("lock"), NULL };
         if (access(path, X_OK) == 0 && run(probe) == 0)
             return peer_start_program(argv);
     }
@@ -282,7 +282,7 @@ START_TEST(test_fcntl_is_named)
         SKIP("wants kind ofd");
     struct peer *foreign = start_fcntl();
     ck_assert_msg(foreign != NULL, "foreign_fcntl is not where the suite is");
-    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    struct filelock_owner owner = { sizeof owner, 0, 0, 0, "", "" };
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
     PEER_SAYS(foreign, "0", "lock w 0 0");
     int result = filelock_owner(lock, &owner);
@@ -303,8 +303,8 @@ END_TEST
 static int await_short_list(void)
 {
     static char text[32768];
-    int64_t end = now_ns() + (int64_t)PATIENCE_MS * 1000000;
-    while (read_file("/proc/locks", text, sizeof text) >= (long)sizeof text - 1)
+    int64_t end = now_ns() + (int64_t) PATIENCE_MS * 1000000;
+    while (read_file("/proc/locks", text, sizeof text) >= (long) sizeof text - 1)
         if (now_ns() < end)
             nap_ms(10);
         else
@@ -325,8 +325,8 @@ START_TEST(test_unlink_beside_waiter)
     const struct kind *kind = supported(FILELOCK_KIND_FLOCK);
     const char *path = scratch("lock");
     char program[1024];
-    const char *const argv[] = {program, path, "echo", "got", NULL};
-    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    const char *const argv[] = { program, path, "echo", "got", NULL };
+    struct filelock_owner owner = { sizeof owner, 0, 0, 0, "", "" };
     if (!kind || !find_flock(program, sizeof program, 0))
         SKIP("wants kind flock and flock(1) of util-linux");
     struct filelock *lock = new_lock(kind, path, FILELOCK_UNLINK);
@@ -350,7 +350,7 @@ START_TEST(test_unlink_beside_holder)
 {
     const struct kind *kind = supported(FILELOCK_KIND_FLOCK);
     struct peer *foreign = start_fcntl();
-    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    struct filelock_owner owner = { sizeof owner, 0, 0, 0, "", "" };
     if (!kind || !foreign)
         SKIP("wants kind flock and foreign_fcntl");
     struct filelock *lock = new_lock(kind, scratch("lock"), FILELOCK_UNLINK);

@@ -80,7 +80,7 @@ END_TEST
 
 START_TEST(test_child_frees_and_ends)
 {
-    static const char *const ends[] = {"free a", "exit 0"};
+    static const char *const ends[] = { "free a", "exit 0" };
     const struct kind *kind = kind_at(_i);
     for (unsigned flags = 0; flags <= FILELOCK_UNLINK; flags += FILELOCK_UNLINK)
         for (int i = 0; i < 2; i++) {
@@ -91,7 +91,7 @@ START_TEST(test_child_frees_and_ends)
                 PEER_ANSWERS(child, "0");
                 peer_end(child);
             } else {
-                PEER_SAYS(parent, "0", "reap %lld", (long long)peer_pid(child));
+                PEER_SAYS(parent, "0", "reap %lld", (long long) peer_pid(child));
             }
             expect_taken(kind, scratch("lock"));
             PEER_SAYS(parent, "0", "check a");
@@ -309,17 +309,17 @@ static void storm(const struct kind *kind, const char *other)
     struct peer *parent = peer_with(kind, scratch("lock"), 0);
     PEER_SAYS(parent, "0", "new b kind=%d path=%s", kind->kind, scratch("lock"));
     PEER_SAYS(parent, all, "storm a %s %d %s", other, forks, kind->can & CAN_QUEUE ? "descriptors" : "");
-    process_kill(&(struct process){peer_pid(parent), -1, -1});
+    process_kill(&(struct process) { peer_pid(parent), -1, -1 });
     expect_free_soon(kind, scratch("lock"));
     ck_assert_msg(peer_silent(parent), "the children ended"); /* they hold its output open, so they live */
     peer_kill(parent);
 }
 
 /* If another thread has one of qemu-user's own locks at the fork, the lock stays taken for ever in the child. */
-#define NEEDS_FORKS_AT_ANY_MOMENT()                                                                \
-    do {                                                                                           \
-        if (getenv("FILELOCK_TEST_EMULATOR"))                                                      \
-            SKIP("the emulator may hang in the child of a process whose threads are busy");        \
+#define NEEDS_FORKS_AT_ANY_MOMENT()                                                         \
+    do {                                                                                    \
+        if (getenv("FILELOCK_TEST_EMULATOR"))                                               \
+            SKIP("the emulator may hang in the child of a process whose threads are busy"); \
     } while (0)
 
 START_TEST(test_storm_two_handles)
@@ -439,13 +439,13 @@ START_TEST(test_share_child_first)
 {
     const struct kind *kind = kind_at(_i);
     NEEDS(kind, CAN_FORK_SHARE);
-    static const char *const ends[] = {"release a", "free a", "exit 0"};
+    static const char *const ends[] = { "release a", "free a", "exit 0" };
     for (int i = 0; i < 3; i++) {
         struct peer *parent = holding(kind, FILELOCK_FORK_SHARE, 1);
         struct peer *child = peer_fork(parent, NULL);
         peer_send(child, "%s", ends[i]);
         if (i == 2)
-            PEER_SAYS(parent, "0", "reap %lld", (long long)peer_pid(child));
+            PEER_SAYS(parent, "0", "reap %lld", (long long) peer_pid(child));
         else
             PEER_ANSWERS(child, "0");
         expect_taken(kind, scratch("lock"));
@@ -462,12 +462,12 @@ START_TEST(test_daemon)
 {
     const struct kind *kind = kind_at(_i);
     NEEDS(kind, CAN_FORK_SHARE);
-    static const char *const ends[] = {"exit 0", "free a", "release a", "kill"};
+    static const char *const ends[] = { "exit 0", "free a", "release a", "kill" };
     for (int i = 0; i < 4; i++) {
         struct peer *parent = holding(kind, FILELOCK_FORK_SHARE, 1);
         struct peer *middle = peer_fork(parent, NULL);
         struct peer *daemon = peer_fork(middle, NULL);
-        struct peer *ancestors[] = {middle, parent};
+        struct peer *ancestors[] = { middle, parent };
         for (int j = 0; j < 2; j++)
             if (i == 3) {
                 peer_kill(ancestors[j]);
@@ -508,7 +508,7 @@ END_TEST
 static void expect_owner(const struct kind *kind, int64_t pid)
 {
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
-    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    struct filelock_owner owner = { sizeof owner, 0, 0, 0, "", "" };
     EXPECT(filelock_owner(lock, &owner), 0);
     ck_assert_int_eq(owner.pid, pid);
     ck_assert_int_eq(owner.alive, 1);
@@ -551,7 +551,7 @@ static pid_t take_in_child(const struct kind *kind, int fd, int stays)
     close(ends[0]);
     close(ends[1]);
     if (!stays)
-        process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS);
+        process_wait(&(struct process) { pid, -1, -1 }, PATIENCE_MS);
     return pid;
 }
 
@@ -569,7 +569,7 @@ START_TEST(test_holder_is_not_taker)
         kill(holder, SIGKILL);
         if (stays)
             kill(taker, SIGKILL);
-        process_wait(&(struct process){holder, -1, -1}, PATIENCE_MS);
+        process_wait(&(struct process) { holder, -1, -1 }, PATIENCE_MS);
         expect_free_soon(kind, scratch("lock"));
     }
 }
@@ -586,7 +586,7 @@ START_TEST(test_hidden_holder)
         SKIP("the system does not tell the process that has taken a lock");
     NEEDS_ROOT();
     char said[4096];
-    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    struct filelock_owner owner = { sizeof owner, 0, 0, 0, "", "" };
     int fd = open_fd(scratch("lock"));
     open_scratch();
     ck_assert_int_eq(chmod(scratch("lock"), 0666), 0);
@@ -601,7 +601,7 @@ START_TEST(test_hidden_holder)
     filelock_describe(lock, -ETIMEDOUT, said, sizeof said);
     ck_assert_msg(strstr(said, "taken by pid ") && strstr(said, ", which has ended"), "%s", said);
     filelock_free(lock);
-    (void)holder; /* it ends with the test's process group */
+    (void) holder; /* it ends with the test's process group */
 }
 END_TEST
 
@@ -694,7 +694,7 @@ START_TEST(test_from_fd)
     struct filelock_options options = options_of(kind);
     struct filelock *lock = NULL;
     int fd = open_fd(scratch("lock")), pipe_ends[2];
-    int answers[4] = {9, 9, 9, 9};
+    int answers[4] = { 9, 9, 9, 9 };
     EXPECT(filelock_new_from_fd(&lock, fd, &options), 0);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     ck_assert_int_eq(pipe(pipe_ends), 0);
@@ -711,7 +711,7 @@ START_TEST(test_from_fd)
     close(pipe_ends[1]);
     ck_assert_int_eq(read_some(pipe_ends[0], answers, sizeof answers), sizeof answers);
     close(pipe_ends[0]);
-    ck_assert_int_eq(process_wait(&(struct process){child, -1, -1}, PATIENCE_MS), 0);
+    ck_assert_int_eq(process_wait(&(struct process) { child, -1, -1 }, PATIENCE_MS), 0);
     EXPECT(answers[0], 0);
     EXPECT(answers[1], -EPERM);
     EXPECT(answers[2], -ETIMEDOUT);
@@ -734,7 +734,7 @@ struct family {
 static void *stay(void *arg)
 {
     char none;
-    _exit(read_some(((struct family *)arg)->staying[0], &none, 1) == 0 ? 0 : 1);
+    _exit(read_some(((struct family *) arg)->staying[0], &none, 1) == 0 ? 0 : 1);
 }
 
 static void fork_and_end(void *arg)
@@ -774,7 +774,7 @@ START_TEST(test_share_forking_thread_ends)
     close(family.ending[1]);
     expect_free_soon(kind, scratch("lock"));
     close(family.staying[1]);
-    ck_assert_int_eq(process_wait(&(struct process){family.child, -1, -1}, PATIENCE_MS), 0);
+    ck_assert_int_eq(process_wait(&(struct process) { family.child, -1, -1 }, PATIENCE_MS), 0);
     close(family.ending[0]);
     close(family.staying[0]);
 }
@@ -799,7 +799,7 @@ int close(int fd)
         union {
             void *data;
             int (*call)(int);
-        } function = {dlsym(RTLD_NEXT, "close")};
+        } function = { dlsym(RTLD_NEXT, "close") };
         system_close = function.call;
         looked = true;
     }
@@ -808,12 +808,12 @@ int close(int fd)
         read_some(slow.end[0], &byte, 1);
     }
     /* A static program has no other close(2). */
-    return system_close ? system_close(fd) : (int)syscall(SYS_close, fd);
+    return system_close ? system_close(fd) : (int) syscall(SYS_close, fd);
 }
 
 static void free_slowly(void *arg)
 {
-    (void)arg;
+    (void) arg;
     filelock_free(slow.lock);
 }
 
@@ -834,7 +834,7 @@ START_TEST(test_close_hangs)
     pid_t child = fork();
     if (child == 0)
         _exit(fcntl(slow.descriptor, F_GETFD) == -1 ? 0 : 1);
-    ck_assert_int_eq(process_wait(&(struct process){child, -1, -1}, PATIENCE_MS), 0);
+    ck_assert_int_eq(process_wait(&(struct process) { child, -1, -1 }, PATIENCE_MS), 0);
     write_all(slow.end[1], &byte, 1);
     worker_end(&slow.worker);
     slow.lock = NULL;
@@ -869,7 +869,8 @@ static struct filelock *little_lock(const struct little *little, const char *pat
 {
     struct filelock_options options = options_of(little->kind);
     struct filelock *lock;
-    options.flags |= FILELOCK_MAKE_PARENTS | FORK_SHARE_OF(little->kind) | FILELOCK_RECORD_OWNER | FILELOCK_FOLLOW_SYMLINK;
+    options.flags |=
+        FILELOCK_MAKE_PARENTS | FORK_SHARE_OF(little->kind) | FILELOCK_RECORD_OWNER | FILELOCK_FOLLOW_SYMLINK;
     if (filelock_new(&lock, path, &options) != 0)
         return NULL;
     keep_reachable(lock);
@@ -898,7 +899,7 @@ static void hold_together(struct little *little, struct filelock *lock)
 static void *use_little_stack(void *arg)
 {
     struct little *little = arg;
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     char text[64];
     struct filelock *lock = little_lock(little, little->path), *other = little_lock(little, little->path);
     if (!lock || !other)
@@ -907,7 +908,7 @@ static void *use_little_stack(void *arg)
     little->refused = filelock_acquire(other, FILELOCK_EXCLUSIVE, 20);
     little->described = filelock_describe(other, little->refused, text, sizeof text);
     little->owned = filelock_owner(other, &owner);
-    little->holder = (pid_t)owner.pid;
+    little->holder = (pid_t) owner.pid;
     hold_together(little, lock);
     little->again = filelock_acquire(other, FILELOCK_EXCLUSIVE, PATIENCE_MS);
     little->broken = filelock_break(lock);
@@ -922,13 +923,13 @@ static void *use_little_stack(void *arg)
  */
 START_TEST(test_little_stack)
 {
-    struct little little = {.kind = kind_at(_i), .path = "a/lock", .acquired = -1, .shared = -1, .again = -1};
+    struct little little = { .kind = kind_at(_i), .path = "a/lock", .acquired = -1, .shared = -1, .again = -1 };
     pthread_attr_t attributes;
     pthread_t thread;
     open_scratch();
     ck_assert_int_eq(chdir(scratch("")), 0);
     pthread_attr_init(&attributes);
-    ck_assert_int_eq(pthread_attr_setstacksize(&attributes, (size_t)LITTLE_STACK), 0);
+    ck_assert_int_eq(pthread_attr_setstacksize(&attributes, (size_t) LITTLE_STACK), 0);
     ck_assert_int_eq(pthread_create(&thread, &attributes, use_little_stack, &little), 0);
     pthread_join(thread, NULL);
     pthread_attr_destroy(&attributes);
@@ -994,7 +995,7 @@ static struct filelock *apart(const struct kind *kind, unsigned flags)
 /* Protects the pages of the handle.  If that is PROT_NONE, a look at the handle kills the process. */
 static void protect(struct filelock *lock, int protection)
 {
-    char *pages = (char *)lock - (uintptr_t)lock % (uintptr_t)sysconf(_SC_PAGESIZE);
+    char *pages = (char *) lock - (uintptr_t) lock % (uintptr_t) sysconf(_SC_PAGESIZE);
     ck_assert_int_eq(mprotect(pages, OWN_PAGES, protection), 0);
 }
 
@@ -1015,7 +1016,7 @@ START_TEST(test_at_rest_is_left_alone)
     if (UNDER_ASAN || UNDER_TSAN || under_valgrind() || getenv("FILELOCK_TEST_EMULATOR"))
         SKIP("another malloc may keep its own notes on the handle's pages");
     struct caller caller;
-    struct filelock *rests[] = {apart(kind, 0), apart(kind, FORK_SHARE_OF(kind))};
+    struct filelock *rests[] = { apart(kind, 0), apart(kind, FORK_SHARE_OF(kind)) };
     struct filelock *lock = new_lock(kind, scratch("lock"), 0), *other = new_lock(kind, scratch("lock"), 0);
     for (int i = 0; i < 2; i++)
         protect(rests[i], PROT_NONE);

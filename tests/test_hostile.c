@@ -47,10 +47,10 @@ static int plant_fifo(const char *path)
 
 static int plant_socket(const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM, 0), result;
     snprintf(address.sun_path, sizeof address.sun_path, "%.100s", path);
-    result = bind(fd, (const struct sockaddr *)&address, sizeof address);
+    result = bind(fd, (const struct sockaddr *) &address, sizeof address);
     close(fd);
     return result;
 }
@@ -88,13 +88,13 @@ static int plant_sparse(const char *path)
     if (sizeof(off_t) < sizeof terabyte)
         return -1;
     make_file(path, 0666, "");
-    return truncate(path, (off_t)terabyte);
+    return truncate(path, (off_t) terabyte);
 }
 
 static int plant_hard_link(const char *path)
 {
     char victim[2048];
-    snprintf(victim, sizeof victim, "%.*s/victim", (int)(strrchr(path, '/') - path), path);
+    snprintf(victim, sizeof victim, "%.*s/victim", (int) (strrchr(path, '/') - path), path);
     return link(victim, path);
 }
 
@@ -118,7 +118,12 @@ struct answers {
     int of[KINDS];
 };
 
-#define ALL(result) {{result, result, result}}
+#define ALL(result)                \
+    {                              \
+        {                          \
+            result, result, result \
+        }                          \
+    }
 #define TAKEN -ETIMEDOUT  /* to a soft lock, a file that cannot be read is a marker that is held */
 #define NO_MARKER -EEXIST /* and a file that is no record is no marker */
 
@@ -127,21 +132,21 @@ static const struct plant {
     int (*make)(const char *path);
     struct answers to_root, to_user;
 } plants[] = {
-    {"link", plant_link, ALL(-ELOOP), ALL(-ELOOP)},
-    {"dangling link", plant_dangling, ALL(-ELOOP), ALL(-ELOOP)},
-    {"loop", plant_loop, ALL(-ELOOP), ALL(-ELOOP)},
-    {"link to a device", plant_absolute, ALL(-ELOOP), ALL(-ELOOP)},
-    {"fifo", plant_fifo, {{0, 0, TAKEN}}, {{0, 0, TAKEN}}},
-    {"socket", plant_socket, {{-ENXIO, -ENXIO, TAKEN}}, {{-ENXIO, -ENXIO, TAKEN}}},
-    {"directory", plant_directory, {{0, -EISDIR, -EISDIR}}, {{0, -EISDIR, -EISDIR}}},
-    {"null", plant_null, {{0, 0, TAKEN}}, {{0, 0, TAKEN}}},
-    {"zero", plant_zero, {{0, 0, TAKEN}}, {{0, 0, TAKEN}}},
-    {"full", plant_full, {{0, 0, TAKEN}}, {{0, 0, TAKEN}}},
-    {"no device", plant_no_device, {{-ENXIO, -ENXIO, TAKEN}}, {{-ENXIO, -ENXIO, TAKEN}}},
-    {"terabyte", plant_sparse, {{0, 0, NO_MARKER}}, {{0, 0, NO_MARKER}}},
-    {"hard link", plant_hard_link, {{0, 0, NO_MARKER}}, {{0, -EACCES, NO_MARKER}}},
-    {"file of another", plant_anothers, {{0, 0, NO_MARKER}}, {{0, -EACCES, NO_MARKER}}},
-    {"secret", plant_secret, {{0, 0, NO_MARKER}}, {{-EACCES, -EACCES, TAKEN}}},
+    { "link", plant_link, ALL(-ELOOP), ALL(-ELOOP) },
+    { "dangling link", plant_dangling, ALL(-ELOOP), ALL(-ELOOP) },
+    { "loop", plant_loop, ALL(-ELOOP), ALL(-ELOOP) },
+    { "link to a device", plant_absolute, ALL(-ELOOP), ALL(-ELOOP) },
+    { "fifo", plant_fifo, { { 0, 0, TAKEN } }, { { 0, 0, TAKEN } } },
+    { "socket", plant_socket, { { -ENXIO, -ENXIO, TAKEN } }, { { -ENXIO, -ENXIO, TAKEN } } },
+    { "directory", plant_directory, { { 0, -EISDIR, -EISDIR } }, { { 0, -EISDIR, -EISDIR } } },
+    { "null", plant_null, { { 0, 0, TAKEN } }, { { 0, 0, TAKEN } } },
+    { "zero", plant_zero, { { 0, 0, TAKEN } }, { { 0, 0, TAKEN } } },
+    { "full", plant_full, { { 0, 0, TAKEN } }, { { 0, 0, TAKEN } } },
+    { "no device", plant_no_device, { { -ENXIO, -ENXIO, TAKEN } }, { { -ENXIO, -ENXIO, TAKEN } } },
+    { "terabyte", plant_sparse, { { 0, 0, NO_MARKER } }, { { 0, 0, NO_MARKER } } },
+    { "hard link", plant_hard_link, { { 0, 0, NO_MARKER } }, { { 0, -EACCES, NO_MARKER } } },
+    { "file of another", plant_anothers, { { 0, 0, NO_MARKER } }, { { 0, -EACCES, NO_MARKER } } },
+    { "secret", plant_secret, { { 0, 0, NO_MARKER } }, { { -EACCES, -EACCES, TAKEN } } },
 };
 
 #define PLANTS (sizeof plants / sizeof *plants)
@@ -156,7 +161,7 @@ static int answer(const struct answers *answers, const struct kind *kind)
 static const struct {
     const char *name;
     unsigned mode;
-} folders[] = {{"open", 0777}, {"sticky", 01777}, {"group", 0775}};
+} folders[] = { { "open", 0777 }, { "sticky", 01777 }, { "group", 0775 } };
 
 #define FOLDERS (sizeof folders / sizeof *folders)
 
@@ -174,7 +179,7 @@ static void plant_all(int made[PLANTS])
     for (size_t f = 0; f < FOLDERS; f++) {
         ck_assert_int_eq(make_directory(scratch(folders[f].name)), 0);
         ck_assert_int_eq(chown(scratch(folders[f].name), 0, NOBODY), 0);
-        ck_assert_int_eq(chmod(scratch(folders[f].name), (mode_t)folders[f].mode), 0);
+        ck_assert_int_eq(chmod(scratch(folders[f].name), (mode_t) folders[f].mode), 0);
         make_file(at(f, "victim"), 0644, VICTIM);
         for (size_t i = 0; i < PLANTS; i++)
             made[i] = plants[i].make(at(f, plants[i].name)) == 0;
@@ -215,11 +220,10 @@ static void expect_victims_unharmed(void)
 static struct filelock *meet(const struct kind *kind, const char *path, int wanted)
 {
     struct filelock *lock = new_lock(kind, path, 0);
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     struct stat before = look(path);
     int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
-    ck_assert_msg(result == wanted, "%s, %s: %s, not %s", kind->name, path, result_name(result),
-                  result_name(wanted));
+    ck_assert_msg(result == wanted, "%s, %s: %s, not %s", kind->name, path, result_name(result), result_name(wanted));
     ck_assert_int_eq(filelock_held(lock), result == 0);
     filelock_owner(lock, &owner); /* looks inside, without waiting */
     if (result == 0) {
@@ -235,8 +239,8 @@ static void meet_all(const struct kind *kind, const int made[PLANTS], int as_roo
     for (size_t f = 0; f < FOLDERS; f++)
         for (size_t i = 0; i < PLANTS; i++)
             if (made[i])
-                filelock_free(meet(kind, at(f, plants[i].name),
-                                   answer(as_root ? &plants[i].to_root : &plants[i].to_user, kind)));
+                filelock_free(
+                    meet(kind, at(f, plants[i].name), answer(as_root ? &plants[i].to_root : &plants[i].to_user, kind)));
     expect_victims_unharmed();
 }
 
@@ -289,8 +293,9 @@ START_TEST(test_record_owner)
     NEEDS_ROOT();
     const struct kind *kind = kind_at(_i);
     NEEDS(kind, CAN_KEEP_FILE);
-    static const char *const special[] = {"link", "dangling link", "loop", "link to a device", "fifo", "socket",
-                                          "directory", "null", "zero", "full", "no device"};
+    static const char *const special[] = { "link", "dangling link", "loop",      "link to a device",
+                                           "fifo", "socket",        "directory", "null",
+                                           "zero", "full",          "no device" };
     int made[PLANTS];
     plant_all(made);
     for (size_t i = 0; i < sizeof special / sizeof *special; i++) {

@@ -132,7 +132,7 @@ END_TEST
 /* filelock_with() returns the error of the release too, if the body returns 0. */
 static int close_it(void *arg)
 {
-    return close(*(int *)arg);
+    return close(*(int *) arg);
 }
 
 START_TEST(test_failed_unlock_in_with)

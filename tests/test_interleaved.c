@@ -18,7 +18,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+#define COUNT(array) ((int) (sizeof(array) / sizeof *(array)))
 #define WAIT_MS 30000
 
 enum order { ORDER_TRY, ORDER_WAIT, ORDER_RELEASE, ORDER_CHECK, ORDER_OWNER, ORDER_BREAK };
@@ -52,17 +52,12 @@ static const struct operation {
     enum scene scene;
     enum order order;
 } operations[] = {
-    {"try", 0, NOTHING, ORDER_TRY},
-    {"try, held", 0, THEIRS, ORDER_TRY},
-    {"take over", 1, STALE, ORDER_TRY},
-    {"wait", 0, THEIRS, ORDER_WAIT},
-    {"release", 0, OURS, ORDER_RELEASE},
-    {"check", 0, OURS, ORDER_CHECK},
-    {"owner", 0, NOTHING, ORDER_OWNER},
-    {"owner, held", 0, THEIRS, ORDER_OWNER},
-    {"owner, stale", 1, STALE, ORDER_OWNER},
-    {"break, held", 1, THEIRS, ORDER_BREAK},
-    {"break, stale", 1, STALE, ORDER_BREAK},
+    { "try", 0, NOTHING, ORDER_TRY },          { "try, held", 0, THEIRS, ORDER_TRY },
+    { "take over", 1, STALE, ORDER_TRY },      { "wait", 0, THEIRS, ORDER_WAIT },
+    { "release", 0, OURS, ORDER_RELEASE },     { "check", 0, OURS, ORDER_CHECK },
+    { "owner", 0, NOTHING, ORDER_OWNER },      { "owner, held", 0, THEIRS, ORDER_OWNER },
+    { "owner, stale", 1, STALE, ORDER_OWNER }, { "break, held", 1, THEIRS, ORDER_BREAK },
+    { "break, stale", 1, STALE, ORDER_BREAK },
 };
 
 /* Whether the kind is soft, what the system lacks, and the flags of the handles. */
@@ -70,15 +65,15 @@ static const struct variant {
     int soft;
     unsigned lacks, flags;
 } variants[] = {
-    {0, 0, 0},
-    {0, 0, FILELOCK_UNLINK},
-    {0, 0, FILELOCK_RECORD_OWNER},
-    {0, 0, FILELOCK_UNLINK | FILELOCK_RECORD_OWNER},
-    {1, 0, 0},
-    {1, NO_UNNAMED | NO_SWAP, 0},
-    {1, NO_LOCKS, 0},
-    {1, NO_UNNAMED | NO_SWAP | NO_LOCKS, 0},
-    {1, 0, FILELOCK_NEVER_BREAK},
+    { 0, 0, 0 },
+    { 0, 0, FILELOCK_UNLINK },
+    { 0, 0, FILELOCK_RECORD_OWNER },
+    { 0, 0, FILELOCK_UNLINK | FILELOCK_RECORD_OWNER },
+    { 1, 0, 0 },
+    { 1, NO_UNNAMED | NO_SWAP, 0 },
+    { 1, NO_LOCKS, 0 },
+    { 1, NO_UNNAMED | NO_SWAP | NO_LOCKS, 0 },
+    { 1, 0, FILELOCK_NEVER_BREAK },
 };
 
 /* ---- The subject ------------------------------------------------------------------------------------- */
@@ -87,7 +82,7 @@ static const struct variant {
 static struct answers {
     int result, held, check, release;
     int64_t owner;
-} *answers;
+} * answers;
 
 static struct trial {
     const struct kind *kind;
@@ -107,13 +102,13 @@ static struct trial {
     int spared; /* at an earlier call: the test kept the lock that it acquired */
 } trial;
 
-#define JUDGE(condition, ...)                                                                      \
-    do {                                                                                           \
-        char said_[160];                                                                           \
-        snprintf(said_, sizeof said_, __VA_ARGS__);                                                \
-        ck_assert_msg(condition, "%s, lacks %u, flags %u: %s: %s: %s (%s): %s", trial.kind->name,   \
-                      trial.variant->lacks, trial.variant->flags, trial.operation->name,           \
-                      trial.where, act_names[trial.act], result_name(trial.result), said_); \
+#define JUDGE(condition, ...)                                                                         \
+    do {                                                                                              \
+        char said_[160];                                                                              \
+        snprintf(said_, sizeof said_, __VA_ARGS__);                                                   \
+        ck_assert_msg(condition, "%s, lacks %u, flags %u: %s: %s: %s (%s): %s", trial.kind->name,     \
+                      trial.variant->lacks, trial.variant->flags, trial.operation->name, trial.where, \
+                      act_names[trial.act], result_name(trial.result), said_);                        \
     } while (0)
 
 static int is_soft(void)
@@ -138,7 +133,7 @@ static struct filelock *open_lock(unsigned more)
 
 static int carry_out(struct filelock *lock)
 {
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     switch (trial.operation->order) {
     case ORDER_TRY:
         return filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
@@ -161,7 +156,7 @@ static int carry_out(struct filelock *lock)
 static void obey(void *unused)
 {
     struct filelock *lock = NULL;
-    (void)unused;
+    (void) unused;
     if (open_quietly(&lock, 0) != 0)
         _exit(70);
     subject_ready();
@@ -243,7 +238,7 @@ static void die_with_it(void)
             kill(getpid(), SIGKILL);
         _exit(70);
     }
-    JUDGE(process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS) == 128 + SIGKILL, "the other's acquire");
+    JUDGE(process_wait(&(struct process) { pid, -1, -1 }, PATIENCE_MS) == 128 + SIGKILL, "the other's acquire");
 }
 
 static void break_it(void)
@@ -354,7 +349,7 @@ static void judge_owner(void)
     if (is_definite())
         JUDGE(result == (held ? 0 : -ENOENT), "answers %s, and held is %d", result_name(result), held);
     if (result == 0 && trial.operation->scene != STALE && trial.act != DIES)
-        JUDGE(owner == 0 || owner == own_pid(), "owner %lld", (long long)owner);
+        JUDGE(owner == 0 || owner == own_pid(), "owner %lld", (long long) owner);
 }
 
 /* A marker that the operation has seen is gone when it ends, whichever process has removed it. */
@@ -458,7 +453,7 @@ static void set_scene(int call)
  */
 static int run_trial(int call)
 {
-    struct fault fault = {call, PAUSE};
+    struct fault fault = { call, PAUSE };
     if (subject_start(&trial.subject, obey, NULL) != 0)
         return -1;
     go_on(&no_fault, NULL);
@@ -486,7 +481,7 @@ static int run_trial(int call)
 static int stride_of(int pair, int *first)
 {
     int stride = 9 / scaled(3, 1);
-    int moved = getenv("FILELOCK_TORTURE_SECONDS") ? (int)(now_ns() % 1000) : 0;
+    int moved = getenv("FILELOCK_TORTURE_SECONDS") ? (int) (now_ns() % 1000) : 0;
     *first = 1 + (pair + moved) % stride;
     return stride;
 }
@@ -509,7 +504,7 @@ static int interleave(enum act act, int pair)
 
 static int are_owners_known(void)
 {
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     struct filelock *lock = open_lock(0);
     ck_assert_int_eq(write_file(scratch("lock"), "", 0), 0);
     int result = filelock_owner(lock, &owner);
@@ -544,12 +539,12 @@ START_TEST(test_interleaved)
     if (impoverish(variant->lacks) != 0)
         SKIP("system calls cannot be denied here");
     answers = shared_memory(sizeof *answers);
-    trial = (struct trial){.kind = kind, .variant = variant};
+    trial = (struct trial) { .kind = kind, .variant = variant };
     trial.owners_known = are_owners_known();
     for (int i = 0; i < COUNT(operations); i++)
         for (enum act act = 0; act < ACTS; act++) {
             trial.operation = &operations[i];
-            if (applies(act, &operations[i]) && interleave(act, i + (int)act + _i) < 0)
+            if (applies(act, &operations[i]) && interleave(act, i + (int) act + _i) < 0)
                 SKIP("system calls cannot be traced here");
         }
     if (!trial.owners_known)

@@ -25,7 +25,7 @@ static atomic_int polls;
 int poll(struct pollfd *fds, nfds_t count, int ms)
 {
     atomic_fetch_add(&polls, 1);
-    return (int)syscall(SYS_poll, fds, count, ms);
+    return (int) syscall(SYS_poll, fds, count, ms);
 }
 
 /* A nap is 50 ms at most, so a waiter that naps polls 6 times at least in this time. */
@@ -36,13 +36,16 @@ static const struct handover {
     enum filelock_kind kind;
     int killing;
 } handovers[] = {
-    {FILELOCK_KIND_SOFT, 0}, {FILELOCK_KIND_SOFT, 1}, {FILELOCK_KIND_FLOCK, 0}, {FILELOCK_KIND_FLOCK, 1},
+    { FILELOCK_KIND_SOFT, 0 },
+    { FILELOCK_KIND_SOFT, 1 },
+    { FILELOCK_KIND_FLOCK, 0 },
+    { FILELOCK_KIND_FLOCK, 1 },
 };
 
 static const struct kind *the_kind(enum filelock_kind wanted)
 {
     for (int i = 0; i < kinds_count(); i++)
-        if (kind_at(i)->kind == (int)wanted)
+        if (kind_at(i)->kind == (int) wanted)
             return kind_at(i);
     ck_abort_msg("this build lacks the kind");
     return NULL;
@@ -64,7 +67,7 @@ START_TEST(test_handover)
     nap_ms(WATCHED_MS);
     ck_assert_int_le(atomic_load(&polls) - before, FEW);
     if (handovers[_i].killing)
-        process_kill(&(struct process){peer_pid(peer), -1, -1});
+        process_kill(&(struct process) { peer_pid(peer), -1, -1 });
     else
         peer_send(peer, "release a");
     EXPECT(end_call(&caller), 0);
@@ -116,7 +119,7 @@ END_TEST
 static uint64_t start_of(int64_t pid)
 {
     struct proc_bsdinfo info;
-    ck_assert_int_eq(proc_pidinfo((int)pid, PROC_PIDTBSDINFO, 0, &info, (int)sizeof info), (int)sizeof info);
+    ck_assert_int_eq(proc_pidinfo((int) pid, PROC_PIDTBSDINFO, 0, &info, (int) sizeof info), (int) sizeof info);
     return info.pbi_start_tvsec * 1000000 + info.pbi_start_tvusec;
 }
 
@@ -127,7 +130,8 @@ static const char *record_with(uint64_t wrong)
     char name[256] = "", host[MARKER_SIZE];
     gethostname(name, sizeof name - 1);
     marker_escape(name, host);
-    snprintf(text, sizeof text, "%lld\n%.300s\n%" PRIu64 "\n", (long long)own_pid(), host, start_of(own_pid()) + wrong);
+    snprintf(text, sizeof text, "%lld\n%.300s\n%" PRIu64 "\n", (long long) own_pid(), host,
+             start_of(own_pid()) + wrong);
     return text;
 }
 
@@ -162,12 +166,12 @@ START_TEST(test_zombie)
     struct peer *peer = peer_with(soft_kind(), scratch("lock"), 0);
     PEER_SAYS(peer, "0", "acquire a exclusive 0");
     struct filelock *lock = new_soft(scratch("lock"), 0);
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     EXPECT(filelock_owner(lock, &owner), 0);
     ck_assert_int_eq(owner.alive, 1);
     ck_assert_int_eq(owner.pid, peer_pid(peer));
     ck_assert_str_ne(owner.command, "");
-    ck_assert_int_eq(kill((pid_t)peer_pid(peer), SIGKILL), 0);
+    ck_assert_int_eq(kill((pid_t) peer_pid(peer), SIGKILL), 0);
     EVENTUALLY(filelock_owner(lock, &owner) == 0 && owner.alive == 0);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     filelock_free(lock);
@@ -189,7 +193,7 @@ Suite *make_suite(void)
 {
     Suite *suite = suite_create("kqueue");
     TCase *waits = add_case(suite, "waits"), *owners = add_case(suite, "owners");
-    tcase_add_loop_test(waits, test_handover, 0, (int)(sizeof handovers / sizeof *handovers));
+    tcase_add_loop_test(waits, test_handover, 0, (int) (sizeof handovers / sizeof *handovers));
     tcase_add_test(waits, test_busy_directory);
     tcase_add_loop_test(waits, test_timeout, 0, 2);
     tcase_add_test(owners, test_token);

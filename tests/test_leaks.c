@@ -60,7 +60,7 @@ END_TEST
 
 START_TEST(test_after_errors)
 {
-    static const char *const paths[] = {"nowhere/lock", "file/lock", "."};
+    static const char *const paths[] = { "nowhere/lock", "file/lock", "." };
     const struct kind *kind = kind_at(_i);
     ck_assert_int_eq(write_file(scratch("file"), "", 0), 0);
     int descriptors = open_descriptors(), threads = threads_now();
@@ -68,7 +68,7 @@ START_TEST(test_after_errors)
         for (size_t j = 0; j < sizeof paths / sizeof *paths; j++) {
             struct filelock *lock = new_lock(kind, scratch(paths[j]), 0);
             filelock_acquire(lock, FILELOCK_EXCLUSIVE, 50);
-            filelock_acquire(lock, (enum filelock_mode)9, 50);
+            filelock_acquire(lock, (enum filelock_mode) 9, 50);
             filelock_free(lock);
         }
     expect_as_before(descriptors, threads);

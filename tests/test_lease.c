@@ -29,10 +29,10 @@ static const struct kind *lease_kind(void)
     return NULL;
 }
 
-#define NEEDS_LEASE()                                                                              \
-    do {                                                                                           \
-        if (!lease_kind())                                                                         \
-            SKIP("this build has no kind lease");                                                  \
+#define NEEDS_LEASE()                             \
+    do {                                          \
+        if (!lease_kind())                        \
+            SKIP("this build has no kind lease"); \
     } while (0)
 
 static struct filelock *new_lease(int64_t ms, unsigned flags)
@@ -54,7 +54,7 @@ static struct filelock *held_lease(int64_t ms, unsigned flags)
 static struct peer *peer_lease(int64_t ms)
 {
     struct peer *peer = peer_start();
-    PEER_SAYS(peer, "0", "new a kind=%d lease=%lld path=%s", FILELOCK_KIND_LEASE, (long long)ms, scratch("lock"));
+    PEER_SAYS(peer, "0", "new a kind=%d lease=%lld path=%s", FILELOCK_KIND_LEASE, (long long) ms, scratch("lock"));
     return peer;
 }
 
@@ -81,7 +81,7 @@ static void expect_sentence(const struct filelock *lock, int error, const char *
 static int64_t written(const char *path)
 {
     struct stat st;
-    return stat(path, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec : -1;
+    return stat(path, &st) == 0 ? (int64_t) st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec : -1;
 }
 
 /* ---- The record ------------------------------------------------------------------------------- */
@@ -96,9 +96,9 @@ static void expect_record(const char *duration, char token[33])
     snprintf(token, 33, "%s", found + strlen("\ntoken="));
     ck_assert_uint_eq(strspn(token, "0123456789abcdef"), 32);
     int length = snprintf(want, sizeof want, "filelock/2\npid=%lld\nhost=%s\nmode=lease\ntoken=%s\nduration=%s\n",
-                          (long long)own_pid(), marker_host(), token, duration);
+                          (long long) own_pid(), marker_host(), token, duration);
     if (*marker_token(own_pid()))
-        snprintf(want + length, sizeof want - (size_t)length, "start=%s\n", marker_token(own_pid()));
+        snprintf(want + length, sizeof want - (size_t) length, "start=%s\n", marker_token(own_pid()));
     ck_assert_str_eq(text, want);
 }
 
@@ -108,7 +108,9 @@ START_TEST(test_record)
     static const struct {
         int64_t ms;
         const char *duration;
-    } leases[] = {{0, "30.0"}, {LONG_MS, "600.0"}, {60250, "60.25"}, {61001, "61.001"}, {999999999999, "999999999.999"}};
+    } leases[] = {
+        { 0, "30.0" }, { LONG_MS, "600.0" }, { 60250, "60.25" }, { 61001, "61.001" }, { 999999999999, "999999999.999" }
+    };
     char token[33], other[33];
     for (size_t i = 0; i < sizeof leases / sizeof *leases; i++) {
         struct filelock *lock = held_lease(leases[i].ms, 0);
@@ -206,7 +208,7 @@ START_TEST(test_no_thread)
     struct rlimit before, none;
     struct filelock *lock = new_lease(LONG_MS, 0);
     ck_assert_int_eq(getrlimit(RLIMIT_NPROC, &before), 0);
-    none = (struct rlimit){0, before.rlim_max};
+    none = (struct rlimit) { 0, before.rlim_max };
     ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &none), 0);
     int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
     ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &before), 0);
@@ -250,8 +252,8 @@ END_TEST
 #ifdef __linux__
 static void count_thread(const char *name, void *count)
 {
-    (void)name;
-    ++*(int *)count;
+    (void) name;
+    ++*(int *) count;
 }
 
 static int threads(void)
@@ -264,11 +266,11 @@ static int threads(void)
 static void look_at_mask(const char *name, void *blocked)
 {
     char path[512], text[8192], *mask;
-    if (atoll(name) == (long long)own_pid())
+    if (atoll(name) == (long long) own_pid())
         return;
     snprintf(path, sizeof path, "/proc/self/task/%s/status", name);
     if (read_file(path, text, sizeof text) > 0 && (mask = strstr(text, "\nSigBlk:")) != NULL)
-        *(unsigned long long *)blocked = strtoull(mask + strlen("\nSigBlk:"), NULL, 16);
+        *(unsigned long long *) blocked = strtoull(mask + strlen("\nSigBlk:"), NULL, 16);
 }
 
 /* Two threads for all leases, which handle no signal of the program, and end some time after the last. */
@@ -416,12 +418,12 @@ START_TEST(test_stopped)
     int status;
     PEER_SAYS(peer, "0", "acquire a exclusive 0");
     PEER_SAYS(peer, "0", "acquire a exclusive 0");
-    ck_assert_int_eq(kill((pid_t)peer_pid(peer), SIGSTOP), 0);
-    ck_assert_int_eq(waitpid((pid_t)peer_pid(peer), &status, WUNTRACED), (pid_t)peer_pid(peer));
+    ck_assert_int_eq(kill((pid_t) peer_pid(peer), SIGSTOP), 0);
+    ck_assert_int_eq(waitpid((pid_t) peer_pid(peer), &status, WUNTRACED), (pid_t) peer_pid(peer));
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, PATIENCE_MS), 0);
     ck_assert_int_gt(read_file(scratch("lock"), ours, sizeof ours), 0);
     uint64_t identity = file_identity(scratch("lock"));
-    ck_assert_int_eq(kill((pid_t)peer_pid(peer), SIGCONT), 0);
+    ck_assert_int_eq(kill((pid_t) peer_pid(peer), SIGCONT), 0);
     PEER_SAYS(peer, "lost", "lost a %d", PATIENCE_MS);
     PEER_SAYS(peer, "-ESTALE", "check a");
     PEER_SAYS(peer, "0", "remaining a");
@@ -477,7 +479,7 @@ static void hang(const char *path)
     ck_assert_int_eq(stat(path, &st), 0);
     pthread_mutex_lock(&server);
     __atomic_store_n(&asked, 0, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&served, (uint64_t)st.st_ino, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&served, (uint64_t) st.st_ino, __ATOMIC_SEQ_CST);
 }
 
 static void go_on(void)
@@ -562,7 +564,7 @@ START_TEST(test_asked_by_cancelled)
     NEEDS_LEASE();
     struct filelock *lock = new_lease(HUNG_MS, FILELOCK_ANY_THREAD);
     for (int i = 0; i < 3 * QUESTIONS; i++) {
-        struct asking asking = {lock, (enum question)(i % QUESTIONS)};
+        struct asking asking = { lock, (enum question)(i % QUESTIONS) };
         pthread_t thread;
         void *answered = NULL;
         EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, PATIENCE_MS), 0);
@@ -583,7 +585,7 @@ static const char *elsewhere(void)
 {
     static char path[64];
     struct stat there, here;
-    snprintf(path, sizeof path, "/dev/shm/filelock-test-%lld", (long long)own_pid());
+    snprintf(path, sizeof path, "/dev/shm/filelock-test-%lld", (long long) own_pid());
     if (stat("/dev/shm", &there) != 0 || stat(scratch("."), &here) != 0 || there.st_dev == here.st_dev ||
         access("/dev/shm", W_OK) != 0)
         return NULL;
@@ -655,7 +657,7 @@ START_TEST(test_handed_over)
         begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
         wait_for_sleep(&caller);
         if (killing)
-            process_kill(&(struct process){peer_pid(peer), -1, -1});
+            process_kill(&(struct process) { peer_pid(peer), -1, -1 });
         else
             PEER_SAYS(peer, "0", "release a");
         EXPECT(end_call(&caller), 0);
@@ -707,7 +709,7 @@ START_TEST(test_ends_for_soft)
     int64_t start = now_ns();
     EXPECT(try_soft(scratch("lock"), FILELOCK_TRY), -ETIMEDOUT);
     EXPECT(try_soft(scratch("lock"), PATIENCE_MS), 0);
-    ck_assert_int_gt(now_ns() - start, (int64_t)GRACE_MS * 1000000);
+    ck_assert_int_gt(now_ns() - start, (int64_t) GRACE_MS * 1000000);
     close_fd(fd);
 }
 END_TEST
@@ -726,7 +728,7 @@ static void change(void *arg)
         if (changing->how == 0) {
             touch_file(scratch("lock"));
         } else {
-            struct timespec same[2] = {{1, 0}, {1, 0}};
+            struct timespec same[2] = { { 1, 0 }, { 1, 0 } };
             int fd = open(scratch("lock"), O_WRONLY);
             fill_marker(LEASE("%1", "%4", "lease", "1"), text);
             text[strlen(text) - 1] = '\0';
@@ -742,7 +744,7 @@ static void change(void *arg)
 /* Returns the result of an acquire whose time is twice the duration. */
 static int acquire_changing(int how)
 {
-    struct changing changing = {how, 0};
+    struct changing changing = { how, 0 };
     struct worker worker;
     struct filelock *lock = new_lease(1000, 0);
     put_lease(LEASE("%1", "%4", "lease", "1"));
@@ -852,7 +854,7 @@ END_TEST
 START_TEST(test_broken)
 {
     NEEDS_LEASE();
-    struct filelock *lock = held_lease(SHORT_MS, 0), *operator = new_lease(SHORT_MS, 0);
+    struct filelock *lock = held_lease(SHORT_MS, 0), *operator= new_lease(SHORT_MS, 0);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     EXPECT(filelock_break(operator), 0);
     expect_nothing_beside(scratch("lock"));
@@ -953,11 +955,11 @@ Suite *make_suite(void)
     tcase = add_case(suite, "contending");
     tcase_add_test(tcase, test_killed);
     tcase_add_test(tcase, test_handed_over);
-    tcase_add_loop_test(tcase, test_ends, 0, (int)(sizeof ending / sizeof *ending));
-    tcase_add_loop_test(tcase, test_ends_for_soft, 0, (int)(sizeof short_leases / sizeof *short_leases));
+    tcase_add_loop_test(tcase, test_ends, 0, (int) (sizeof ending / sizeof *ending));
+    tcase_add_loop_test(tcase, test_ends_for_soft, 0, (int) (sizeof short_leases / sizeof *short_leases));
     tcase_add_loop_test(tcase, test_lasts, 0, 2);
-    tcase_add_loop_test(tcase, test_held_for_ever, 0, (int)(sizeof held_for_ever / sizeof *held_for_ever));
-    tcase_add_loop_test(tcase, test_dead, 0, (int)(sizeof dead / sizeof *dead));
+    tcase_add_loop_test(tcase, test_held_for_ever, 0, (int) (sizeof held_for_ever / sizeof *held_for_ever));
+    tcase_add_loop_test(tcase, test_dead, 0, (int) (sizeof dead / sizeof *dead));
     tcase_add_test(tcase, test_never_broken);
     tcase_add_loop_test(tcase, test_other_duration, 0, 2);
     tcase_add_test(tcase, test_disowned);

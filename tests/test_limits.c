@@ -10,7 +10,7 @@ START_TEST(test_deep_recursion)
 {
     const struct kind *kind = kind_at(_i);
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
-    unsigned depth = 0, most = (unsigned)scaled(100000, 1000);
+    unsigned depth = 0, most = (unsigned) scaled(100000, 1000);
     while (depth < most) {
         ck_assert_int_eq(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), 0);
         depth++;

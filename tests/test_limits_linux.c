@@ -38,7 +38,7 @@ static void fill(const char *path)
 {
     static const char page[4096] = "x";
     int fd = open_fd(path);
-    for (int64_t at = 0; write_at(fd, page, sizeof page, at) > 0; at += (int64_t)sizeof page)
+    for (int64_t at = 0; write_at(fd, page, sizeof page, at) > 0; at += (int64_t) sizeof page)
         ;
     close_fd(fd);
 }
@@ -48,7 +48,7 @@ static void expect_refused(const struct kind *kind, unsigned flags, const char *
 {
     const char *path = scratch("small/lock");
     struct filelock *lock = new_lock(kind, path, flags);
-    static const int64_t timeouts[] = {FILELOCK_TRY, 20, FILELOCK_FOREVER};
+    static const int64_t timeouts[] = { FILELOCK_TRY, 20, FILELOCK_FOREVER };
     for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++) {
         EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, timeouts[i]), -ENOSPC);
         ck_assert_int_eq(filelock_held(lock), 0);
@@ -185,7 +185,7 @@ static struct {
 /* Sets the wall clock in this program, for the library too. */
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
-    int result = (int)syscall(SYS_clock_gettime, clock, now);
+    int result = (int) syscall(SYS_clock_gettime, clock, now);
     __atomic_fetch_add(&clock_asked, 1, __ATOMIC_SEQ_CST);
     if (clock == CLOCK_REALTIME)
         now->tv_sec += __atomic_load_n(&clock_offset, __ATOMIC_SEQ_CST);
@@ -211,7 +211,7 @@ int open(const char *path, int flags, ...)
         while (read(hanging, &byte, 1) < 0 && errno == EINTR)
             ;
     }
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+    int fd = (int) syscall(SYS_openat, AT_FDCWD, path, flags, mode);
     if (fd >= 0 && losing.times > 0 && strcmp(path, losing.path) == 0)
         lose();
     return fd;
@@ -237,7 +237,7 @@ static int clock_can_be_set(const struct kind *kind)
 }
 
 /* The clock goes a year back, and a year ahead, between waits and during waits. */
-static const int64_t settings[] = {0, -YEAR, YEAR, 0, YEAR, -YEAR};
+static const int64_t settings[] = { 0, -YEAR, YEAR, 0, YEAR, -YEAR };
 
 START_TEST(test_clock_set)
 {
@@ -294,7 +294,7 @@ START_TEST(test_clock_set_at_fork)
     if (pid == 0)
         kill(getpid(), SIGKILL); /* so that no checker looks at the other thread's memory */
     EXPECT_TOOK(start, 100);
-    ck_assert_int_eq(process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS), 128 + SIGKILL);
+    ck_assert_int_eq(process_wait(&(struct process) { pid, -1, -1 }, PATIENCE_MS), 128 + SIGKILL);
     ck_assert(still_calling(&caller));
     close(ends[1]); /* now the file opens */
     EXPECT(end_call(&caller), 0);
@@ -339,7 +339,7 @@ static void date(const char *path, int64_t offset)
 {
     struct timespec when[2];
     clock_gettime(CLOCK_REALTIME, &when[0]);
-    when[0].tv_sec += (time_t)offset;
+    when[0].tv_sec += (time_t) offset;
     when[1] = when[0];
     ck_assert_int_eq(utimensat(AT_FDCWD, path, when, 0), 0);
 }
@@ -382,11 +382,11 @@ static int files_can_be_lost(const struct kind *kind)
     return losing.times == 0;
 }
 
-#define NEEDS_LOSSES(kind)                                                                         \
-    do {                                                                                           \
-        NEEDS(kind, CAN_KEEP_FILE | CAN_BE_REPLACED);                                              \
-        if (!files_can_be_lost(kind))                                                              \
-            SKIP("files cannot be lost by a program here");                                        \
+#define NEEDS_LOSSES(kind)                                  \
+    do {                                                    \
+        NEEDS(kind, CAN_KEEP_FILE | CAN_BE_REPLACED);       \
+        if (!files_can_be_lost(kind))                       \
+            SKIP("files cannot be lost by a program here"); \
     } while (0)
 
 /* Acquires a lock that is free, but whose file gets lost. */

@@ -16,14 +16,14 @@
 #ifdef STARTS_LATE
 #define NEEDS_EARLY_START() SKIP("this build starts the library at its first use")
 #else
-#define NEEDS_EARLY_START() (void)0
+#define NEEDS_EARLY_START() (void) 0
 #endif
 
 /* Fails the test unless the child ends with this status.  A child that hangs is ended. */
 static void expect_status(pid_t child, int status)
 {
     ck_assert_int_gt(child, 0);
-    struct process process = {child, -1, -1};
+    struct process process = { child, -1, -1 };
     int got = process_wait(&process, PATIENCE_MS);
     if (got == -1)
         process_kill(&process);
@@ -62,7 +62,7 @@ static void spin(int rounds)
 static void *use_first(void *rounds)
 {
     pthread_barrier_wait(&both);
-    spin(*(int *)rounds);
+    spin(*(int *) rounds);
     acquire_and_free(used_kind, in_thread);
     return NULL;
 }
@@ -168,7 +168,7 @@ END_TEST
 
 /* ---- Handlers of exits ------------------------------------------------------------------------------- */
 
-static int exits;         /* this process is to exit with a lock held */
+static int exits; /* this process is to exit with a lock held */
 static pid_t exiting;
 
 /* Checks that the lock still keeps other processes out. */
@@ -262,7 +262,7 @@ static int plugin_ends(void)
 
 static void load_use_unload(void *result)
 {
-    *(int *)result = plugin_load()(scratch("lock"), used_kind->kind, FILELOCK_TRY, 0);
+    *(int *) result = plugin_load()(scratch("lock"), used_kind->kind, FILELOCK_TRY, 0);
     plugin_unload();
 }
 
@@ -301,7 +301,7 @@ START_TEST(test_unloaded_with_helper)
 {
     if (UNDER_TSAN)
         SKIP("ThreadSanitizer calls the exit handlers of code that is unmapped");
-    struct use use = {plugin_load(), scratch("lock"), PATIENCE_MS, 1};
+    struct use use = { plugin_load(), scratch("lock"), PATIENCE_MS, 1 };
     struct worker worker;
     used_kind = kind_at(_i);
     struct filelock *lock = new_lock(used_kind, use.path, 0);
@@ -374,7 +374,7 @@ START_TEST(test_wait_in_constructor)
     union {
         void (*call)(void);
         void *data;
-    } function = {wait_in_constructor};
+    } function = { wait_in_constructor };
     snprintf(address, sizeof address, "%p", function.data);
     set_variable(PLUGIN_CALLS, address);
     waited = 0;

@@ -26,7 +26,7 @@ static const struct kind *os_kind(void)
 static struct peer *start_foreign(void)
 {
     static char path[2048];
-    const char *argv[] = {path, scratch("lock"), NULL};
+    const char *argv[] = { path, scratch("lock"), NULL };
     peer_directory(path, sizeof path);
     size_t length = strlen(path);
     strcat(path, "/foreign_lockfileex.exe");

@@ -19,7 +19,7 @@ static void plant(int fd)
 {
     int data = open(scratch("data"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     ck_assert_int_ge(data, 0);
-    ck_assert_int_eq(write(data, DATA, strlen(DATA)), (ssize_t)strlen(DATA));
+    ck_assert_int_eq(write(data, DATA, strlen(DATA)), (ssize_t) strlen(DATA));
     if (data != fd) {
         ck_assert_int_eq(dup2(data, fd), fd);
         close(data);
@@ -40,7 +40,7 @@ static void expect_untouched(int fd)
     expect_contents(scratch("data"), DATA);
     int other = open(scratch("data"), O_RDWR | O_CLOEXEC);
     ck_assert_msg(flock(other, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK, "the program's lock was released");
-    struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     ck_assert_int_eq(fcntl(other, F_SETLK, &range), 0); /* and there is no other lock */
     close(other);
 }
@@ -53,7 +53,7 @@ static int held_fd(struct filelock *lock)
 
 START_TEST(test_lost_at_rest)
 {
-    static const unsigned flags[] = {0, FILELOCK_RECORD_OWNER | FILELOCK_KEEP_ON_EXEC};
+    static const unsigned flags[] = { 0, FILELOCK_RECORD_OWNER | FILELOCK_KEEP_ON_EXEC };
     const struct kind *kind = kind_at(_i);
     NEEDS(kind, CAN_KEEP_FILE);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
@@ -95,7 +95,7 @@ END_TEST
 
 START_TEST(test_lost_while_held)
 {
-    static const unsigned flags[] = {0, FILELOCK_RECORD_OWNER | FILELOCK_KEEP_ON_EXEC, FILELOCK_UNLINK};
+    static const unsigned flags[] = { 0, FILELOCK_RECORD_OWNER | FILELOCK_KEEP_ON_EXEC, FILELOCK_UNLINK };
     const struct kind *kind = kind_at(_i);
     NEEDS(kind, CAN_KEEP_FILE);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
@@ -287,7 +287,7 @@ END_TEST
 START_TEST(test_lost_and_forked)
 {
     const struct kind *kind = kind_at(_i);
-    const unsigned flags[] = {0, FORK_SHARE_OF(kind) | FILELOCK_RECORD_OWNER};
+    const unsigned flags[] = { 0, FORK_SHARE_OF(kind) | FILELOCK_RECORD_OWNER };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         struct filelock *lock = new_lock(kind, scratch("lock"), flags[i]);
         int fd = held_fd(lock), status;
@@ -372,7 +372,7 @@ static void *wait_alone(void *arg)
 {
     struct loner *loner = arg;
     struct filelock *lock = new_lock(loner->kind, scratch("lock"), 0);
-    loner->left = (int)syscall(SYS_unshare, CLONE_FILES_);
+    loner->left = (int) syscall(SYS_unshare, CLONE_FILES_);
     if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY) == 0) {
         loner->fd = filelock_fd(lock);
         filelock_release(lock);
@@ -406,7 +406,7 @@ START_TEST(test_table_of_a_thread)
     const struct kind *kind = kind_at(_i);
     NEEDS(kind, CAN_KEEP_FILE);
     for (int same_file = 0; same_file < 2; same_file++) {
-        struct loner loner = {.kind = kind, .peer = peer_with(kind, scratch("lock"), 0), .fd = -1};
+        struct loner loner = { .kind = kind, .peer = peer_with(kind, scratch("lock"), 0), .fd = -1 };
         pthread_t thread;
         warm_up(kind);
         ck_assert_int_eq(pthread_barrier_init(&loner.opened, NULL, 2), 0);

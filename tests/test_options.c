@@ -13,12 +13,12 @@
 
 static int result_for(const struct filelock_options *options, const char *path)
 {
-    struct filelock *lock = (struct filelock *)(uintptr_t)1;
+    struct filelock *lock = (struct filelock *) (uintptr_t) 1;
     int result = filelock_new(&lock, path, options);
     if (result == 0)
         filelock_free(lock);
     else
-        ck_assert_msg((uintptr_t)lock == 1, "the out parameter was written on failure");
+        ck_assert_msg((uintptr_t) lock == 1, "the out parameter was written on failure");
     return result;
 }
 
@@ -35,7 +35,7 @@ END_TEST
 
 START_TEST(test_null_lock)
 {
-    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    struct filelock_owner owner = { sizeof owner, 0, 0, 0, "", "" };
     EXPECT(filelock_acquire(NULL, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EINVAL);
     EXPECT(filelock_release(NULL), -EINVAL);
     EXPECT(filelock_release_all(NULL), -EINVAL);
@@ -99,7 +99,7 @@ END_TEST
 
 START_TEST(test_no_kind)
 {
-    static const int none[] = {-1, 6, 1000, INT32_MAX, INT32_MIN};
+    static const int none[] = { -1, 6, 1000, INT32_MAX, INT32_MIN };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         struct filelock_options options = FILELOCK_OPTIONS_INIT;
         options.kind = none[i];
@@ -141,13 +141,13 @@ START_TEST(test_timeouts)
         int64_t timeout_ms;
         int result;
     } rows[] = {
-        {0, 0},
-        {1, 0},
-        {INT64_MAX, 0},
-        {FILELOCK_FOREVER, 0},
-        {FILELOCK_TIMEOUT_DEFAULT, -EINVAL}, /* cannot stand for itself */
-        {-3, -EINVAL},
-        {INT64_MIN, -EINVAL},
+        { 0, 0 },
+        { 1, 0 },
+        { INT64_MAX, 0 },
+        { FILELOCK_FOREVER, 0 },
+        { FILELOCK_TIMEOUT_DEFAULT, -EINVAL }, /* cannot stand for itself */
+        { -3, -EINVAL },
+        { INT64_MIN, -EINVAL },
     };
     struct filelock_options options = options_of(kind_at(_i));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -162,7 +162,7 @@ START_TEST(test_file_modes)
     static const struct {
         unsigned mode;
         int result;
-    } rows[] = {{0, 0}, {0600, 0}, {07777, 0}, {010000, -EINVAL}, {0100644, -EINVAL}, {~0u, -EINVAL}};
+    } rows[] = { { 0, 0 }, { 0600, 0 }, { 07777, 0 }, { 010000, -EINVAL }, { 0100644, -EINVAL }, { ~0u, -EINVAL } };
     struct filelock_options options = options_of(kind_at(_i));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         options.file_mode = rows[i].mode;
@@ -177,21 +177,21 @@ START_TEST(test_ranges)
         int64_t start, length;
         int result;
     } rows[] = {
-        {0, 0, 0},
-        {5, 0, 0},
-        {0, 7, 0},
-        {INT64_MAX - 1, 1, 0},
-        {INT64_MAX, 0, 0},
-        {INT64_MAX, 1, 0}, /* the last byte there is */
-        {1, INT64_MAX, 0},
-        {INT64_C(1) << 62, INT64_C(1) << 62, 0},
-        {INT64_MAX, 2, -EINVAL},
-        {(INT64_C(1) << 62) + 1, INT64_C(1) << 62, -EINVAL},
-        {-1, 0, -EINVAL},
-        {0, -1, -EINVAL},
-        {INT64_MIN, 1, -EINVAL},
-        {INT64_MAX, INT64_MAX, -EINVAL}, /* would end beyond the last offset */
-        {2, INT64_MAX, -EINVAL},
+        { 0, 0, 0 },
+        { 5, 0, 0 },
+        { 0, 7, 0 },
+        { INT64_MAX - 1, 1, 0 },
+        { INT64_MAX, 0, 0 },
+        { INT64_MAX, 1, 0 }, /* the last byte there is */
+        { 1, INT64_MAX, 0 },
+        { INT64_C(1) << 62, INT64_C(1) << 62, 0 },
+        { INT64_MAX, 2, -EINVAL },
+        { (INT64_C(1) << 62) + 1, INT64_C(1) << 62, -EINVAL },
+        { -1, 0, -EINVAL },
+        { 0, -1, -EINVAL },
+        { INT64_MIN, 1, -EINVAL },
+        { INT64_MAX, INT64_MAX, -EINVAL }, /* would end beyond the last offset */
+        { 2, INT64_MAX, -EINVAL },
     };
     const struct kind *kind = kind_at(_i);
     struct filelock_options options = options_of(kind);
@@ -223,7 +223,7 @@ START_TEST(test_sizes)
     struct {
         struct filelock_options options;
         char tail[64];
-    } later = {options_of(kind_at(_i)), {0}};
+    } later = { options_of(kind_at(_i)), { 0 } };
     size_t size = sizeof later.options;
 
     later.options.size = sizeof later;
@@ -265,12 +265,12 @@ START_TEST(test_first_size)
     memcpy(first, &now, sizeof *first);
     first->size = sizeof *first;
     first->timeout_ms = 20;
-    struct filelock *lock = new_lock_with((struct filelock_options *)(void *)first, scratch("lock"));
+    struct filelock *lock = new_lock_with((struct filelock_options *) (void *) first, scratch("lock"));
     struct peer *peer = peer_with(kind, scratch("lock"), 0);
     PEER_SAYS(peer, "0", "acquire a exclusive 0");
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TIMEOUT_DEFAULT), -ETIMEDOUT);
     first->flags = 0x80000000u;
-    EXPECT(result_for((struct filelock_options *)(void *)first, "lock"), -EINVAL);
+    EXPECT(result_for((struct filelock_options *) (void *) first, "lock"), -EINVAL);
     filelock_free(lock);
     free(first);
 }
@@ -320,8 +320,7 @@ END_TEST
 START_TEST(test_version)
 {
     char text[64];
-    snprintf(text, sizeof text, "%d.%d.%d", FILELOCK_VERSION_MAJOR, FILELOCK_VERSION_MINOR,
-             FILELOCK_VERSION_PATCH);
+    snprintf(text, sizeof text, "%d.%d.%d", FILELOCK_VERSION_MAJOR, FILELOCK_VERSION_MINOR, FILELOCK_VERSION_PATCH);
     ck_assert_str_eq(filelock_version(), text);
 }
 END_TEST

@@ -16,9 +16,9 @@
 
 /* ---- The lock manager ----------------------------------------------------------------------- */
 
-#define STATUS_WAITS ((ULONG_PTR)STATUS_PENDING)
-#define STATUS_TAKEN_BACK ((ULONG_PTR)0xC0000120)
-#define STATUS_FAILED ((ULONG_PTR)0xC000009A) /* STATUS_INSUFFICIENT_RESOURCES */
+#define STATUS_WAITS ((ULONG_PTR) STATUS_PENDING)
+#define STATUS_TAKEN_BACK ((ULONG_PTR) 0xC0000120)
+#define STATUS_FAILED ((ULONG_PTR) 0xC000009A) /* STATUS_INSUFFICIENT_RESOURCES */
 
 /* A lock of the only file.  Locks of the same handle exclude each other too. */
 struct lock {
@@ -34,7 +34,7 @@ static struct {
     struct lock locks[MOST_LOCKS]; /* in the order of the requests */
     int used;
     int calls, waits, cancels;
-    int synchronous;     /* files are open for synchronous calls */
+    int synchronous;      /* files are open for synchronous calls */
     int grants_on_cancel; /* the first holder loses its lock just before a request is taken back */
 } manager;
 
@@ -48,7 +48,7 @@ static int is_compatible(const struct lock *lock, int before)
 
 static void forget(int which)
 {
-    memmove(&manager.locks[which], &manager.locks[which + 1], (size_t)(--manager.used - which) * sizeof(struct lock));
+    memmove(&manager.locks[which], &manager.locks[which + 1], (size_t) (--manager.used - which) * sizeof(struct lock));
 }
 
 static void complete(OVERLAPPED *at, ULONG_PTR status)
@@ -76,7 +76,7 @@ static BOOL answer(DWORD error)
 
 static BOOL WINAPI lock_file(HANDLE handle, DWORD flags, DWORD reserved, DWORD low, DWORD high, OVERLAPPED *at)
 {
-    struct lock lock = {handle, NULL, (flags & LOCKFILE_EXCLUSIVE_LOCK) != 0};
+    struct lock lock = { handle, NULL, (flags & LOCKFILE_EXCLUSIVE_LOCK) != 0 };
     AcquireSRWLockExclusive(&manager.mutex);
     ck_assert(reserved == 0 && low == 1 && high == 0 && at->Offset == 0 && manager.used < MOST_LOCKS);
     manager.calls++;
@@ -132,13 +132,13 @@ static BOOL WINAPI cancel(HANDLE handle, OVERLAPPED *at)
 
 static BOOL WINAPI result_of(HANDLE handle, OVERLAPPED *at, DWORD *size, BOOL wait)
 {
-    (void)handle;
+    (void) handle;
     *size = 0;
     if (at->Internal == STATUS_WAITS && wait)
         WaitForSingleObject(at->hEvent, INFINITE);
     SetLastError(at->Internal == STATUS_TAKEN_BACK ? ERROR_OPERATION_ABORTED
-                 : at->Internal == STATUS_WAITS ? ERROR_IO_INCOMPLETE
-                                           : ERROR_NO_SYSTEM_RESOURCES);
+                 : at->Internal == STATUS_WAITS    ? ERROR_IO_INCOMPLETE
+                                                   : ERROR_NO_SYSTEM_RESOURCES);
     return at->Internal == 0;
 }
 
@@ -146,17 +146,17 @@ static BOOL WINAPI result_of(HANDLE handle, OVERLAPPED *at, DWORD *size, BOOL wa
 NTSTATUS NTAPI NtQueryInformationFile(HANDLE handle, IO_STATUS_BLOCK *status, void *information, ULONG size,
                                       FILE_INFORMATION_CLASS class)
 {
-    (void)handle;
-    (void)status;
-    ck_assert(size == sizeof(ULONG) && (int)class == 16 /* FileModeInformation */);
-    *(ULONG *)information = manager.synchronous ? 0x20 : 0;
+    (void) handle;
+    (void) status;
+    ck_assert(size == sizeof(ULONG) && (int) class == 16 /* FileModeInformation */);
+    *(ULONG *) information = manager.synchronous ? 0x20 : 0;
     return 0;
 }
 
 /* Hides from the library that this is Wine. */
 static FARPROC WINAPI address_of(HMODULE module, const char *name)
 {
-    (void)module;
+    (void) module;
     ck_assert_str_eq(name, "wine_get_version");
     return NULL;
 }
@@ -217,7 +217,7 @@ static int locks(int waiting)
 
 /* ---- Waits ---------------------------------------------------------------------------------- */
 
-static const int64_t waits[] = {FILELOCK_FOREVER, 3600000};
+static const int64_t waits[] = { FILELOCK_FOREVER, 3600000 };
 
 /* A wait makes only one request, however long it takes.  Waiters are served in their order. */
 START_TEST(test_granted)
@@ -353,7 +353,7 @@ Suite *make_suite(void)
 {
     Suite *suite = suite_create("overlapped");
     TCase *tcase = add_case(suite, "waits");
-    int count = (int)(sizeof waits / sizeof *waits);
+    int count = (int) (sizeof waits / sizeof *waits);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, test_granted, 0, count);
     tcase_add_test(tcase, test_timeout);

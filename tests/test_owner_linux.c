@@ -32,7 +32,7 @@ static int open_listed(const char *path, int flags, va_list args)
         path = fake.path[fake.opens < fake.lists ? fake.opens : fake.lists - 1];
         fake.opens++;
     }
-    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+    return (int) syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 /*
@@ -91,7 +91,7 @@ static void list_locks(int count, uint64_t inode, const struct line *line)
     FILE *list = fopen(path, "we");
     ck_assert_ptr_nonnull(list);
     for (int i = 0; i < count; i++)
-        fprintf(list, "%d: FLOCK  ADVISORY  WRITE %d 00:01:%" PRIu64 " 0 EOF\n", i + 1, 1000 + i, inode + (unsigned)i);
+        fprintf(list, "%d: FLOCK  ADVISORY  WRITE %d 00:01:%" PRIu64 " 0 EOF\n", i + 1, 1000 + i, inode + (unsigned) i);
     if (line)
         fprintf(list, "%d: FLOCK  ADVISORY  WRITE 0 %02x:%02x:%" PRIu64 " 0 EOF\n", count + 1, line->major, line->minor,
                 line->inode);
@@ -105,7 +105,7 @@ static void no_lists(void)
 
 static int ask(const struct filelock *lock)
 {
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     fake.opens = 0;
     return filelock_owner(lock, &owner);
 }
@@ -181,7 +181,7 @@ START_TEST(test_list_changes)
     if (!lock)
         SKIP("holders cannot be known here");
     for (int i = 0; i < LISTS; i++)
-        list_locks(MANY, (unsigned)i + 1, NULL);
+        list_locks(MANY, (unsigned) i + 1, NULL);
     EXPECT(ask(lock), -ENOENT);
     ck_assert_int_ge(fake.opens, 3);
     ck_assert_int_le(fake.opens, 4);
@@ -200,13 +200,13 @@ END_TEST
 static const struct {
     int flags;
     short type;
-} ways[] = {{O_RDWR, F_WRLCK}, {O_RDONLY, F_RDLCK}, {O_WRONLY, F_WRLCK}};
+} ways[] = { { O_RDWR, F_WRLCK }, { O_RDONLY, F_RDLCK }, { O_WRONLY, F_WRLCK } };
 
-#define WAYS ((int)(sizeof ways / sizeof *ways))
+#define WAYS ((int) (sizeof ways / sizeof *ways))
 
 static int lock_record(int fd, short type)
 {
-    struct flock record = {.l_type = type, .l_whence = SEEK_SET};
+    struct flock record = { .l_type = type, .l_whence = SEEK_SET };
     return fcntl(fd, F_SETLK, &record);
 }
 
@@ -253,7 +253,7 @@ START_TEST(test_marker_with_record_lock)
     PEER_SAYS(peer, "0", "acquire a exclusive 0");
     int fd = record_locked(scratch("lock"), way);
     expect_undisturbed(lock, scratch("lock"));
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     EXPECT(filelock_owner(lock, &owner), 0);
     ck_assert_int_eq(owner.pid, ways[way].flags == O_WRONLY ? 0 : peer_pid(peer));
     close(fd);
@@ -303,7 +303,8 @@ static void list_again(const struct line *line, const char *what)
 {
     FILE *list = fopen(fake.path[fake.lists - 1], "ae");
     ck_assert_ptr_nonnull(list);
-    fprintf(list, "9999: %s  ADVISORY  WRITE 0 %02x:%02x:%" PRIu64 " 0 EOF\n", what, line->major, line->minor, line->inode);
+    fprintf(list, "9999: %s  ADVISORY  WRITE 0 %02x:%02x:%" PRIu64 " 0 EOF\n", what, line->major, line->minor,
+            line->inode);
     fclose(list);
 }
 

@@ -31,7 +31,7 @@ static int try_exclusive(const struct kind *kind, const char *path, unsigned fla
 
 START_TEST(test_default_bits)
 {
-    static const mode_t masks[] = {022, 077, 0, 0777 & ~0600};
+    static const mode_t masks[] = { 022, 077, 0, 0777 & ~0600 };
     const struct kind *kind = kind_at(_i);
     NEEDS(kind, CAN_KEEP_FILE);
     for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
@@ -45,7 +45,7 @@ END_TEST
 
 START_TEST(test_exact_bits)
 {
-    static const unsigned modes[] = {0600, 0666, 0640, 0622, 0777, 0664};
+    static const unsigned modes[] = { 0600, 0666, 0640, 0622, 0777, 0664 };
     const struct kind *kind = kind_at(_i);
     struct filelock_options options = options_of(kind);
     umask(077);
@@ -241,7 +241,7 @@ END_TEST
 /* A name may consist of any bytes that the system takes. */
 START_TEST(test_names_of_bytes)
 {
-    static const char *const names[] = {" ", "\n", "\xff\xfe", "a b\tc", "'\"$(x)`;"};
+    static const char *const names[] = { " ", "\n", "\xff\xfe", "a b\tc", "'\"$(x)`;" };
     const struct kind *kind = kind_at(_i);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct filelock *lock = new_lock(kind, scratch(names[i]), 0);
@@ -432,7 +432,7 @@ START_TEST(test_program_as_lock_file)
     int status;
     pid_t child = fork();
     if (child == 0) {
-        execl(scratch("program"), "program", (char *)NULL);
+        execl(scratch("program"), "program", (char *) NULL);
         _exit(99);
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -485,12 +485,12 @@ int flock(int fd, int operation)
         errno = refusal;
         return -1;
     }
-    return (int)syscall(SYS_flock, fd, operation);
+    return (int) syscall(SYS_flock, fd, operation);
 }
 
 START_TEST(test_flock_wants_write_access)
 {
-    static const int refusals[] = {EBADF, EIO};
+    static const int refusals[] = { EBADF, EIO };
     const struct kind *kind = kind_at(_i);
     if (kind->kind != FILELOCK_KIND_FLOCK)
         return;
@@ -529,7 +529,7 @@ START_TEST(test_refused_release)
     stuck = EIO;
     EXPECT(filelock_release(lock), -EIO);
     ck_assert_int_eq(pread(fd, after, sizeof after, 0), size);
-    ck_assert_int_eq(memcmp(before, after, (size_t)size), 0);
+    ck_assert_int_eq(memcmp(before, after, (size_t) size), 0);
     ck_assert_int_eq(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
     ck_assert_int_eq(filelock_held(lock), 1);
     stuck = 0;
@@ -642,7 +642,7 @@ START_TEST(test_no_descriptors)
     ck_assert_int_ge(next, 3);
     close(next);
     none = limit;
-    none.rlim_cur = (rlim_t)next;
+    none.rlim_cur = (rlim_t) next;
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
     int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
     int held = filelock_held(lock);

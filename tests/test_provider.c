@@ -157,7 +157,7 @@ static void memory_drop(void *state)
     memory.dropped++;
     pthread_mutex_unlock(&memory.mutex);
     if (handle->held)
-        (void)memory_release(state);
+        (void) memory_release(state);
 }
 
 static void memory_forked(void *state)
@@ -170,7 +170,7 @@ static void memory_forked(void *state)
 
 static int memory_check(void *state)
 {
-    return ((struct handle *)state)->is_lost ? -ESTALE : 0;
+    return ((struct handle *) state)->is_lost ? -ESTALE : 0;
 }
 
 static int memory_owner(void *state, struct filelock_owner *owner)
@@ -194,18 +194,18 @@ static int64_t memory_remaining(void *state)
 
 static filelock_waitable memory_lost(void *state)
 {
-    return ((struct handle *)state)->lost.waitable;
+    return ((struct handle *) state)->lost.waitable;
 }
 
 static int memory_token(void *state, uint64_t *token)
 {
-    *token = ((struct handle *)state)->token;
+    *token = ((struct handle *) state)->token;
     return 0;
 }
 
 static int memory_explain(void *state, int error, char *text, size_t size)
 {
-    (void)state;
+    (void) state;
     if (error != -ESTALE)
         return 0;
     snprintf(text, size, "its memory failed");
@@ -292,8 +292,9 @@ END_TEST
 
 START_TEST(test_refused_options)
 {
-    static const unsigned refused[] = { FILELOCK_FORK_SHARE,     FILELOCK_KEEP_ON_EXEC,  FILELOCK_UNLINK,
-                                        FILELOCK_MAKE_PARENTS,   FILELOCK_FOLLOW_SYMLINK, FILELOCK_RECORD_OWNER,
+    static const unsigned refused[] = { FILELOCK_FORK_SHARE,     FILELOCK_KEEP_ON_EXEC,
+                                        FILELOCK_UNLINK,         FILELOCK_MAKE_PARENTS,
+                                        FILELOCK_FOLLOW_SYMLINK, FILELOCK_RECORD_OWNER,
                                         FILELOCK_NEVER_BREAK,    0x8000u };
     struct filelock *lock = NULL;
 
@@ -317,7 +318,7 @@ START_TEST(test_refused_options)
     EXPECT(filelock_new_from_provider(&lock, "", NULL, &provider, &memory), -EINVAL);
     EXPECT(filelock_new_from_provider(&lock, "a", NULL, NULL, &memory), -EINVAL);
     EXPECT(filelock_new_from_provider(&lock, "a", NULL, &provider, NULL), -EPROTO);
-    options = (struct filelock_options)FILELOCK_OPTIONS_INIT;
+    options = (struct filelock_options) FILELOCK_OPTIONS_INIT;
     lock = provided("a", &options);
     options.kind = filelock_kind(lock);
     struct filelock *other;

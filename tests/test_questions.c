@@ -33,7 +33,7 @@ START_TEST(test_simple_questions)
     ck_assert_str_eq(filelock_path(lock), scratch("lock"));
     for (int held = 0; held < 2; held++) {
         ck_assert_int_eq(filelock_held(lock), held);
-        ck_assert_uint_eq(filelock_depth(lock), (unsigned)held);
+        ck_assert_uint_eq(filelock_depth(lock), (unsigned) held);
         EXPECT(filelock_check(lock), held ? 0 : -EPERM);
         if (kind->can & CAN_TELL_FD)
             ck_assert_int_eq(filelock_fd(lock) >= 0, held);
@@ -232,10 +232,10 @@ START_TEST(test_owner_of_range)
     struct peer *peer = peer_start();
     static const struct {
         int start, length, result;
-    } rows[] = {{0, 100, -ENOENT}, {110, 0, -ENOENT}, {0, 101, 0}, {109, 1, 0}, {0, 0, 0}};
+    } rows[] = { { 0, 100, -ENOENT }, { 110, 0, -ENOENT }, { 0, 101, 0 }, { 109, 1, 0 }, { 0, 0, 0 } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        PEER_SAYS(peer, "0", "new a kind=%d start=%d length=%d path=%s", kind->kind, rows[i].start,
-                  rows[i].length, scratch("lock"));
+        PEER_SAYS(peer, "0", "new a kind=%d start=%d length=%d path=%s", kind->kind, rows[i].start, rows[i].length,
+                  scratch("lock"));
         PEER_SAYS(peer, "0", "acquire a exclusive 0");
         EXPECT(owner_of(lock, &owner), rows[i].result);
         PEER_SAYS(peer, "0", "free a");
@@ -285,7 +285,7 @@ START_TEST(test_record_replaces)
     struct filelock *lock = new_lock(kind, scratch("lock"), FILELOCK_RECORD_OWNER);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     long length = read_file(scratch("lock"), text, sizeof text);
-    snprintf(prefix, sizeof prefix, "%lld\n", (long long)own_pid());
+    snprintf(prefix, sizeof prefix, "%lld\n", (long long) own_pid());
     ck_assert_int_lt(length, 1025);
     record += !(kind->can & CAN_BE_REPLACED) && *text == '\n'; /* LockFileEx keeps readers from the first byte */
     ck_assert_msg(!strncmp(record, prefix, strlen(prefix)) && !strchr(text, 'x'), "the record is %s", text);
@@ -336,7 +336,7 @@ END_TEST
 /* A record that an earlier holder left, or that is nonsense, names no owner. */
 START_TEST(test_record_left_behind)
 {
-    static const char *const texts[] = {"999999999\nnowhere\n", "nonsense", "1", "-5\nhost\n", "\n\n\n", "0\nh\n"};
+    static const char *const texts[] = { "999999999\nnowhere\n", "nonsense", "1", "-5\nhost\n", "\n\n\n", "0\nh\n" };
     const struct kind *kind = kind_at(_i);
     NEEDS(kind, CAN_KEEP_FILE | CAN_TELL_HOLDER);
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
@@ -377,7 +377,7 @@ START_TEST(test_describe_timeouts)
     static const struct {
         int64_t timeout_ms;
         const char *words;
-    } rows[] = {{0, " at once"}, {1, " within 0.001 s"}, {20, " within 0.02 s"}, {100, " within 0.1 s"}};
+    } rows[] = { { 0, " at once" }, { 1, " within 0.001 s" }, { 20, " within 0.02 s" }, { 100, " within 0.1 s" } };
     const struct kind *kind = kind_at(_i);
     const char *path = scratch("lock");
     char holder[128], command[64];
@@ -385,7 +385,7 @@ START_TEST(test_describe_timeouts)
     struct peer *peer = peer_with(kind, path, 0);
     PEER_SAYS(peer, "0", "acquire a exclusive 0");
     command_of(peer_pid(peer), command, sizeof command);
-    snprintf(holder, sizeof holder, "held by pid %lld (%s)", (long long)peer_pid(peer), command);
+    snprintf(holder, sizeof holder, "held by pid %lld (%s)", (long long) peer_pid(peer), command);
     if (!(kind->can & CAN_NAME_PID) || !owners_known(lock))
         snprintf(holder, sizeof holder, "held by another process");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -413,7 +413,7 @@ START_TEST(test_describe_whole_seconds)
     command_of(peer_pid(peer), command, sizeof command);
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 1000), -ETIMEDOUT);
     expect_sentence(lock, -ETIMEDOUT, "cannot acquire %s within 1 s: held by pid %lld (%s)", path,
-                    (long long)peer_pid(peer), command);
+                    (long long) peer_pid(peer), command);
     filelock_free(lock);
 }
 END_TEST
@@ -438,7 +438,7 @@ START_TEST(test_describe_other_errors)
     lock = new_lock(kind, path, FILELOCK_ANY_THREAD | FILELOCK_FOLLOW_SYMLINK);
     expect_sentence(lock, -EPERM, "cannot use %s: not held, or not permitted", path);
     expect_sentence(lock, -ELOOP, "cannot use %s: its path has too many symbolic links", path);
-    (void)filelock_break(lock);
+    (void) filelock_break(lock);
     expect_sentence(lock, -EPERM, "cannot break %s: the system does not permit it", path);
     EXPECT(filelock_release(lock), -EPERM);
     expect_sentence(lock, -EPERM, "cannot release %s: not held", path);
@@ -453,14 +453,12 @@ START_TEST(test_describe_other_errors)
     if (kind->can & CAN_SHARE) {
         EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), 0);
         EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), -EDEADLK);
-        expect_sentence(lock, -EDEADLK, "cannot acquire %s: it is held shared, which has to be released first",
-                        path);
+        expect_sentence(lock, -EDEADLK, "cannot acquire %s: it is held shared, which has to be released first", path);
         EXPECT(filelock_break(lock), -ENOTSUP);
         expect_sentence(lock, -ENOTSUP, "cannot break %s: %s locks have no marker to remove", path, kind->name);
     } else {
         EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), -EINVAL);
-        expect_sentence(lock, -EINVAL, "cannot acquire %s shared: %s locks are only exclusive", path,
-                        kind->name);
+        expect_sentence(lock, -EINVAL, "cannot acquire %s shared: %s locks are only exclusive", path, kind->name);
     }
     filelock_free(lock);
 }
@@ -517,10 +515,10 @@ START_TEST(test_strerror)
         snprintf(text, sizeof text, "%s", filelock_strerror(error));
         ck_assert_msg(*text && text[strlen(text) - 1] != '.', "%s: %s", result_name(error), text);
         for (int j = 0; j < i && named_result(j, &other); j++)
-            ck_assert_msg(strcmp(text, filelock_strerror(other)) != 0, "%s and %s are both: %s",
-                          result_name(error), result_name(other), text);
+            ck_assert_msg(strcmp(text, filelock_strerror(other)) != 0, "%s and %s are both: %s", result_name(error),
+                          result_name(other), text);
     }
-    static const int odd[] = {-99999, 99999, INT32_MIN, INT32_MAX, 1};
+    static const int odd[] = { -99999, 99999, INT32_MIN, INT32_MAX, 1 };
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
         ck_assert_msg(filelock_strerror(odd[i]) && *filelock_strerror(odd[i]), "nothing for %d", odd[i]);
 }

@@ -32,7 +32,7 @@ static int forbid_threads(struct rlimit *before)
     if (geteuid() == 0)
         become_nobody();
     ck_assert_int_eq(getrlimit(RLIMIT_NPROC, before), 0);
-    struct rlimit none = {0, before->rlim_max};
+    struct rlimit none = { 0, before->rlim_max };
     return setrlimit(RLIMIT_NPROC, &none) != 0 || !no_thread_can_be_had();
 }
 
@@ -129,7 +129,7 @@ static int acquire_without(struct filelock *lock, int descriptors, int64_t timeo
     struct rlimit limit, none;
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
     none = limit;
-    none.rlim_cur = (rlim_t)descriptors;
+    none.rlim_cur = (rlim_t) descriptors;
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
     int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, timeout);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -201,7 +201,7 @@ END_TEST
 static int allow_descriptors(int count)
 {
     struct rlimit limit;
-    rlim_t wanted = (rlim_t)count + 100;
+    rlim_t wanted = (rlim_t) count + 100;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return -1;
     if (limit.rlim_cur >= wanted)
@@ -230,7 +230,7 @@ START_TEST(test_10000_locks_held)
         expect_taken(kind, path);
     }
     for (int i = 0; i < many; i++) {
-        int which = (int)(i * 7LL % many);
+        int which = (int) (i * 7LL % many);
         which = many % 7 ? which : i;
         ck_assert_int_eq(filelock_held(locks[which]), 1);
         filelock_free(locks[which]);
@@ -244,7 +244,7 @@ static void forbid_descriptors(struct rlimit *before)
     int next = dup(2);
     close(next);
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, before), 0);
-    struct rlimit none = {(rlim_t)next, before->rlim_max};
+    struct rlimit none = { (rlim_t) next, before->rlim_max };
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
 }
 
@@ -308,7 +308,7 @@ END_TEST
 
 static void send_signal(struct peer *peer, int signal)
 {
-    kill((pid_t)peer_pid(peer), signal);
+    kill((pid_t) peer_pid(peer), signal);
 }
 
 START_TEST(test_holder_stopped)
@@ -333,7 +333,7 @@ static void stop(struct peer *peer)
     siginfo_t info;
     send_signal(peer, SIGSTOP);
     EVENTUALLY((memset(&info, 0, sizeof info),
-                waitid(P_PID, (id_t)peer_pid(peer), &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0));
+                waitid(P_PID, (id_t) peer_pid(peer), &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0));
 }
 
 /* A waiter that is stopped is in no other waiter's way.  It waits on when it is continued. */

@@ -25,11 +25,11 @@ static int body(void *arg)
 
 START_TEST(test_with)
 {
-    static const int answers[] = {0, 42, -1, -ETIMEDOUT};
+    static const int answers[] = { 0, 42, -1, -ETIMEDOUT };
     const struct kind *kind = kind_at(_i);
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
-        struct visit visit = {lock, answers[i], 0, 0, 0};
+        struct visit visit = { lock, answers[i], 0, 0, 0 };
         ck_assert_int_eq(filelock_with(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY, body, &visit), answers[i]);
         ck_assert_int_eq(visit.calls, 1);
         ck_assert_uint_eq(visit.depth, 1);
@@ -43,7 +43,7 @@ END_TEST
 START_TEST(test_with_nested)
 {
     struct filelock *lock = new_lock(kind_at(_i), scratch("lock"), 0);
-    struct visit visit = {lock, 7, 0, 0, 0};
+    struct visit visit = { lock, 7, 0, 0, 0 };
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     ck_assert_int_eq(filelock_with(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER, body, &visit), 7);
     ck_assert_uint_eq(visit.depth, 2);
@@ -58,7 +58,7 @@ START_TEST(test_with_errors)
     const struct kind *kind = kind_at(_i);
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
     struct peer *peer = peer_with(kind, scratch("lock"), 0);
-    struct visit visit = {lock, 5, 0, 0, 0};
+    struct visit visit = { lock, 5, 0, 0, 0 };
     PEER_SAYS(peer, "0", "acquire a exclusive 0");
     EXPECT(filelock_with(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY, body, &visit), -ETIMEDOUT);
     EXPECT(filelock_with(lock, FILELOCK_EXCLUSIVE, 20, body, &visit), -ETIMEDOUT);
@@ -110,7 +110,7 @@ static int leave_early(const struct kind *kind, struct filelock *kept, int early
     FILELOCK_AUTO_RELEASE struct filelock *held = kept;
     FILELOCK_AUTO_FREE struct filelock *none = NULL;
     FILELOCK_AUTO_RELEASE struct filelock *nothing = none;
-    (void)nothing;
+    (void) nothing;
     EXPECT(filelock_acquire(own, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     EXPECT(filelock_acquire(held, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     expect_taken(kind, scratch("own"));

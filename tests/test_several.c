@@ -55,9 +55,9 @@ START_TEST(test_bad_arguments)
     new_locks(locks);
     EXPECT(filelock_acquire_several(NULL, 1, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EINVAL);
     EXPECT(filelock_acquire_several(locks, 0, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EINVAL);
-    EXPECT(filelock_acquire_several(locks, MANY, (enum filelock_mode)2, FILELOCK_TRY), -EINVAL);
+    EXPECT(filelock_acquire_several(locks, MANY, (enum filelock_mode) 2, FILELOCK_TRY), -EINVAL);
     EXPECT(filelock_acquire_several(locks, MANY, FILELOCK_EXCLUSIVE, -3), -EINVAL);
-    struct filelock *twice[] = {locks[0], locks[1], locks[0]}, *none[] = {locks[0], NULL};
+    struct filelock *twice[] = { locks[0], locks[1], locks[0] }, *none[] = { locks[0], NULL };
     EXPECT(filelock_acquire_several(twice, 3, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EINVAL);
     EXPECT(filelock_acquire_several(none, 2, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EINVAL);
     EXPECT(filelock_release_several(NULL, 1), -EINVAL);
@@ -136,7 +136,7 @@ END_TEST
 START_TEST(test_same_file)
 {
     const struct kind *kind = kind_at(_i);
-    struct filelock *twins[] = {new_lock(kind, scratch("a"), 0), new_lock(kind, scratch("a"), 0)};
+    struct filelock *twins[] = { new_lock(kind, scratch("a"), 0), new_lock(kind, scratch("a"), 0) };
     for (int round = 0; round < 2; round++) { /* the first round makes its file */
         EXPECT(filelock_acquire_several(twins, 2, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EDEADLK);
         EXPECT(filelock_acquire_several(twins, 2, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), -EDEADLK);
@@ -170,7 +170,7 @@ END_TEST
 START_TEST(test_shared)
 {
     const struct kind *kind = kind_at(_i);
-    struct filelock *locks[] = {new_lock(kind, scratch("a"), 0), new_lock(kind, scratch("b"), 0)};
+    struct filelock *locks[] = { new_lock(kind, scratch("a"), 0), new_lock(kind, scratch("b"), 0) };
     int result = filelock_acquire_several(locks, 2, FILELOCK_SHARED, FILELOCK_TRY);
     EXPECT(result, kind->can & CAN_SHARE ? 0 : -EINVAL);
     if (result == 0) {
@@ -187,7 +187,7 @@ END_TEST
 /* Processes that name the same locks in different orders all get through. */
 START_TEST(test_different_orders)
 {
-    static const char *const orders[] = {"a b c d", "d c b a", "b d a c"};
+    static const char *const orders[] = { "a b c d", "d c b a", "b d a c" };
     enum { RIVALS = sizeof orders / sizeof *orders };
     const int rounds = scaled(40, 5);
     struct peer *rivals[RIVALS];
@@ -200,7 +200,7 @@ START_TEST(test_different_orders)
         }
         for (int i = 0; i < RIVALS; i++)
             peer_send(rivals[i], "answer worker");
-        for (int done = 0, has[RIVALS] = {0}; done < RIVALS;) {
+        for (int done = 0, has[RIVALS] = { 0 }; done < RIVALS;) {
             int inside = 0;
             for (int i = 0; i < RIVALS; i++)
                 if (!has[i] && !peer_silent(rivals[i])) {

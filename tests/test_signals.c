@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/time.h>
 
-static const int64_t waits[] = {FILELOCK_FOREVER, 3600000, INT64_MAX};
+static const int64_t waits[] = { FILELOCK_FOREVER, 3600000, INT64_MAX };
 #define WAITS (sizeof waits / sizeof *waits)
 
 /* Read by a thread, and written by a handler in another thread: sig_atomic_t is not made for that. */
@@ -22,7 +22,7 @@ static int times_handled(void)
 
 static void handle(int number)
 {
-    (void)number;
+    (void) number;
     __atomic_store_n(&handled_in, pthread_self(), __ATOMIC_RELEASE);
     __atomic_fetch_add(&handled, 1, __ATOMIC_RELEASE);
 }
@@ -152,8 +152,7 @@ START_TEST(test_wait_for_a_thread)
         say_skipped(__func__, "without INTERRUPTIBLE: ThreadSanitizer holds back the signals of a thread that waits");
     for (int interruptible = UNDER_TSAN; interruptible < 2; interruptible++) {
         struct caller caller;
-        struct filelock *lock =
-            new_lock(kind_at(_i), scratch("lock"), interruptible ? FILELOCK_INTERRUPTIBLE : 0);
+        struct filelock *lock = new_lock(kind_at(_i), scratch("lock"), interruptible ? FILELOCK_INTERRUPTIBLE : 0);
         EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
         caller_start(&caller);
         for (size_t i = 0; i < WAITS; i++) {
@@ -208,7 +207,7 @@ END_TEST
 START_TEST(test_signals_are_left_alone)
 {
     const struct kind *kind = kind_at(_i);
-    struct itimerval timer = {{0, 0}, {3600, 0}}, left;
+    struct itimerval timer = { { 0, 0 }, { 3600, 0 } }, left;
     struct sigaction before[65], after;
     sigset_t mask, mask_after;
     holder(kind);
@@ -320,7 +319,7 @@ START_TEST(test_no_cancellation_point)
     const struct kind *kind = kind_at(_i);
     struct peer *peer = holder(kind);
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
-    struct doomed doomed = {lock, 1, 0};
+    struct doomed doomed = { lock, 1, 0 };
     pthread_t thread;
     void *value;
     ck_assert_int_eq(pthread_create(&thread, NULL, be_cancelled, &doomed), 0);

@@ -24,11 +24,11 @@ static struct {
 
 static struct answers {
     int result, handled;
-} *answers;
+} * answers;
 
 static void handle(int number)
 {
-    (void)number;
+    (void) number;
     answers->handled++;
 }
 
@@ -64,9 +64,9 @@ static void *acquire_beside(void *lock)
 static void obey(void *unused)
 {
     struct filelock_options options = options_of(trial.kind);
-    struct sigaction action = {.sa_handler = handle};
+    struct sigaction action = { .sa_handler = handle };
     struct filelock *lock = NULL;
-    (void)unused;
+    (void) unused;
     options.flags = FILELOCK_INTERRUPTIBLE;
     sigaction(SIGUSR1, &action, NULL);
     if (filelock_new(&lock, scratch("lock"), &options) != 0)
@@ -90,12 +90,12 @@ static void interrupt(void)
  */
 static int interrupt_at(int at)
 {
-    struct fault fault = {at, PAUSE};
+    struct fault fault = { at, PAUSE };
     if (subject_start(&trial.subject, obey, NULL) != 0)
         return -2;
     trial.subject.doom = interrupt;
     trial.sent = 0;
-    *answers = (struct answers){1, 0};
+    *answers = (struct answers) { 1, 0 };
     ck_assert_int_eq(subject_go(&trial.subject, &no_fault, NULL), 1);
     int answered = subject_go(&trial.subject, &fault, interrupt), hit = trial.subject.hit;
     ck_assert_msg(answered == 1 && answers->result == -EINTR && answers->handled == 1, "%s: %s, %d handled",

@@ -55,7 +55,7 @@ START_TEST(test_record_is_whole)
 {
     NEEDS_SOFT();
     char found[MARKER_SIZE];
-    int64_t end = now_ns() + (int64_t)scaled(300, 50) * 1000000;
+    int64_t end = now_ns() + (int64_t) scaled(300, 50) * 1000000;
     long seen = 0;
     struct peer *peer = peer_with(soft_kind(), scratch("lock"), 0);
     for (int tries = 0; tries < 20 && seen == 0; tries++) { /* the peer may be done before the test looks */
@@ -83,31 +83,31 @@ END_TEST
 static const char *const held[] = {
     "%1\n%3\n",
     "%1\n%3\n%4\n",
-    "%1\n%3\n000%4\n",       /* zeros before the number do not count */
-    "%1\n%3\nabc\n",         /* a token that cannot be read proves nothing */
+    "%1\n%3\n000%4\n", /* zeros before the number do not count */
+    "%1\n%3\nabc\n",   /* a token that cannot be read proves nothing */
     "%1\n%3\n\n",
     "%2\nanother.host\n",
     "%2\nanother.host\n" FOREIGN_TOKEN "\n",
-    "%2\n%3?pidns-1\n%5\n",  /* another pid namespace */
+    "%2\n%3?pidns-1\n%5\n", /* another pid namespace */
     "%2\n%3.local\n",
     "%1\nanother.host\n" FOREIGN_TOKEN "\n",
-    "%6\n%3\n",              /* exists, and not every user may signal it */
+    "%6\n%3\n", /* exists, and not every user may signal it */
     LEASE("%1", "%4", "lease", "30"),
     LEASE("%1", "%4", "lease", "1e+300"),
     LEASE("%1", "%4", "exclusive", "0.1"),
     LEASE("%1", "%4", "whatever", "0.1"),
     LEASE("%2", "%4", "whatever", "0.1"), /* it is not known what its holder was promised */
     "filelock/2\npid=%2\nhost=%3\nmode=shared\n",
-    "%1",                    /* as dotlockfile -p writes it */
+    "%1", /* as dotlockfile -p writes it */
     "%1\n",
     "%1\r\n",
     "%6\n",
-    "0",                     /* as lockfile(1) writes it */
+    "0", /* as lockfile(1) writes it */
     "0\n",
     "0\r\n",
     "%1\r\n%3\r\n%4\r\n",
     "%2\r\nanother.host\r\n",
-    "%2\n\n",                /* a host without a name is another host */
+    "%2\n\n", /* a host without a name is another host */
     "%2\na host\n",
     "%2\nh\xc3\xb6st\n",
     "%2\n" HUNDRED HUNDRED HUNDRED HUNDRED "\n",
@@ -135,8 +135,8 @@ END_TEST
 static const char *const stale[] = {
     "%2\n%3\n",
     "%2\n%3\n%4\n",
-    "2147483647\n%3\n",         /* a larger pid than the system gives */
-    "%1\n%3\n%5\n",             /* the pid belongs to another process now */
+    "2147483647\n%3\n", /* a larger pid than the system gives */
+    "%1\n%3\n%5\n",     /* the pid belongs to another process now */
     "%1\n%3\n1\n",
     "%1\n%3\n0\n",
     "%2\r\n%3\r\n%4\r\n",
@@ -199,46 +199,46 @@ static const struct shape {
     const char *text;
     size_t size;
 } unknown[] = {
-    {"\n", 0},
-    {"some text\n", 0},
-    {"lock me\n", 0},
-    {"00\n", 0},
-    {"0%2\n", 0},
-    {"0\n%3\n", 0},
-    {"2147483648\n%3\n", 0},
-    {"2147483648\n", 0},
-    {"99999999999999999999999999\n%3\n", 0},
-    {"-1\n%3\n", 0},
-    {"+%2\n%3\n", 0},
-    {" %2\n%3\n", 0},
-    {"%2 \n%3\n", 0},
-    {"x%2\n%3\n", 0},
-    {"0x10\n%3\n", 0},
-    {"\n%2\n%3\n", 0},
-    {"%2\n\t\n", 0},
-    {"%2\na host", 0},
-    {"%2\n%3\nabc", 0},
-    {"%2\n%3\n%4\n\n", 0},
-    {"%2\n%3\n%4\nmore\n", 0},
-    {"%2\n" HUNDRED HUNDRED HUNDRED HUNDRED, 0},
-    {"\0\0\0\0", 4},
-    {"1\nfilelock-strict-v1\0\n0\n\n", 25}, /* nearly the sentinel */
-    {"filelock/3\n", 0},
-    {"filelock/2\nnonsense\n", 0},
-    {"filelock/2\npid=0\n", 0},
-    {"filelock/2\npid=%2\nhost=%3\n\n", 0},
-    {"filelock/2\npid=%2\nhost=\nmode=exclusive\n", 0},
-    {"filelock/2\nhost=%3\npid=%2\n", 0},
-    {"filelock/2\npid=%2\nhost=%3\nmode=other", 0},
-    {"filelock/2\npid=%2\nhost=%3\nmode=lease\ntoken=\nduration=1\n", 0},
-    {LEASE("%2", "%4", "lease", "-1"), 0},
-    {LEASE("%2", "%4", "lease", "0"), 0},
-    {LEASE("%2", "%4", "lease", ".5"), 0},
-    {LEASE("%2", "%4", "lease", "1."), 0},
-    {LEASE("%2", "%4", "lease", "1e5"), 0},
-    {LEASE("%2", "%4", "lease", "1e+"), 0},
-    {LEASE("%2", "%4", "lease", "inf"), 0},
-    {LEASE("%2", "%4", "lease", "1e+999"), 0},
+    { "\n", 0 },
+    { "some text\n", 0 },
+    { "lock me\n", 0 },
+    { "00\n", 0 },
+    { "0%2\n", 0 },
+    { "0\n%3\n", 0 },
+    { "2147483648\n%3\n", 0 },
+    { "2147483648\n", 0 },
+    { "99999999999999999999999999\n%3\n", 0 },
+    { "-1\n%3\n", 0 },
+    { "+%2\n%3\n", 0 },
+    { " %2\n%3\n", 0 },
+    { "%2 \n%3\n", 0 },
+    { "x%2\n%3\n", 0 },
+    { "0x10\n%3\n", 0 },
+    { "\n%2\n%3\n", 0 },
+    { "%2\n\t\n", 0 },
+    { "%2\na host", 0 },
+    { "%2\n%3\nabc", 0 },
+    { "%2\n%3\n%4\n\n", 0 },
+    { "%2\n%3\n%4\nmore\n", 0 },
+    { "%2\n" HUNDRED HUNDRED HUNDRED HUNDRED, 0 },
+    { "\0\0\0\0", 4 },
+    { "1\nfilelock-strict-v1\0\n0\n\n", 25 }, /* nearly the sentinel */
+    { "filelock/3\n", 0 },
+    { "filelock/2\nnonsense\n", 0 },
+    { "filelock/2\npid=0\n", 0 },
+    { "filelock/2\npid=%2\nhost=%3\n\n", 0 },
+    { "filelock/2\npid=%2\nhost=\nmode=exclusive\n", 0 },
+    { "filelock/2\nhost=%3\npid=%2\n", 0 },
+    { "filelock/2\npid=%2\nhost=%3\nmode=other", 0 },
+    { "filelock/2\npid=%2\nhost=%3\nmode=lease\ntoken=\nduration=1\n", 0 },
+    { LEASE("%2", "%4", "lease", "-1"), 0 },
+    { LEASE("%2", "%4", "lease", "0"), 0 },
+    { LEASE("%2", "%4", "lease", ".5"), 0 },
+    { LEASE("%2", "%4", "lease", "1."), 0 },
+    { LEASE("%2", "%4", "lease", "1e5"), 0 },
+    { LEASE("%2", "%4", "lease", "1e+"), 0 },
+    { LEASE("%2", "%4", "lease", "inf"), 0 },
+    { LEASE("%2", "%4", "lease", "1e+999"), 0 },
 };
 
 static void put_shape(const struct shape *shape, const char *path)
@@ -257,7 +257,7 @@ static void expect_no_marker(unsigned flags)
 {
     static char before[MARKER_SIZE], after[MARKER_SIZE], said[4096];
     struct filelock *lock = new_soft(scratch("lock"), flags);
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     long size = read_file(scratch("lock"), before, sizeof before);
     uint64_t identity = file_identity(scratch("lock"));
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EEXIST);
@@ -342,7 +342,7 @@ START_TEST(test_torn)
         put_marker_bytes(scratch("lock"), text, length);
         int result = try_soft(scratch("lock"), FILELOCK_TRY);
         int unseen = result == -ETIMEDOUT && (!sees_all_openers() || !tells_local_files());
-        ck_assert_msg(result == 0 || unseen, "%d bytes: %s", (int)length, result_name(result));
+        ck_assert_msg(result == 0 || unseen, "%d bytes: %s", (int) length, result_name(result));
         if (result == 0)
             expect_nothing_at(scratch("lock"));
     }
@@ -355,17 +355,17 @@ END_TEST
  * Markers that must stay, or stay until they expire, although nothing proves their owners alive.  The first is renewed.
  */
 static const struct patient patients[] = {
-    {"renewed", LEASE("%1", "%4", "lease", "1"), 0, 0},
-    {"leased", LEASE("%1", "%4", "lease", "60"), 0, 0},
-    {"host", "%2\nanother.host\n", 0, 0},
-    {"never", "", FILELOCK_NEVER_BREAK, 0},
-    {"stale-never", "%2\n%3\n", FILELOCK_NEVER_BREAK, 0},
-    {"sentinel", NULL, 0, 0},
-    {"expired", LEASE("%1", "%4", "lease", "2.5"), 0, 2500},
-    {"short", LEASE("%1", "%4", "lease", "0.25"), 0, 250},
+    { "renewed", LEASE("%1", "%4", "lease", "1"), 0, 0 },
+    { "leased", LEASE("%1", "%4", "lease", "60"), 0, 0 },
+    { "host", "%2\nanother.host\n", 0, 0 },
+    { "never", "", FILELOCK_NEVER_BREAK, 0 },
+    { "stale-never", "%2\n%3\n", FILELOCK_NEVER_BREAK, 0 },
+    { "sentinel", NULL, 0, 0 },
+    { "expired", LEASE("%1", "%4", "lease", "2.5"), 0, 2500 },
+    { "short", LEASE("%1", "%4", "lease", "0.25"), 0, 250 },
 };
 
-#define PATIENTS ((int)(sizeof patients / sizeof *patients))
+#define PATIENTS ((int) (sizeof patients / sizeof *patients))
 
 /* Waits for all of them at once, for two seconds and more. */
 START_TEST(test_patience)
@@ -393,7 +393,7 @@ START_TEST(test_patience)
     for (int i = late ? 1 : 0; i < PATIENTS; i++)
         end_patient(&waiters[i], &patients[i]);
     if (late)
-        SKIP("nothing was written for %d ms", (int)(longest / 1000000));
+        SKIP("nothing was written for %d ms", (int) (longest / 1000000));
 }
 END_TEST
 
@@ -562,8 +562,7 @@ END_TEST
 START_TEST(test_other_flags)
 {
     NEEDS_SOFT();
-    static const unsigned each[] = {FILELOCK_UNLINK, FILELOCK_RECORD_OWNER,
-                                    FILELOCK_RECORD_OWNER | FILELOCK_UNLINK};
+    static const unsigned each[] = { FILELOCK_UNLINK, FILELOCK_RECORD_OWNER, FILELOCK_RECORD_OWNER | FILELOCK_UNLINK };
     for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
         struct filelock *lock = new_soft(scratch("lock"), each[i]);
         EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
@@ -617,21 +616,21 @@ static const struct told {
     int alive, local;
     const char *host; /* NULL: this host */
 } told[] = {
-    {"%1\n%3\n%4\n", 1, 1, 1, NULL},
-    {"%1\n%3\n", 1, 1, 1, NULL},
-    {"%1\n%3\n%5\n", 1, 0, 1, NULL},
-    {"%2\n%3\n", 2, 0, 1, NULL},
-    {"%2\nanother.host\n" FOREIGN_TOKEN "\n", 2, -1, 0, "another.host"},
-    {"%1\n%3?pidns-1\n%4\n", 1, -1, 0, "?pidns-1"},
-    {"", 0, -1, 0, ""},
-    {"0\n", 0, -1, 0, ""},
+    { "%1\n%3\n%4\n", 1, 1, 1, NULL },
+    { "%1\n%3\n", 1, 1, 1, NULL },
+    { "%1\n%3\n%5\n", 1, 0, 1, NULL },
+    { "%2\n%3\n", 2, 0, 1, NULL },
+    { "%2\nanother.host\n" FOREIGN_TOKEN "\n", 2, -1, 0, "another.host" },
+    { "%1\n%3?pidns-1\n%4\n", 1, -1, 0, "?pidns-1" },
+    { "", 0, -1, 0, "" },
+    { "0\n", 0, -1, 0, "" },
 };
 
 START_TEST(test_owner)
 {
     NEEDS_SOFT();
     const struct told *want = &told[_i];
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     struct filelock *lock = new_soft(scratch("lock"), FILELOCK_NEVER_BREAK);
     char text[MARKER_SIZE], host[1024];
     EXPECT(filelock_owner(lock, &owner), -ENOENT);
@@ -652,7 +651,7 @@ END_TEST
 START_TEST(test_owner_of_ours)
 {
     NEEDS_SOFT();
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     char wanted[256], said[512];
     struct peer *peer = peer_with(soft_kind(), scratch("lock"), 0);
     PEER_SAYS(peer, "0", "acquire a exclusive 0");
@@ -664,7 +663,7 @@ START_TEST(test_owner_of_ours)
     ck_assert_str_eq(owner.host, marker_host());
     ck_assert_str_ne(owner.command, "");
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20), -ETIMEDOUT);
-    snprintf(wanted, sizeof wanted, "held by pid %lld (%s)", (long long)peer_pid(peer), owner.command);
+    snprintf(wanted, sizeof wanted, "held by pid %lld (%s)", (long long) peer_pid(peer), owner.command);
     filelock_describe(lock, -ETIMEDOUT, said, sizeof said);
     ck_assert_msg(strstr(said, wanted) != NULL, "'%s' is not in: %s", wanted, said);
     peer_kill(peer);
@@ -681,7 +680,7 @@ END_TEST
 
 /* ---- Suite ------------------------------------------------------------------------------------------ */
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+#define COUNT(array) ((int) (sizeof(array) / sizeof *(array)))
 
 static void add_rules(Suite *suite)
 {

@@ -13,18 +13,18 @@
 
 /* Markers that must stay.  The test makes them. */
 static const struct patient patients[] = {
-    {"fifo", NULL, 0, 0},
-    {"locked", NULL, 0, 0},
-    {"written", NULL, 0, 0},
+    { "fifo", NULL, 0, 0 },
+    { "locked", NULL, 0, 0 },
+    { "written", NULL, 0, 0 },
 };
 
-#define PATIENTS ((int)(sizeof patients / sizeof *patients))
+#define PATIENTS ((int) (sizeof patients / sizeof *patients))
 
 /* Starts a program that has the file open.  If it opens the file for writing, it makes it. */
 static struct peer *opened(const char *name, const char *direction)
 {
     char script[64];
-    const char *argv[] = {"/bin/sh", "-c", script, patient_path(name), NULL};
+    const char *argv[] = { "/bin/sh", "-c", script, patient_path(name), NULL };
     snprintf(script, sizeof script, "exec 3%s\"$0\"; echo open; read line", direction);
     struct peer *peer = peer_start_program(argv);
     PEER_ANSWERS(peer, "open");
@@ -155,7 +155,7 @@ START_TEST(test_fifo)
     NEEDS_SOFT();
     ck_assert_int_eq(mkfifo(scratch("lock"), 0666), 0);
     struct filelock *lock = new_soft(scratch("lock"), 0);
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
     EXPECT(filelock_owner(lock, &owner), 0);
     ck_assert_int_eq(owner.pid, 0);
@@ -185,7 +185,7 @@ END_TEST
 START_TEST(test_file_mode)
 {
     NEEDS_SOFT();
-    static const unsigned modes[] = {0600, 0640, 0664, 0666, 0444, 0400};
+    static const unsigned modes[] = { 0600, 0640, 0664, 0666, 0444, 0400 };
     umask(077);
     struct filelock_options options = options_of(soft_kind());
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)

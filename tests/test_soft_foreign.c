@@ -17,11 +17,11 @@
 /* Finds the first Python that can import this module.  A Python that was installed beside the system's may lack it. */
 static int find_python(const char *module, char *path, size_t size)
 {
-    static const char *const names[] = {"/usr/bin/python3", "/usr/local/bin/python3", "python3"};
+    static const char *const names[] = { "/usr/bin/python3", "/usr/local/bin/python3", "python3" };
     char script[128];
     snprintf(script, sizeof script, "import %s", module);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *probe[] = {path, "-c", script, NULL};
+        const char *probe[] = { path, "-c", script, NULL };
         snprintf(path, size, "%s", names[i]);
         if (*path != '/' && !find_program(names[i], path, size))
             continue;
@@ -36,7 +36,7 @@ static struct peer *start_python(const char *module, const char *what, const cha
 {
     const char *source = getenv("srcdir");
     char path[1024], script[2048];
-    const char *argv[] = {path, script, what, scratch("lock"), first, second, third, NULL};
+    const char *argv[] = { path, script, what, scratch("lock"), first, second, third, NULL };
     if (!soft_kind() || !find_python(module, path, sizeof path))
         return NULL;
     snprintf(script, sizeof script, "%s/tests/foreign_softfilelock.py", source ? source : ".");
@@ -130,12 +130,12 @@ static void fight(struct filelock *lock, const char *stop)
         else if (before)
             witness->takeovers++;
         witness->holder = self;
-        nap_ms((int)(now_ns() / 1000 % 2));
+        nap_ms((int) (now_ns() / 1000 % 2));
         if (witness->holder != self)
             witness->overlaps++;
         witness->holder = 0;
         filelock_release(lock);
-        nap_ms(1 + (int)(now_ns() / 1000 % 4));
+        nap_ms(1 + (int) (now_ns() / 1000 % 4));
     }
     filelock_free(lock);
     _exit(0);
@@ -189,23 +189,23 @@ START_TEST(test_storm)
     }
     for (int i = 0; i < OURS; i++)
         ours[i] = start_fighter();
-    int64_t start = now_ns(), end = start + (int64_t)scaled(1500, 300) * 1000000;
-    while (now_ns() < end || (!witness->takeovers && now_ns() - start < (int64_t)PATIENCE_MS * 1000000)) {
+    int64_t start = now_ns(), end = start + (int64_t) scaled(1500, 300) * 1000000;
+    while (now_ns() < end || (!witness->takeovers && now_ns() - start < (int64_t) PATIENCE_MS * 1000000)) {
         nap_ms(20);
         kill_holder(ours, theirs);
     }
     put_marker(scratch("stop"), "");
     for (int i = 0; i < OURS; i++)
-        ck_assert_int_eq(process_wait(&(struct process){ours[i], -1, -1}, PATIENCE_MS), 0);
+        ck_assert_int_eq(process_wait(&(struct process) { ours[i], -1, -1 }, PATIENCE_MS), 0);
     for (int i = 0; i < THEIRS; i++)
         if (theirs[i])
             ck_assert_int_eq(peer_end(theirs[i]), 0);
-    int overlaps = (int)witness->overlaps, mistakes = 0;
+    int overlaps = (int) witness->overlaps, mistakes = 0;
     for (int i = 0; i < THEIRS; i++)
-        mistakes += (int)witness->mistakes[i];
+        mistakes += (int) witness->mistakes[i];
     ck_assert_msg(overlaps <= 3 * mistakes, "two held it at once, %d times, for %d mistakes", overlaps, mistakes);
     ck_assert_int_gt(witness->takeovers, 0);
-    ck_assert_int_eq(munmap((void *)(uintptr_t)witness, sizeof *witness), 0);
+    ck_assert_int_eq(munmap((void *) (uintptr_t) witness, sizeof *witness), 0);
     EXPECT(try_soft(scratch("lock"), PATIENCE_MS), 0);
 }
 END_TEST

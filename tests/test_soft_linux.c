@@ -19,7 +19,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+#define COUNT(array) ((int) (sizeof(array) / sizeof *(array)))
 
 /* ---- Poor systems ------------------------------------------------------------------------------- */
 
@@ -27,16 +27,16 @@ static const struct system {
     const char *name;
     unsigned lacks;
 } systems[] = {
-    {"all there is", 0},
-    {"no unnamed files", NO_UNNAMED},
-    {"no hard links", NO_UNNAMED | NO_LINKS},
-    {"no locks", NO_LOCKS},
-    {"no swapping", NO_SWAP},
-    {"no unnamed files, no swapping", NO_UNNAMED | NO_SWAP},
-    {"no watches", NO_WATCH},
-    {"no pidfd", NO_PIDFD},
-    {"no watches, no pidfd", NO_WATCH | NO_PIDFD},
-    {"nothing", NO_UNNAMED | NO_LINKS | NO_LOCKS | NO_SWAP | NO_WATCH | NO_PIDFD},
+    { "all there is", 0 },
+    { "no unnamed files", NO_UNNAMED },
+    { "no hard links", NO_UNNAMED | NO_LINKS },
+    { "no locks", NO_LOCKS },
+    { "no swapping", NO_SWAP },
+    { "no unnamed files, no swapping", NO_UNNAMED | NO_SWAP },
+    { "no watches", NO_WATCH },
+    { "no pidfd", NO_PIDFD },
+    { "no watches, no pidfd", NO_WATCH | NO_PIDFD },
+    { "nothing", NO_UNNAMED | NO_LINKS | NO_LOCKS | NO_SWAP | NO_WATCH | NO_PIDFD },
 };
 
 START_TEST(test_system)
@@ -71,7 +71,7 @@ static void hand_over(int killing)
         wait_for_sleep(&caller);
         int64_t start = now_ns();
         if (killing)
-            process_kill(&(struct process){peer_pid(peer), -1, -1});
+            process_kill(&(struct process) { peer_pid(peer), -1, -1 });
         else
             peer_send(peer, "release a");
         EXPECT(end_call(&caller), 0);
@@ -97,7 +97,7 @@ START_TEST(test_system_waits)
         EXPECT(try_soft(scratch("lock"), 250), -ETIMEDOUT);
         used = processor_ns() - before;
     }
-    ck_assert_msg(used < 25000000, "%d us of processor time", (int)(used / 1000));
+    ck_assert_msg(used < 25000000, "%d us of processor time", (int) (used / 1000));
 }
 END_TEST
 
@@ -136,10 +136,10 @@ START_TEST(test_busy_directory)
     PEER_SAYS(peer, "0", "release a");
     EXPECT(end_call(&caller), 0);
     EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
-    process_kill(&(struct process){busy, -1, -1});
+    process_kill(&(struct process) { busy, -1, -1 });
     caller_end(&caller);
     filelock_free(lock);
-    ck_assert_msg(used < 15000000, "%d us of processor time in 500 ms", (int)(used / 1000));
+    ck_assert_msg(used < 15000000, "%d us of processor time in 500 ms", (int) (used / 1000));
 }
 END_TEST
 
@@ -148,7 +148,7 @@ START_TEST(test_system_storm)
 {
     const struct system *system = &systems[_i];
     ON_SYSTEM(system->lacks);
-    struct storm storm = {scratch("lock"), 6, scaled(system->lacks & NO_LINKS ? 10 : 100, 5), 0, NULL};
+    struct storm storm = { scratch("lock"), 6, scaled(system->lacks & NO_LINKS ? 10 : 100, 5), 0, NULL };
     storm_run(&storm);
     if (system->lacks & (NO_LOCKS | NO_SWAP)) /* the next takeover removes what the last takeover left */
         put_marker(scratch("lock"), marker_record(dead_pid()));
@@ -180,7 +180,7 @@ static int instances_of_child(void)
     pid_t child = fork();
     if (child == 0)
         _exit(instances());
-    return process_wait(&(struct process){child, -1, -1}, PATIENCE_MS);
+    return process_wait(&(struct process) { child, -1, -1 }, PATIENCE_MS);
 }
 
 /* Waits share an instance, a child has none, and the last handle gives it back. */
@@ -240,16 +240,16 @@ static const struct {
     int error;
     int result;
 } lasting[] = {
-    {SYS_pwrite64, ENOSPC, -ENOSPC}, {SYS_openat, EMFILE, -EMFILE}, {SYS_openat, EROFS, -EROFS},
-    {SYS_openat, EIO, -EIO},         {SYS_openat, EACCES, -EACCES}, {SYS_linkat, ENOSPC, -ENOSPC},
-    {SYS_linkat, EROFS, -EROFS},
+    { SYS_pwrite64, ENOSPC, -ENOSPC }, { SYS_openat, EMFILE, -EMFILE }, { SYS_openat, EROFS, -EROFS },
+    { SYS_openat, EIO, -EIO },         { SYS_openat, EACCES, -EACCES }, { SYS_linkat, ENOSPC, -ENOSPC },
+    { SYS_linkat, EROFS, -EROFS },
 };
 
 START_TEST(test_lasting_error)
 {
     NEEDS_SOFT();
     struct filelock *lock = new_soft(scratch("lock"), 0);
-    int answers[3] = {1, 1, 1}, ends[2];
+    int answers[3] = { 1, 1, 1 }, ends[2];
     ck_assert_int_eq(pipe(ends), 0);
     pid_t pid = fork();
     if (pid == 0) {
@@ -280,7 +280,7 @@ END_TEST
 START_TEST(test_host_name)
 {
     NEEDS_SOFT();
-    static const char *const names[] = {"plain.example", "a host", "a?b", "\x7f\x01h\xc3\xb6st~!", ""};
+    static const char *const names[] = { "plain.example", "a host", "a?b", "\x7f\x01h\xc3\xb6st~!", "" };
     if (unshare(CLONE_NEWUTS) != 0)
         SKIP("wants to be allowed a host name of its own");
     for (int i = 0; i < COUNT(names); i++) {
@@ -300,7 +300,7 @@ START_TEST(test_host_name)
 }
 END_TEST
 
-static const struct timespec moment = {0, 50000};
+static const struct timespec moment = { 0, 50000 };
 
 /*
  * Shared with a process in a pid namespace.  When told to, that process acquires the lock, or releases it if it holds
@@ -315,14 +315,13 @@ static struct inside *inside;
 
 static void be_inside(struct filelock *lock)
 {
-    if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("proc", "/proc", "proc", 0, NULL) != 0)
+    if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 || mount("proc", "/proc", "proc", 0, NULL) != 0)
         _exit(77);
     for (;;) {
         while (__atomic_load_n(&inside->told, __ATOMIC_SEQ_CST) == inside->done)
             nanosleep(&moment, NULL);
-        inside->result = filelock_held(lock) ? filelock_release(lock)
-                                             : filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+        inside->result =
+            filelock_held(lock) ? filelock_release(lock) : filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
         __atomic_fetch_add(&inside->done, 1, __ATOMIC_SEQ_CST);
     }
 }
@@ -339,7 +338,7 @@ static int start_inside(struct filelock *lock)
         inside->pid = first;
         _exit(first > 0 ? 0 : 77);
     }
-    return process_wait(&(struct process){maker, -1, -1}, PATIENCE_MS) == 0 ? 0 : -1;
+    return process_wait(&(struct process) { maker, -1, -1 }, PATIENCE_MS) == 0 ? 0 : -1;
 }
 
 static int tell_inside(void)
@@ -355,9 +354,9 @@ static void expect_namespace_in(const char *text)
 {
     char path[64], suffix[64];
     struct stat status;
-    snprintf(path, sizeof path, "/proc/%lld/ns/pid", (long long)inside->pid);
+    snprintf(path, sizeof path, "/proc/%lld/ns/pid", (long long) inside->pid);
     ck_assert_int_eq(stat(path, &status), 0);
-    snprintf(suffix, sizeof suffix, "?pidns-%llx\n", (unsigned long long)status.st_ino);
+    snprintf(suffix, sizeof suffix, "?pidns-%llx\n", (unsigned long long) status.st_ino);
     ck_assert_msg(!strncmp(text, "1\n", 2) && strstr(text, suffix), "not of %s: %s", suffix, text);
 }
 
@@ -386,7 +385,7 @@ START_TEST(test_pid_namespace)
     put_marker(scratch("lock"), other); /* a pid of the namespace, and dead */
     EXPECT(try_soft(scratch("lock"), 20), -ETIMEDOUT);
     EXPECT(tell_inside(), 0);
-    kill((pid_t)inside->pid, SIGKILL);
+    kill((pid_t) inside->pid, SIGKILL);
     EVENTUALLY(!process_runs(inside->pid));
     EXPECT(try_soft(scratch("lock"), 20), -ETIMEDOUT);
 }
@@ -403,7 +402,7 @@ static int status_inside(int (*body)(void))
             _exit(body());
         _exit(first > 0 && waitpid(first, &status, 0) == first && WIFEXITED(status) ? WEXITSTATUS(status) : 77);
     }
-    return process_wait(&(struct process){maker, -1, -1}, PATIENCE_MS);
+    return process_wait(&(struct process) { maker, -1, -1 }, PATIENCE_MS);
 }
 
 static const char *inside_path;
@@ -422,7 +421,7 @@ static int with_foreign_proc(void)
 {
     char text[MARKER_SIZE], marker[MARKER_SIZE] = "";
     struct filelock *lock = new_soft(inside_path, 0);
-    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    struct filelock_owner owner = { sizeof owner, 0, 0, 0, "", "" };
     fill_beginning(text, sizeof text - 8);
     if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY) != 0)
         return 1;
@@ -438,7 +437,7 @@ static int with_foreign_proc(void)
     if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20) != -ETIMEDOUT)
         return 5;
     *strchr(strchr(text, '\n') + 1, '?') = '\0'; /* a plain name of the host, as from the initial namespace */
-    *text = '7'; /* there is no such process in here */
+    *text = '7';                                 /* there is no such process in here */
     put_marker(inside_path, strcat(text, "\n"));
     if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20) != -ETIMEDOUT)
         return 6;
@@ -504,7 +503,7 @@ static pid_t start_idle(int namespaces)
         *pid = child;
         _exit(0);
     }
-    process_wait(&(struct process){maker, -1, -1}, PATIENCE_MS);
+    process_wait(&(struct process) { maker, -1, -1 }, PATIENCE_MS);
     return *pid;
 }
 
@@ -516,7 +515,7 @@ static void kill_idle(pid_t pid)
 
 static void expect_owner(int64_t pid, int alive, int local)
 {
-    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    struct filelock_owner owner = { sizeof owner, 0, 0, 0, "", "" };
     struct filelock *lock = new_soft(scratch("lock"), 0);
     EXPECT(filelock_owner(lock, &owner), 0);
     ck_assert_int_eq(owner.pid, pid);
@@ -534,7 +533,7 @@ static void put_bare(const char *host, pid_t pid)
     put_marker(scratch("lock"), text);
 }
 
-static const char *const container_hosts[] = {NULL, "container"};
+static const char *const container_hosts[] = { NULL, "container" };
 
 /* The owner is alive although its pid is another process's outside, and its death is seen. */
 START_TEST(test_container_without_namespace)
@@ -613,16 +612,16 @@ static int status_shifted(const char *seconds, int (*body)(void))
             _exit(body());
         _exit(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 77);
     }
-    return process_wait(&(struct process){maker, -1, -1}, PATIENCE_MS);
+    return process_wait(&(struct process) { maker, -1, -1 }, PATIENCE_MS);
 }
 
-static const char *const shifts[] = {"100000", "1", "0", "-1", "-20"};
+static const char *const shifts[] = { "100000", "1", "0", "-1", "-20" };
 
 /* Returns 0, or the number of the expectation that failed.  No lock protects the marker. */
 static int sees_living(void)
 {
     struct filelock *lock = new_soft(inside_path, 0);
-    struct filelock_owner owner = {sizeof owner, 0, 0, 0, "", ""};
+    struct filelock_owner owner = { sizeof owner, 0, 0, 0, "", "" };
     if (filelock_owner(lock, &owner) != 0 || owner.alive != 1)
         return 1;
     return filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20) != -ETIMEDOUT ? 2 : 0;
@@ -676,7 +675,7 @@ START_TEST(test_time_namespace)
     EXPECT(try_soft(scratch("lock"), 20), -ETIMEDOUT);
     kill_idle(*shifted_pid);
     EXPECT(try_soft(scratch("lock"), FILELOCK_TRY), 0);
-    process_wait(&(struct process){maker, -1, -1}, PATIENCE_MS);
+    process_wait(&(struct process) { maker, -1, -1 }, PATIENCE_MS);
 }
 END_TEST
 
@@ -705,7 +704,7 @@ START_TEST(test_third_time_namespace)
     EXPECT(try_soft(scratch("lock"), 20), -ETIMEDOUT);
     kill_idle(*shifted_pid);
     EXPECT(try_soft(scratch("lock"), FILELOCK_TRY), 0);
-    process_wait(&(struct process){maker, -1, -1}, PATIENCE_MS);
+    process_wait(&(struct process) { maker, -1, -1 }, PATIENCE_MS);
 }
 END_TEST
 
@@ -728,7 +727,7 @@ static int status_as(uid_t user, int (*body)(void))
         become_user(user, 1);
         _exit(body());
     }
-    return process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS);
+    return process_wait(&(struct process) { pid, -1, -1 }, PATIENCE_MS);
 }
 
 /* Starts a process that makes the file, and has it open until it is killed. */
@@ -756,7 +755,7 @@ static pid_t start_maker(const char *path, uid_t user, int dumpable)
 static void end_maker(pid_t pid)
 {
     kill(pid, SIGKILL);
-    ck_assert_int_eq(process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS), 128 + SIGKILL);
+    ck_assert_int_eq(process_wait(&(struct process) { pid, -1, -1 }, PATIENCE_MS), 128 + SIGKILL);
 }
 
 /* Waits longer than an unchanged marker is watched.  Returns 0 if the marker stays and the description says why. */
@@ -837,7 +836,7 @@ END_TEST
 START_TEST(test_maker_elsewhere)
 {
     NEEDS_SOFT();
-    static const char *const markers[] = {"", "4711\nhalf-a-rec"};
+    static const char *const markers[] = { "", "4711\nhalf-a-rec" };
     int denied = deny(SYS_fstatfs, 0, 0, ENOSYS);
 #ifdef SYS_fstatfs64
     denied |= deny(SYS_fstatfs64, 0, 0, ENOSYS);
@@ -872,7 +871,7 @@ END_TEST
  */
 static ino_t put_lease(const char *path)
 {
-    static const struct timespec then[2] = {{1000000000, 0}, {1000000000, 0}};
+    static const struct timespec then[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
     struct stat status;
     put_marker(path, "filelock/2\npid=1\nhost=another.host\nmode=lease\ntoken=0a\nduration=1\n");
     ck_assert_int_eq(utimensat(AT_FDCWD, path, then, 0), 0);
@@ -951,13 +950,13 @@ START_TEST(test_kept_file)
     pid_t child = fork();
     if (child == 0)
         _exit(copies_of(path, &limit));
-    EXPECT(process_wait(&(struct process){child, -1, -1}, PATIENCE_MS), 0);
+    EXPECT(process_wait(&(struct process) { child, -1, -1 }, PATIENCE_MS), 0);
     /* The kept file gives way where there is no other descriptor. */
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     none = before;
     limit = dup(2);
     close(limit);
-    none.rlim_cur = (rlim_t)(limit > fd ? limit : fd + 1);
+    none.rlim_cur = (rlim_t) (limit > fd ? limit : fd + 1);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
     int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);

@@ -132,7 +132,7 @@ static pid_t fork_holder(const char *path, void (*then)(struct filelock *lock))
 
 static void leave_at_once(struct filelock *lock)
 {
-    (void)lock;
+    (void) lock;
 }
 
 /* A zombie holds nothing, although its pid still exists. */
@@ -141,11 +141,11 @@ START_TEST(test_zombie)
     NEEDS_SOFT();
     siginfo_t info;
     pid_t pid = fork_holder(scratch("lock"), leave_at_once);
-    ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    ck_assert_int_eq(waitid(P_PID, (id_t) pid, &info, WEXITED | WNOWAIT), 0);
     ck_assert_int_eq(kill(pid, 0), 0);
     if (!*marker_token(own_pid()))
         ck_assert_int_eq(waitpid(pid, NULL, 0), pid); /* zombies cannot be told apart here */
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     struct filelock *lock = new_soft(scratch("lock"), 0);
     EXPECT(filelock_owner(lock, &owner), 0);
     ck_assert_int_eq(owner.pid, pid);
@@ -167,7 +167,7 @@ static void *sleep_for_ever(void *arg)
 static void end_first_thread(struct filelock *lock)
 {
     pthread_t thread;
-    (void)lock;
+    (void) lock;
     if (pthread_create(&thread, NULL, sleep_for_ever, NULL) == 0)
         pthread_exit(NULL);
 }
@@ -178,7 +178,7 @@ START_TEST(test_first_thread_ends)
     NEEDS_SOFT();
     char stat[64], text[512] = ")  ";
     pid_t pid = fork_holder(scratch("lock"), end_first_thread);
-    snprintf(stat, sizeof stat, "/proc/%d/stat", (int)pid);
+    snprintf(stat, sizeof stat, "/proc/%d/stat", (int) pid);
     if (path_exists(stat))
         EVENTUALLY(read_file(stat, text, sizeof text) > 0 && strrchr(text, ')')[2] == 'Z');
     expect_held_by(scratch("lock"), pid);
@@ -194,10 +194,10 @@ START_TEST(test_stopped)
 {
     NEEDS_SOFT();
     struct peer *peer = holding(scratch("lock"), 0);
-    kill((pid_t)peer_pid(peer), SIGSTOP);
+    kill((pid_t) peer_pid(peer), SIGSTOP);
     EXPECT(try_soft(scratch("lock"), 100), -ETIMEDOUT);
     expect_held_by(scratch("lock"), peer_pid(peer));
-    kill((pid_t)peer_pid(peer), SIGCONT);
+    kill((pid_t) peer_pid(peer), SIGCONT);
     PEER_SAYS(peer, "0", "release a");
     expect_nothing_at(scratch("lock"));
 }
@@ -209,8 +209,8 @@ END_TEST
 START_TEST(test_child)
 {
     NEEDS_SOFT();
-    static const char *const does[] = {"release a", "release_all a", "acquire a exclusive 0", "free a"};
-    static const char *const says[] = {"-EPERM", "-EPERM", "-ETIMEDOUT", "0"};
+    static const char *const does[] = { "release a", "release_all a", "acquire a exclusive 0", "free a" };
+    static const char *const says[] = { "-EPERM", "-EPERM", "-ETIMEDOUT", "0" };
     for (int i = 0; i < 4; i++)
         for (int killed = 0; killed < 2; killed++) {
             struct peer *parent = holding(scratch("lock"), 0);
@@ -221,7 +221,7 @@ START_TEST(test_child)
                 peer_kill(child);
             else
                 peer_send(child, "exit 0");
-            PEER_SAYS(parent, killed ? "137" : "0", "reap %lld", (long long)peer_pid(child));
+            PEER_SAYS(parent, killed ? "137" : "0", "reap %lld", (long long) peer_pid(child));
             ck_assert(file_identity(scratch("lock")) == identity);
             expect_held_by(scratch("lock"), peer_pid(parent));
             PEER_SAYS(parent, "0", "release a");
@@ -251,7 +251,7 @@ END_TEST
 START_TEST(test_daemon)
 {
     NEEDS_SOFT();
-    static const char *const ends[] = {"exit 0", "release a", "free a", "kill"};
+    static const char *const ends[] = { "exit 0", "release a", "free a", "kill" };
     for (int i = 0; i < 4; i++) {
         struct peer *parent = holding(scratch("lock"), FILELOCK_FORK_SHARE);
         uint64_t identity = file_identity(scratch("lock"));
@@ -301,13 +301,13 @@ END_TEST
 START_TEST(test_child_first)
 {
     NEEDS_SOFT();
-    static const char *const ends[] = {"release a", "free a", "exit 0"};
+    static const char *const ends[] = { "release a", "free a", "exit 0" };
     for (int i = 0; i < 3; i++) {
         struct peer *parent = holding(scratch("lock"), FILELOCK_FORK_SHARE);
         struct peer *child = peer_fork(parent, NULL);
         peer_send(child, "%s", ends[i]);
         if (i == 2)
-            PEER_SAYS(parent, "0", "reap %lld", (long long)peer_pid(child));
+            PEER_SAYS(parent, "0", "reap %lld", (long long) peer_pid(child));
         else
             PEER_ANSWERS(child, "0");
         expect_held_by(scratch("lock"), peer_pid(parent));
@@ -371,7 +371,7 @@ static void hand_over(int killing)
         wait_for_sleep(&caller);
         int64_t start = now_ns();
         if (killing)
-            process_kill(&(struct process){peer_pid(peer), -1, -1});
+            process_kill(&(struct process) { peer_pid(peer), -1, -1 });
         else
             peer_send(peer, "release a");
         EXPECT(end_call(&caller), 0);
@@ -427,7 +427,7 @@ START_TEST(test_between_waits)
             peer_send(peer, "release a");
             EXPECT(end_call(&caller), 0);
         } else {
-            process_kill(&(struct process){peer_pid(peer), -1, -1});
+            process_kill(&(struct process) { peer_pid(peer), -1, -1 });
             begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
             EXPECT(end_call(&caller), 0);
         }
@@ -508,8 +508,8 @@ static int processes(void)
 START_TEST(test_waiter_that_never_breaks_sleeps)
 {
     NEEDS_SOFT();
-    static const char *const markers[] = {"4711\nhalf-a-rec", "filelock/2\npid=1\nhost=another.host\nmode=lease\n"
-                                                       "token=1\nduration=0.1\n"};
+    static const char *const markers[] = { "4711\nhalf-a-rec", "filelock/2\npid=1\nhost=another.host\nmode=lease\n"
+                                                               "token=1\nduration=0.1\n" };
     put_marker(scratch("lock"), markers[_i]);
     struct filelock *lock = new_soft(scratch("lock"), FILELOCK_NEVER_BREAK);
     int64_t used = processor_ns(), start = now_ns();
@@ -518,7 +518,7 @@ START_TEST(test_waiter_that_never_breaks_sleeps)
     EXPECT_TOOK(start, 3000);
     /* The process that might write the marker is searched for among all processes. */
     int slow = under_valgrind() || getenv("FILELOCK_TEST_EMULATOR") || processes() > 500;
-    ck_assert_msg(used < 100000000 || slow, "%d us of processor time", (int)(used / 1000));
+    ck_assert_msg(used < 100000000 || slow, "%d us of processor time", (int) (used / 1000));
     expect_contents(scratch("lock"), markers[_i]);
     filelock_free(lock);
 }
@@ -526,14 +526,14 @@ END_TEST
 
 static void interrupted(int signal)
 {
-    (void)signal;
+    (void) signal;
 }
 
 static struct signal_pair cancelling;
 
 static void set_cancelling(int signal)
 {
-    (void)signal;
+    (void) signal;
     waitable_set(&cancelling);
 }
 
@@ -542,11 +542,11 @@ START_TEST(test_wait_ends)
 {
     NEEDS_SOFT();
     struct filelock_options options = options_of(soft_kind());
-    struct itimerval soon = {{0, 20000}, {0, 20000}}, never = {{0, 0}, {0, 0}};
+    struct itimerval soon = { { 0, 20000 }, { 0, 20000 } }, never = { { 0, 0 }, { 0, 0 } };
     waitable_open(&cancelling);
     put_marker(scratch("lock"), "1\nanother.host\n");
     for (int way = 0; way < 3; way++) {
-        struct sigaction action = {.sa_flags = SA_RESTART};
+        struct sigaction action = { .sa_flags = SA_RESTART };
         action.sa_handler = way == 2 ? set_cancelling : interrupted;
         options.flags = way == 0 ? FILELOCK_INTERRUPTIBLE : 0;
         options.cancel = way == 2 ? cancelling.waitable : FILELOCK_NO_WAITABLE;
@@ -848,17 +848,22 @@ static const struct {
     const char *format; /* takes a dead process's pid */
     int goes;
 } left[] = {
-    {"lock.break.0123456789abcdef", 1},   {"lock.break.0123456789abcde", 0}, {"lock.break.0123456789abcdefa", 0},
-    {"lock.break.0123456789abcdeF", 0},   {"lock.break.", 0},                {"lock.breaks.0123456789abcdef", 0},
-    {"lock2.break.0123456789abcdef", 0},  {"lock.new.00000000.%lld.0", 0}, /* another host's */
-    {"loc.break.0123456789abcdef", 0},
+    { "lock.break.0123456789abcdef", 1 },
+    { "lock.break.0123456789abcde", 0 },
+    { "lock.break.0123456789abcdefa", 0 },
+    { "lock.break.0123456789abcdeF", 0 },
+    { "lock.break.", 0 },
+    { "lock.breaks.0123456789abcdef", 0 },
+    { "lock2.break.0123456789abcdef", 0 },
+    { "lock.new.00000000.%lld.0", 0 }, /* another host's */
+    { "loc.break.0123456789abcdef", 0 },
 };
 
 static void leave_all(void)
 {
     char name[64];
     for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
-        snprintf(name, sizeof name, left[i].format, (long long)dead_pid());
+        snprintf(name, sizeof name, left[i].format, (long long) dead_pid());
         put_marker(scratch(name), "");
     }
 }
@@ -870,7 +875,7 @@ static int count_left(void)
     int count = 0;
     for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
         const char *there = NULL;
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(left[i].format, "%"), left[i].format);
+        snprintf(name, sizeof name, "%.*s", (int) strcspn(left[i].format, "%"), left[i].format);
         if (strchr(left[i].format, '%'))
             there = file_beside(scratch(name));
         else if (path_exists(scratch(left[i].format)))

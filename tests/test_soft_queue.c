@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 /* Waiters queue up where no other host has the files, and the file system has locks of its own. */
-#define NEEDS_QUEUE()                                                                              \
-    do {                                                                                           \
-        NEEDS_SOFT();                                                                              \
-        if (!tells_local_files())                                                                  \
-            SKIP("there is no queue on a file system of other hosts");                             \
+#define NEEDS_QUEUE()                                                  \
+    do {                                                               \
+        NEEDS_SOFT();                                                  \
+        if (!tells_local_files())                                      \
+            SKIP("there is no queue on a file system of other hosts"); \
     } while (0)
 
 /* Returns how many waiters have a place at the marker: each has a byte from 2^32 on locked. */
@@ -46,7 +46,7 @@ static struct peer *waiting(const char *path, unsigned flags, int64_t timeout_ms
 {
     struct peer *peer = peer_with(soft_kind(), path, flags);
     int before = places_at(path);
-    peer_send(peer, "acquire a exclusive %lld", (long long)timeout_ms);
+    peer_send(peer, "acquire a exclusive %lld", (long long) timeout_ms);
     EVENTUALLY(places_at(path) == before + 1);
     return peer;
 }
@@ -89,7 +89,7 @@ START_TEST(test_order)
     NEEDS_QUEUE();
     for (int round = 0; round < ROUNDS; round++) {
         struct peer *peers[WAITERS];
-        int had[WAITERS] = {0};
+        int had[WAITERS] = { 0 };
         struct filelock *lock = held(scratch("lock"));
         for (int i = 0; i < WAITERS; i++)
             peers[i] = waiting(scratch("lock"), 0, FILELOCK_FOREVER);
@@ -138,12 +138,12 @@ static void kill_waiter(struct peer *peer)
 
 static void stop_waiter(struct peer *peer)
 {
-    kill((pid_t)peer_pid(peer), SIGSTOP);
+    kill((pid_t) peer_pid(peer), SIGSTOP);
 }
 
 static void leave_waiter(struct peer *peer)
 {
-    (void)peer;
+    (void) peer;
 }
 
 static const struct failing {
@@ -152,9 +152,9 @@ static const struct failing {
     void (*act)(struct peer *peer);
     int stays;
 } failings[] = {
-    {"killed", FILELOCK_FOREVER, kill_waiter, 0},
-    {"stopped", FILELOCK_FOREVER, stop_waiter, 1},
-    {"timed out", 300, leave_waiter, 0},
+    { "killed", FILELOCK_FOREVER, kill_waiter, 0 },
+    { "stopped", FILELOCK_FOREVER, stop_waiter, 1 },
+    { "timed out", 300, leave_waiter, 0 },
 };
 
 /* Whatever becomes of an earlier waiter, the later waiters get the lock.  first: the failing waiter is the first. */
@@ -162,7 +162,7 @@ static void expect_others_go_on(const struct failing *failing, int first)
 {
     struct filelock *lock = held(scratch("lock"));
     struct peer *peers[3];
-    int had[3] = {0}, next;
+    int had[3] = { 0 }, next;
     for (int i = 0; i < 3; i++)
         peers[i] = waiting(scratch("lock"), 0, i == !first ? failing->timeout_ms : FILELOCK_FOREVER);
     struct peer *failed = peers[!first];
@@ -179,7 +179,7 @@ static void expect_others_go_on(const struct failing *failing, int first)
         expect_turn(peers[next]);
     }
     if (failing->stays) {
-        kill((pid_t)peer_pid(failed), SIGCONT);
+        kill((pid_t) peer_pid(failed), SIGCONT);
         expect_turn(failed);
     }
     peers_end();
@@ -276,7 +276,7 @@ START_TEST(test_no_place)
     nap_ms(20);
     ck_assert_int_eq(places_at(scratch("lock")), 0);
     EXPECT(filelock_release(lock), 0);
-    EXPECT(process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS), 0);
+    EXPECT(process_wait(&(struct process) { pid, -1, -1 }, PATIENCE_MS), 0);
     filelock_free(lock);
 }
 END_TEST
@@ -325,7 +325,7 @@ START_TEST(test_fork)
         _exit(read(ends[0], &byte, 1) != 0); /* stays until the waiter has had its turn */
     }
     close(ends[0]);
-    EVENTUALLY(*(volatile int *)looked != 0);
+    EVENTUALLY(*(volatile int *) looked != 0);
     ck_assert_int_eq(*looked, 1);
     struct peer *second = waiting(scratch("lock"), 0, FILELOCK_FOREVER);
     PEER_SAYS(holder, "0", "release a");
@@ -333,7 +333,7 @@ START_TEST(test_fork)
     EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
     expect_turn(second);
     close(ends[1]);
-    EXPECT(process_wait(&(struct process){child, -1, -1}, PATIENCE_MS), 0);
+    EXPECT(process_wait(&(struct process) { child, -1, -1 }, PATIENCE_MS), 0);
     caller_end(&caller);
     filelock_free(lock);
 }
@@ -379,7 +379,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_order);
     tcase_add_test(tcase, test_late_waiter);
     tcase = add_case(suite, "others");
-    tcase_add_loop_test(tcase, test_failing, 0, (int)(sizeof failings / sizeof *failings));
+    tcase_add_loop_test(tcase, test_failing, 0, (int) (sizeof failings / sizeof *failings));
     tcase_add_test(tcase, test_cancelled);
     tcase = add_case(suite, "markers");
     tcase_add_test(tcase, test_emptied_marker);

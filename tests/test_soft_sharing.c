@@ -146,7 +146,7 @@ static void await_end(int from)
 static int names_self(void)
 {
     char text[MARKER_SIZE], number[24];
-    snprintf(number, sizeof number, "%lld\n", (long long)own_pid());
+    snprintf(number, sizeof number, "%lld\n", (long long) own_pid());
     return read_file(scratch("lock"), text, sizeof text) > 0 && !strncmp(text, number, strlen(number));
 }
 
@@ -166,7 +166,7 @@ static void live(const struct scene *scene, int index)
 
 static void expect_status(pid_t pid, int index)
 {
-    int status = process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS);
+    int status = process_wait(&(struct process) { pid, -1, -1 }, PATIENCE_MS);
     ck_assert_msg(status == 0, "child %d ends with %d", index, status);
 }
 
@@ -201,7 +201,7 @@ static void leave_at_once(struct scene *scene)
 
 static void leave_in_turns(int rounds)
 {
-    struct scene scene = {.lock = new_soft(scratch("lock"), FILELOCK_FORK_SHARE)};
+    struct scene scene = { .lock = new_soft(scratch("lock"), FILELOCK_FORK_SHARE) };
     for (int round = 0; round < rounds; round++) {
         scene.stays = round % (CHILDREN + 2) - 1;
         leave_at_once(&scene);
@@ -258,8 +258,8 @@ static void lengthen_record(void)
     char *token = strchr(strchr(text, '\n') + 1, '\n') + 1;
     if (*token == '\0')
         return; /* this system's records have no token */
-    int length = snprintf(longer, sizeof longer, "%.*s0000%s", (int)(token - text), text, token);
-    ck_assert_int_eq(write_file(scratch("lock"), longer, (size_t)length), 0);
+    int length = snprintf(longer, sizeof longer, "%.*s0000%s", (int) (token - text), text, token);
+    ck_assert_int_eq(write_file(scratch("lock"), longer, (size_t) length), 0);
 }
 
 /* A contender that looks while a shorter record is written over a longer record sees a marker all the time. */
@@ -398,7 +398,7 @@ int flock(int fd, int operation)
     before_flock = NULL;
     if (call)
         call();
-    return (int)syscall(SYS_flock, fd, operation);
+    return (int) syscall(SYS_flock, fd, operation);
 }
 
 /* A process that has the marker locked through an open file of its own, as a breaker has for a moment. */
@@ -454,10 +454,10 @@ static struct {
 
 static void *spawn(void *arg)
 {
-    static char *const argv[] = {"sh", "-c", "read nothing", NULL};
+    static char *const argv[] = { "sh", "-c", "read nothing", NULL };
     extern char **environ;
     posix_spawn_file_actions_t actions;
-    (void)arg;
+    (void) arg;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, scratch("fifo"), O_RDONLY, 0);
     if (posix_spawn(&spawned.pid, "/bin/sh", &actions, NULL, argv, environ) != 0)
@@ -481,8 +481,8 @@ static void find_child(const char *name, void *arg)
     int parent;
     snprintf(path, sizeof path, "/proc/%.20s/stat", name);
     if (atoi(name) > 0 && read_file(path, text, sizeof text) > 0 &&
-        sscanf(strrchr(text, ')') + 1, " %c %d", &state, &parent) == 2 && parent == (int)own_pid())
-        *(int *)arg = 1;
+        sscanf(strrchr(text, ')') + 1, " %c %d", &state, &parent) == 2 && parent == (int) own_pid())
+        *(int *) arg = 1;
 }
 
 static int has_child(void)
@@ -564,7 +564,7 @@ static struct storm_scene {
     int64_t members[MEMBERS];
     int64_t tickets, overlaps, errors;
     int stop, error;
-} *storm;
+} * storm;
 
 static int64_t load(const int64_t *from)
 {
@@ -595,7 +595,7 @@ static int64_t *join(int64_t ticket)
  */
 static int is_overlap(const int64_t *member, int64_t ticket)
 {
-    int64_t was = load(member), end = now_ns() + (int64_t)LATENESS_MS * 1000000;
+    int64_t was = load(member), end = now_ns() + (int64_t) LATENESS_MS * 1000000;
     if (was % TICKETS == 0 || was % TICKETS == ticket)
         return 0;
     while (process_runs(was / TICKETS)) {
@@ -635,7 +635,7 @@ static void be_child(struct filelock *lock, int64_t ticket)
     int generation = 0;
     do {
         self = join(ticket);
-        random = (uint32_t)own_pid() * 2654435761u | 1;
+        random = (uint32_t) own_pid() * 2654435761u | 1;
     } while (++generation < 3 && !chance(&random, 3) && fork() == 0);
     nap_us(chance(&random, 400));
     switch (chance(&random, 6)) {
@@ -656,7 +656,7 @@ static void fight(void)
     int64_t *self = join(0);
     struct filelock_options options = FILELOCK_OPTIONS_INIT;
     struct filelock *lock;
-    uint32_t random = (uint32_t)now_ns() ^ (uint32_t)own_pid() * 2654435761u;
+    uint32_t random = (uint32_t) now_ns() ^ (uint32_t) own_pid() * 2654435761u;
     options.kind = FILELOCK_KIND_SOFT;
     options.flags = FILELOCK_FORK_SHARE;
     random |= 1;
@@ -700,7 +700,7 @@ static void expect_order(const pid_t *fighters)
         for (int i = 0; i < FIGHTERS; i++)
             kill(fighters[i], SIGKILL);
     ck_assert_msg(load(&storm->overlaps) == 0, "two families held it at once, %d times in %d",
-                  (int)load(&storm->overlaps), (int)load(&storm->tickets));
+                  (int) load(&storm->overlaps), (int) load(&storm->tickets));
     ck_assert_msg(load(&storm->errors) == 0, "a release fails: %s", result_name(storm->error));
 }
 
@@ -713,13 +713,13 @@ START_TEST(test_storm_of_families)
     NEEDS_SOFT();
     NEEDS_FORK_BESIDE_THREADS();
     pid_t fighters[FIGHTERS];
-    uint32_t random = (uint32_t)now_ns() | 1;
+    uint32_t random = (uint32_t) now_ns() | 1;
     int64_t acquired = 0, since = now_ns(), wanted = scaled(500, 40);
     storm = shared_memory(sizeof *storm);
     for (int i = 0; i < FIGHTERS; i++)
         fighters[i] = start_fighter();
     while (load(&storm->tickets) < wanted) {
-        int one = (int)chance(&random, FIGHTERS);
+        int one = (int) chance(&random, FIGHTERS);
         nap_us(chance(&random, 20000));
         if (load(&storm->tickets) > acquired) {
             acquired = load(&storm->tickets);
@@ -728,8 +728,8 @@ START_TEST(test_storm_of_families)
             fighters[one] = start_fighter();
         }
         expect_order(fighters);
-        ck_assert_msg(now_ns() - since < (int64_t)PATIENCE_MS * 1000000, "no process got it for %d s, after %d times",
-                      PATIENCE_MS / 1000, (int)acquired);
+        ck_assert_msg(now_ns() - since < (int64_t) PATIENCE_MS * 1000000, "no process got it for %d s, after %d times",
+                      PATIENCE_MS / 1000, (int) acquired);
     }
     __atomic_store_n(&storm->stop, 1, __ATOMIC_SEQ_CST);
     for (int i = 0; i < FIGHTERS; i++)
@@ -869,7 +869,7 @@ static int release_from_another_namespace(struct filelock *lock)
     pid_t pid = fork();
     if (pid == 0)
         _exit(filelock_release(lock) != 0);
-    if (pid < 0 || process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS) != 0)
+    if (pid < 0 || process_wait(&(struct process) { pid, -1, -1 }, PATIENCE_MS) != 0)
         return 1;
     return read_file(scratch("lock"), text, sizeof text) > 0 ? filelock_release(lock) != 0 : 2;
 }
@@ -886,7 +886,7 @@ START_TEST(test_from_another_pid_namespace)
     ck_assert_int_ge(pid, 0);
     if (pid == 0)
         _exit(release_from_another_namespace(lock));
-    int status = process_wait(&(struct process){pid, -1, -1}, PATIENCE_MS);
+    int status = process_wait(&(struct process) { pid, -1, -1 }, PATIENCE_MS);
     if (status == 77) {
         filelock_free(lock);
         SKIP("system calls cannot be denied here");
@@ -950,11 +950,11 @@ START_TEST(test_first_thread_has_ended)
         pthread_exit(NULL);
     }
     ck_assert_int_eq(read(daemon_of_threads.told[0], &child, sizeof child), sizeof child);
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)parent);
+    snprintf(path, sizeof path, "/proc/%d/stat", (int) parent);
     EVENTUALLY(read_file(path, text, sizeof text) > 0 && strrchr(text, ')')[2] == 'Z');
     close(daemon_of_threads.go[1]);
     EVENTUALLY(!process_runs(child));
-    snprintf(number, sizeof number, "%d\n", (int)parent);
+    snprintf(number, sizeof number, "%d\n", (int) parent);
     ck_assert(read_file(scratch("lock"), text, sizeof text) > 0 && !strncmp(text, number, strlen(number)));
     EXPECT(try_soft(scratch("lock"), FILELOCK_TRY), -ETIMEDOUT);
     close(daemon_of_threads.stay[1]);

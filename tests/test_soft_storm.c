@@ -12,7 +12,7 @@
 START_TEST(test_storm)
 {
     NEEDS_SOFT();
-    struct storm storm = {scratch("lock"), 8, scaled(2000, 50), 0, NULL};
+    struct storm storm = { scratch("lock"), 8, scaled(2000, 50), 0, NULL };
     storm_run(&storm);
     expect_usable(scratch("lock"));
 }
@@ -22,7 +22,7 @@ END_TEST
 START_TEST(test_storm_of_two)
 {
     NEEDS_SOFT();
-    struct storm storm = {scratch("lock"), 2, scaled(300, 20), 0, NULL};
+    struct storm storm = { scratch("lock"), 2, scaled(300, 20), 0, NULL };
     storm_run(&storm);
     expect_usable(scratch("lock"));
 }
@@ -35,7 +35,7 @@ START_TEST(test_storm_at_long_name)
     char name[256];
     memset(name, 'n', 255);
     name[255] = '\0';
-    struct storm storm = {scratch(name), 4, scaled(100, 10), 0, NULL};
+    struct storm storm = { scratch(name), 4, scaled(100, 10), 0, NULL };
     storm_run(&storm);
     expect_usable(scratch(name));
     name[50] = '\0';

@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+#define COUNT(array) ((int) (sizeof(array) / sizeof *(array)))
 #define PLANTER 1001
 
 /* ---- A process that is stopped at a system call ---------------------------------------------------- */
@@ -31,8 +31,8 @@ static struct stopped {
     int number;      /* of the system call */
     char name[1024]; /* the name that the call makes */
     int hits;
-    int cancel[2];   /* a pipe; 0: none */
-} *stopped;
+    int cancel[2]; /* a pipe; 0: none */
+} * stopped;
 
 static void be_stopped(int to)
 {
@@ -55,10 +55,10 @@ static void be_stopped(int to)
 static void read_name(uint64_t address)
 {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/mem", (int)stopped->pid);
+    snprintf(path, sizeof path, "/proc/%d/mem", (int) stopped->pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     stopped->name[0] = '\0';
-    if (fd >= 0 && pread(fd, stopped->name, sizeof stopped->name - 1, (off_t)address) < 0)
+    if (fd >= 0 && pread(fd, stopped->name, sizeof stopped->name - 1, (off_t) address) < 0)
         stopped->name[0] = '\0';
     if (fd >= 0)
         close(fd);
@@ -126,11 +126,11 @@ static int stops(int number, int (*act)(void))
     return !UNDER_TSAN && !under_valgrind() && acquire_stopped(number, act) != 77;
 }
 
-#define STOPPED(number, act)                                                                       \
-    do {                                                                                           \
-        if (!stops(number, act))                                                                   \
-            SKIP("system calls cannot be traced here");                                            \
-        ck_assert_int_gt(stopped->hits, 0);                                                        \
+#define STOPPED(number, act)                            \
+    do {                                                \
+        if (!stops(number, act))                        \
+            SKIP("system calls cannot be traced here"); \
+        ck_assert_int_gt(stopped->hits, 0);             \
     } while (0)
 
 /* ---- Making ---------------------------------------------------------------------------------------- */
@@ -206,20 +206,20 @@ static const struct {
     int error;
     unsigned lacks;
 } refused[] = {
-    {SYS_linkat, 0, 0, EACCES, 0},
-    {SYS_linkat, 0, 0, ENOENT, 0},
-    {SYS_linkat, 0, 0, EACCES, NO_UNNAMED},
-    {SYS_linkat, 0, 0, ENOTTY, NO_UNNAMED},
-    {SYS_openat, 2, (uint32_t)(O_TMPFILE & ~O_DIRECTORY), EACCES, 0},
-    {SYS_openat, 2, (uint32_t)(O_TMPFILE & ~O_DIRECTORY), ENOENT, 0},
-    {SYS_renameat2, 0, 0, EPERM, 0},
-    {SYS_renameat2, 0, 0, EACCES, 0},
-    {SYS_renameat2, 0, 0, ENOENT, 0},
-    {SYS_renameat2, 0, 0, EIO, NO_LOCKS},
-    {SYS_inotify_init1, 0, 0, EPERM, 0},
-    {SYS_inotify_add_watch, 0, 0, ENOENT, 0},
-    {SYS_pidfd_open, 0, 0, EPERM, 0},
-    {SYS_eventfd2, 0, 0, EPERM, 0},
+    { SYS_linkat, 0, 0, EACCES, 0 },
+    { SYS_linkat, 0, 0, ENOENT, 0 },
+    { SYS_linkat, 0, 0, EACCES, NO_UNNAMED },
+    { SYS_linkat, 0, 0, ENOTTY, NO_UNNAMED },
+    { SYS_openat, 2, (uint32_t) (O_TMPFILE & ~O_DIRECTORY), EACCES, 0 },
+    { SYS_openat, 2, (uint32_t) (O_TMPFILE & ~O_DIRECTORY), ENOENT, 0 },
+    { SYS_renameat2, 0, 0, EPERM, 0 },
+    { SYS_renameat2, 0, 0, EACCES, 0 },
+    { SYS_renameat2, 0, 0, ENOENT, 0 },
+    { SYS_renameat2, 0, 0, EIO, NO_LOCKS },
+    { SYS_inotify_init1, 0, 0, EPERM, 0 },
+    { SYS_inotify_add_watch, 0, 0, ENOENT, 0 },
+    { SYS_pidfd_open, 0, 0, EPERM, 0 },
+    { SYS_eventfd2, 0, 0, EPERM, 0 },
 };
 
 /* Whatever the error is, there is another way. */
@@ -254,7 +254,7 @@ static int pending(void)
 static int acquire_without_room(const struct kind *kind, int blocked)
 {
     struct filelock_options options = options_of(kind);
-    struct rlimit none = {0, 0};
+    struct rlimit none = { 0, 0 };
     struct filelock *lock;
     sigset_t set;
     options.flags = FILELOCK_RECORD_OWNER;
@@ -292,7 +292,7 @@ START_TEST(test_no_room_for_record)
             _exit(acquire_without_room(kind, blocked));
         ck_assert_int_eq(waitpid(pid, &status, 0), pid);
         ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s, blocked %d: status %#x", kind->name, blocked,
-                      (unsigned)status);
+                      (unsigned) status);
     }
 }
 END_TEST
@@ -348,7 +348,7 @@ START_TEST(test_daemon_ends)
     close(ends[1]);
     int status;
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert_msg(status == 0, "status %#x", (unsigned)status);
+    ck_assert_msg(status == 0, "status %#x", (unsigned) status);
     ck_assert_int_eq(read(ends[0], &none, 1), 0); /* all processes have ended */
     close(ends[0]);
     ck_assert(path_exists(scratch("folder/lock")));
@@ -464,7 +464,7 @@ static int is_nap(int number)
 static const char *moved_to(void)
 {
     static char name[128];
-    snprintf(name, sizeof name, "lock.break.%lld." TOKEN, (long long)own_pid());
+    snprintf(name, sizeof name, "lock.break.%lld." TOKEN, (long long) own_pid());
     return scratch(name);
 }
 
@@ -590,10 +590,10 @@ static const struct {
     int living;         /* the owner of what is there lives */
     int goes;
 } moved[] = {
-    {"lock.break.%2." TOKEN, 0, 1},  {"lock.break.%2." TOKEN, 1, 0},   {"lock.break.%1." TOKEN, 0, 0},
-    {"lock.break.0." TOKEN, 0, 0},   {"lock.break.-%2." TOKEN, 0, 0},  {"lock.break.%2." TOKEN "0", 0, 0},
-    {"lock.break.%2.0", 0, 0},       {"lock.break.%2x" TOKEN, 0, 0},   {"lock.break.9999999999%2." TOKEN, 0, 0},
-    {"lock.break.%2", 0, 0},         {"lock2.break.%2." TOKEN, 0, 0},
+    { "lock.break.%2." TOKEN, 0, 1 }, { "lock.break.%2." TOKEN, 1, 0 },  { "lock.break.%1." TOKEN, 0, 0 },
+    { "lock.break.0." TOKEN, 0, 0 },  { "lock.break.-%2." TOKEN, 0, 0 }, { "lock.break.%2." TOKEN "0", 0, 0 },
+    { "lock.break.%2.0", 0, 0 },      { "lock.break.%2x" TOKEN, 0, 0 },  { "lock.break.9999999999%2." TOKEN, 0, 0 },
+    { "lock.break.%2", 0, 0 },        { "lock2.break.%2." TOKEN, 0, 0 },
 };
 
 /*
@@ -622,7 +622,7 @@ START_TEST(test_moved_long)
     char lock[128], name[256];
     memset(lock, 'l', sizeof lock - 1);
     lock[sizeof lock - 1] = '\0';
-    snprintf(name, sizeof name, "%s.break.%lld." TOKEN, lock, (long long)dead_pid());
+    snprintf(name, sizeof name, "%s.break.%lld." TOKEN, lock, (long long) dead_pid());
     put_marker(scratch(name), marker_record(dead_pid()));
     put_marker(scratch(lock), marker_record(dead_pid()));
     EXPECT(try_soft(scratch(lock), FILELOCK_TRY), 0);

@@ -33,7 +33,7 @@ END_TEST
 
 START_TEST(test_thread_waits)
 {
-    static const int64_t waits[] = {FILELOCK_FOREVER, 3600000, INT64_MAX};
+    static const int64_t waits[] = { FILELOCK_FOREVER, 3600000, INT64_MAX };
     const struct kind *kind = kind_at(_i);
     struct caller caller;
     caller_start(&caller);
@@ -56,7 +56,7 @@ END_TEST
 
 START_TEST(test_thread_times_out)
 {
-    static const int timeouts[] = {1, 10, 60};
+    static const int timeouts[] = { 1, 10, 60 };
     struct caller caller;
     caller_start(&caller);
     struct filelock *lock = new_lock(kind_at(_i), scratch("lock"), 0);
@@ -65,7 +65,7 @@ START_TEST(test_thread_times_out)
         int64_t start = now_ns();
         EXPECT(caller_acquire(&caller, lock, FILELOCK_EXCLUSIVE, timeouts[i]), -ETIMEDOUT);
         EXPECT_TOOK(start, timeouts[i]);
-        ck_assert_msg(caller.took_ns >= timeouts[i] * (int64_t)1000000, "early");
+        ck_assert_msg(caller.took_ns >= timeouts[i] * (int64_t) 1000000, "early");
     }
     caller_end(&caller);
     filelock_free(lock);
@@ -364,7 +364,7 @@ static void hammer_all(struct filelock **locks, int threads)
     struct hammer hammers[16];
     int counter = 0, rounds = scaled(300, 30);
     for (int i = 0; i < threads; i++) {
-        hammers[i] = (struct hammer){.lock = locks[i], .counter = &counter, .rounds = rounds};
+        hammers[i] = (struct hammer) { .lock = locks[i], .counter = &counter, .rounds = rounds };
         ck_assert_int_eq(pthread_create(&hammers[i].thread, NULL, hammer, &hammers[i]), 0);
     }
     for (int i = 0; i < threads; i++) {

@@ -29,7 +29,7 @@ END_TEST
 
 START_TEST(test_never_early)
 {
-    static const int timeouts[] = {1, 2, 5, 17, 60, 150};
+    static const int timeouts[] = { 1, 2, 5, 17, 60, 150 };
     struct peer *peer;
     struct filelock *lock = contended(kind_at(_i), &peer, FILELOCK_FOREVER);
     for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++) {
@@ -73,8 +73,8 @@ START_TEST(test_default)
 END_TEST
 
 /* Long waits of every sort get the lock once it is released. */
-static const int64_t long_waits[] = {FILELOCK_FOREVER, FILELOCK_TIMEOUT_DEFAULT, 3600000, INT64_MAX,
-                                     INT64_MAX / 1000000, INT64_MAX - 1};
+static const int64_t long_waits[] = { FILELOCK_FOREVER, FILELOCK_TIMEOUT_DEFAULT, 3600000,
+                                      INT64_MAX,        INT64_MAX / 1000000,      INT64_MAX - 1 };
 
 START_TEST(test_long_waits)
 {
@@ -86,7 +86,7 @@ START_TEST(test_long_waits)
     for (size_t i = 0; i < sizeof long_waits / sizeof *long_waits; i++) {
         begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, long_waits[i]);
         wait_for_queue(kind, filelock_path(lock), 1);
-        ck_assert_msg(still_calling(&caller), "a wait of %lld ms ended", (long long)long_waits[i]);
+        ck_assert_msg(still_calling(&caller), "a wait of %lld ms ended", (long long) long_waits[i]);
         PEER_SAYS(peer, "0", "release a");
         EXPECT(end_call(&caller), 0);
         PEER_SAYS(peer, "-ETIMEDOUT", "acquire a exclusive 0");
@@ -106,7 +106,7 @@ START_TEST(test_long_waits_of_peers)
     struct peer *peer = peer_with(kind, path, 0);
     for (size_t i = 0; i < sizeof long_waits / sizeof *long_waits; i++) {
         EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
-        peer_send(peer, "acquire a exclusive %lld", (long long)long_waits[i]);
+        peer_send(peer, "acquire a exclusive %lld", (long long) long_waits[i]);
         wait_for_queue(kind, path, 1);
         ck_assert(peer_silent(peer));
         EXPECT(filelock_release(lock), 0);

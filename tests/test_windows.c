@@ -183,8 +183,7 @@ END_TEST
 START_TEST(test_missing_share)
 {
     const struct kind *kind = kind_at(_i);
-    const char *const paths[] = {"//localhost/none$/lock", "//localhost/none$/made/lock",
-                                 "//none.invalid/none/lock"};
+    const char *const paths[] = { "//localhost/none$/lock", "//localhost/none$/made/lock", "//none.invalid/none/lock" };
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         for (int with = 0; with < 2; with++) {
             int result = try_once(kind, paths[i], with ? FILELOCK_MAKE_PARENTS : 0);
@@ -232,8 +231,10 @@ END_TEST
 START_TEST(test_devices)
 {
     const struct kind *kind = kind_at(_i);
-    const char *const paths[] = {"NUL", "nul", "C:/NUL", "CON", "PRN", "AUX", "COM1", "LPT1",
-                                 "\\\\.\\NUL", "//./con", "\\\\?\\NUL", "\\\\.\\C:", "\\\\?\\C:", "\\\\.\\PhysicalDrive0"};
+    const char *const paths[] = {
+        "NUL",  "nul",        "C:/NUL",  "CON",        "PRN",       "AUX",       "COM1",
+        "LPT1", "\\\\.\\NUL", "//./con", "\\\\?\\NUL", "\\\\.\\C:", "\\\\?\\C:", "\\\\.\\PhysicalDrive0"
+    };
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         struct filelock *lock = new_lock(kind, paths[i], FILELOCK_RECORD_OWNER | FILELOCK_UNLINK);
         int result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
@@ -254,7 +255,7 @@ START_TEST(test_pipe)
 {
     const struct kind *kind = kind_at(_i);
     char path[128];
-    snprintf(path, sizeof path, "\\\\.\\pipe\\filelock.%lld", (long long)own_pid());
+    snprintf(path, sizeof path, "\\\\.\\pipe\\filelock.%lld", (long long) own_pid());
     HANDLE pipe = CreateNamedPipeA(path, PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE, 1, 64, 64, 0, NULL);
     ck_assert(pipe != INVALID_HANDLE_VALUE);
     int result = try_once(kind, path, 0);
@@ -283,7 +284,7 @@ START_TEST(test_directory)
     ck_assert_int_eq(make_directory(scratch("folder")), 0);
     EXPECT(try_once(kind, scratch("folder"), 0), -EISDIR);
     EXPECT(try_once(kind, scratch("folder/"), 0), -EISDIR);
-    ck_assert_msg(now_ns() - start < (int64_t)PATIENCE_MS * 1000000, "a directory is not waited for");
+    ck_assert_msg(now_ns() - start < (int64_t) PATIENCE_MS * 1000000, "a directory is not waited for");
 }
 END_TEST
 
@@ -387,7 +388,7 @@ START_TEST(test_denied_for_a_moment)
     ck_assert_int_eq(worker_start(&worker), 0);
     for (int tries = 0; result != 0 && tries < 10; tries++) { /* on a busy machine a moment may be long */
         set_attributes(path, FILE_ATTRIBUTE_READONLY);
-        worker_send(&worker, allow_writing, (void *)path);
+        worker_send(&worker, allow_writing, (void *) path);
         result = try_once(os_kind(), path, FILELOCK_RECORD_OWNER);
         ck_assert_int_eq(worker_done(&worker, PATIENCE_MS), 1);
     }
@@ -442,7 +443,7 @@ START_TEST(test_unlink_locked_by_another)
 {
     const struct kind *kind = os_kind();
     const char *path = scratch("lock");
-    OVERLAPPED first = {.Offset = 0};
+    OVERLAPPED first = { .Offset = 0 };
     struct filelock *lock = new_lock(kind, path, FILELOCK_UNLINK);
     EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), 0);
     HANDLE other = must_open(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, 0);
@@ -558,11 +559,11 @@ START_TEST(test_owner_record)
 {
     const struct kind *kind = os_kind();
     const char *path = scratch("lock");
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     struct filelock *lock = new_lock(kind, path, FILELOCK_RECORD_OWNER), *other = new_lock(kind, path, 0);
     char bytes[1024];
     DWORD length;
-    OVERLAPPED second = {.Offset = 1};
+    OVERLAPPED second = { .Offset = 1 };
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     EXPECT(filelock_owner(other, &owner), 0);
     ck_assert_int_eq(owner.pid, own_pid());
@@ -588,7 +589,7 @@ START_TEST(test_descriptor)
     const char *path = scratch("lock");
     struct filelock_options options = options_of(kind);
     struct filelock *on_fd, *lock = new_lock(kind, path, 0);
-    struct filelock_owner owner = {.size = sizeof owner};
+    struct filelock_owner owner = { .size = sizeof owner };
     struct caller caller;
     int fd = open_fd(path);
     EXPECT(filelock_new_from_fd(&on_fd, fd, &options), 0);
@@ -596,7 +597,7 @@ START_TEST(test_descriptor)
     EXPECT(filelock_acquire(on_fd, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     ck_assert_int_eq(filelock_fd(on_fd), -1);
     ck_assert_int_eq(_lseek(fd, 3, SEEK_SET), 3);
-    filelock_owner(on_fd, &owner); /* which reads the file */
+    filelock_owner(on_fd, &owner);                /* which reads the file */
     ck_assert_int_eq(_lseek(fd, 0, SEEK_CUR), 3); /* the position is the caller's */
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
     EXPECT(filelock_release(on_fd), 0);
@@ -639,7 +640,7 @@ START_TEST(test_cancel_objects)
     const struct kind *kind = kind_at(_i);
     struct peer *peer = peer_start();
     HANDLE manual = CreateEventW(NULL, TRUE, FALSE, NULL), automatic = CreateEventW(NULL, FALSE, TRUE, NULL);
-    HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, (DWORD)peer_pid(peer));
+    HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, (DWORD) peer_pid(peer));
     EXPECT(cancelled_by(kind, manual, 0), -ETIMEDOUT);
     SetEvent(manual);
     EXPECT(cancelled_by(kind, manual, 0), -ECANCELED);
@@ -647,7 +648,7 @@ START_TEST(test_cancel_objects)
     EXPECT(cancelled_by(kind, process, 0), -ETIMEDOUT);
     ck_assert_int_eq(peer_end(peer), 0);
     EXPECT(cancelled_by(kind, process, 0), -ECANCELED);
-    EXPECT(cancelled_by(kind, (HANDLE)0x7ffffff0, 0), -EINVAL);
+    EXPECT(cancelled_by(kind, (HANDLE) 0x7ffffff0, 0), -EINVAL);
     CloseHandle(manual);
     CloseHandle(automatic);
     CloseHandle(process);
@@ -661,14 +662,14 @@ END_TEST
 
 static void CALLBACK called(ULONG_PTR count)
 {
-    ++*(int *)count;
+    ++*(int *) count;
 }
 
 /* The closest thing to a signal: a call that is queued to the thread. */
 START_TEST(test_queued_call)
 {
     int count = 0;
-    ck_assert(QueueUserAPC(called, GetCurrentThread(), (ULONG_PTR)&count));
+    ck_assert(QueueUserAPC(called, GetCurrentThread(), (ULONG_PTR) &count));
     EXPECT(cancelled_by(kind_at(_i), FILELOCK_NO_WAITABLE, 0), -ETIMEDOUT);
     ck_assert_int_eq(count, 0);
     EXPECT(cancelled_by(kind_at(_i), FILELOCK_NO_WAITABLE, FILELOCK_INTERRUPTIBLE), -EINTR);
@@ -684,7 +685,7 @@ START_TEST(test_soft_ended_process)
     NEEDS_SOFT();
     struct peer *peer = peer_with(soft_kind(), scratch("lock"), 0);
     PEER_SAYS(peer, "0", "acquire a exclusive 0");
-    HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, (DWORD)peer_pid(peer));
+    HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, (DWORD) peer_pid(peer));
     ck_assert(process != NULL);
     EXPECT(try_soft(scratch("lock"), FILELOCK_TRY), -ETIMEDOUT);
     peer_kill(peer);
@@ -777,7 +778,7 @@ static void release_it(void *arg)
 static int release_broken(const char *path)
 {
     struct filelock *other = new_soft(path, FILELOCK_ANY_THREAD);
-    struct release release = {new_soft(path, FILELOCK_ANY_THREAD), 1};
+    struct release release = { new_soft(path, FILELOCK_ANY_THREAD), 1 };
     struct worker worker;
     EXPECT(filelock_acquire(release.lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     HANDLE reader = must_open(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, 0);
@@ -812,11 +813,11 @@ START_TEST(test_soft_left_aside)
 {
     NEEDS_SOFT();
     char name[64];
-    snprintf(name, sizeof name, "lock.gone.%lld.7", (long long)dead_pid());
+    snprintf(name, sizeof name, "lock.gone.%lld.7", (long long) dead_pid());
     put_marker(scratch(name), "");
     put_marker(scratch("lock.gone.x"), "");
     put_marker(scratch("lock.gone.99992.txt"), ""); /* a user's */
-    snprintf(name, sizeof name, "lock.gone.%lld.7", (long long)own_pid());
+    snprintf(name, sizeof name, "lock.gone.%lld.7", (long long) own_pid());
     put_marker(scratch(name), "");
     struct filelock *lock = new_soft(scratch("lock"), 0);
     EXPECT(filelock_break(lock), -ENOENT);

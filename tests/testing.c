@@ -15,19 +15,18 @@
 /* ---- Kinds ---------------------------------------------------------------------------------- */
 
 static const struct kind all_kinds[] = {
-    {FILELOCK_KIND_FLOCK, "flock",
-     CAN_SHARE | CAN_FD | CAN_QUEUE | CAN_NAME_PID | CAN_READ_ONLY | CAN_DIRECTORY | CAN_KEEP_FILE | CAN_TELL_FD |
-         CAN_BE_REPLACED | CAN_TELL_HOLDER | CAN_LAST | CAN_FORK_SHARE},
-    {FILELOCK_KIND_OFD, "ofd",
-     CAN_NAME_PID | CAN_SHARE | CAN_RANGE | CAN_FD | CAN_QUEUE | CAN_KEEP_FILE | CAN_TELL_FD | CAN_BE_REPLACED |
-         CAN_TELL_HOLDER | CAN_CONVERT_UP | CAN_LAST | CAN_FORK_SHARE},
-    {FILELOCK_KIND_WIN32, "win32", CAN_SHARE | CAN_RANGE | CAN_FD | CAN_KEEP_FILE | CAN_LAST | CAN_FORK_SHARE},
-    {FILELOCK_KIND_SOFT, "soft",
-     CAN_NAME_PID | CAN_BE_REPLACED | CAN_TELL_HOLDER | CAN_LAST | CAN_FORK_SHARE},
-    {FILELOCK_KIND_LEASE, "lease", CAN_NAME_PID | CAN_BE_REPLACED | CAN_TELL_HOLDER},
+    { FILELOCK_KIND_FLOCK, "flock",
+      CAN_SHARE | CAN_FD | CAN_QUEUE | CAN_NAME_PID | CAN_READ_ONLY | CAN_DIRECTORY | CAN_KEEP_FILE | CAN_TELL_FD |
+          CAN_BE_REPLACED | CAN_TELL_HOLDER | CAN_LAST | CAN_FORK_SHARE },
+    { FILELOCK_KIND_OFD, "ofd",
+      CAN_NAME_PID | CAN_SHARE | CAN_RANGE | CAN_FD | CAN_QUEUE | CAN_KEEP_FILE | CAN_TELL_FD | CAN_BE_REPLACED |
+          CAN_TELL_HOLDER | CAN_CONVERT_UP | CAN_LAST | CAN_FORK_SHARE },
+    { FILELOCK_KIND_WIN32, "win32", CAN_SHARE | CAN_RANGE | CAN_FD | CAN_KEEP_FILE | CAN_LAST | CAN_FORK_SHARE },
+    { FILELOCK_KIND_SOFT, "soft", CAN_NAME_PID | CAN_BE_REPLACED | CAN_TELL_HOLDER | CAN_LAST | CAN_FORK_SHARE },
+    { FILELOCK_KIND_LEASE, "lease", CAN_NAME_PID | CAN_BE_REPLACED | CAN_TELL_HOLDER },
 };
 
-#define ALL_KINDS ((int)(sizeof all_kinds / sizeof *all_kinds))
+#define ALL_KINDS ((int) (sizeof all_kinds / sizeof *all_kinds))
 
 const struct kind *any_kind(int index)
 {
@@ -110,7 +109,7 @@ int scaled(int count, int least)
 {
     const char *text = getenv("FILELOCK_TEST_SCALE");
     double scale = text && *text ? strtod(text, NULL) : 1.0;
-    int result = scale < 1.0 ? (int)(count * scale) : count;
+    int result = scale < 1.0 ? (int) (count * scale) : count;
     return result < least ? least : result;
 }
 
@@ -171,7 +170,7 @@ void keep_reachable(struct filelock *lock)
     struct made *made = malloc(sizeof *made);
     if (!made)
         return;
-    *made = (struct made){__atomic_load_n(&all_made, __ATOMIC_SEQ_CST), lock};
+    *made = (struct made) { __atomic_load_n(&all_made, __ATOMIC_SEQ_CST), lock };
     while (!__atomic_compare_exchange_n(&all_made, &made->next, made, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
         ;
 }
@@ -239,26 +238,26 @@ struct effort {
 
 static struct effort effort_since(const struct effort *start)
 {
-    return (struct effort){voluntary_switches() - start->switches, processor_ns() / 1000000 - start->processor_ms};
+    return (struct effort) { voluntary_switches() - start->switches, processor_ns() / 1000000 - start->processor_ms };
 }
 
 static struct effort effort_of_wait(struct filelock *lock, int ms)
 {
-    struct effort start = effort_since(&(struct effort){0, 0});
+    struct effort start = effort_since(&(struct effort) { 0, 0 });
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, ms), -ETIMEDOUT);
     return effort_since(&start);
 }
 
 static struct effort effort_of_sleep(int ms)
 {
-    struct effort start = effort_since(&(struct effort){0, 0});
+    struct effort start = effort_since(&(struct effort) { 0, 0 });
     nap_ms(ms);
     return effort_since(&start);
 }
 
 void expect_waiter_sleeps(struct filelock *lock)
 {
-    struct effort more = {0, 0};
+    struct effort more = { 0, 0 };
     for (int tries = 0; tries < 5; tries++) {
         struct effort begin = effort_of_wait(lock, 10), idle = effort_of_sleep(1000);
         more = effort_of_wait(lock, 1010);
@@ -266,8 +265,8 @@ void expect_waiter_sleeps(struct filelock *lock)
         if (more.switches < 12 && more.processor_ms < 100)
             return;
     }
-    ck_abort_msg("%lld more switches and %lld ms of processor time in a second more", (long long)more.switches,
-                 (long long)more.processor_ms);
+    ck_abort_msg("%lld more switches and %lld ms of processor time in a second more", (long long) more.switches,
+                 (long long) more.processor_ms);
 }
 
 /* ---- Other threads -------------------------------------------------------------------------- */
@@ -290,7 +289,7 @@ static void do_call(void *arg)
         caller->result = filelock_held(caller->lock);
         break;
     case CALL_DEPTH:
-        caller->result = (int)filelock_depth(caller->lock);
+        caller->result = (int) filelock_depth(caller->lock);
         break;
     case CALL_CHECK:
         caller->result = filelock_check(caller->lock);

@@ -48,16 +48,16 @@ TCase *add_case(Suite *suite, const char *name);
 /* ---- Kinds ---------------------------------------------------------------------------------- */
 
 enum {
-    CAN_SHARE = 1,      /* takes shared locks */
-    CAN_RANGE = 2,      /* locks a range of bytes */
-    CAN_FD = 4,         /* locks a descriptor that the caller opened */
-    CAN_QUEUE = 8,      /* lets waiters wait in the kernel */
-    CAN_NAME_PID = 16,  /* the system knows the process that holds the lock */
-    CAN_READ_ONLY = 32, /* takes an exclusive lock on a file that the caller may only read */
-    CAN_DIRECTORY = 64, /* takes an exclusive lock on a directory */
-    CAN_KEEP_FILE = 128, /* keeps the lock file, and leaves its contents alone */
-    CAN_TELL_FD = 256,   /* tells which descriptor is locked */
-    CAN_BE_REPLACED = 512, /* the file may be deleted and replaced while it is locked */
+    CAN_SHARE = 1,          /* takes shared locks */
+    CAN_RANGE = 2,          /* locks a range of bytes */
+    CAN_FD = 4,             /* locks a descriptor that the caller opened */
+    CAN_QUEUE = 8,          /* lets waiters wait in the kernel */
+    CAN_NAME_PID = 16,      /* the system knows the process that holds the lock */
+    CAN_READ_ONLY = 32,     /* takes an exclusive lock on a file that the caller may only read */
+    CAN_DIRECTORY = 64,     /* takes an exclusive lock on a directory */
+    CAN_KEEP_FILE = 128,    /* keeps the lock file, and leaves its contents alone */
+    CAN_TELL_FD = 256,      /* tells which descriptor is locked */
+    CAN_BE_REPLACED = 512,  /* the file may be deleted and replaced while it is locked */
     CAN_TELL_HOLDER = 1024, /* tells that the lock is held, even if its holder left no record */
     CAN_CONVERT_UP = 2048,  /* converts from shared to exclusive */
     CAN_LAST = 4096,        /* its locks last until they are released: they neither expire nor tell of their loss */
@@ -91,16 +91,16 @@ void say_skipped(const char *test, const char *format, ...)
 #endif
     ;
 
-#define SKIP(...)                                                                                  \
-    do {                                                                                           \
-        say_skipped(__func__, __VA_ARGS__);                                                        \
-        return;                                                                                    \
+#define SKIP(...)                           \
+    do {                                    \
+        say_skipped(__func__, __VA_ARGS__); \
+        return;                             \
     } while (0)
 
-#define NEEDS(kind_, ability)                                                                      \
-    do {                                                                                           \
-        if (((kind_)->can & (ability)) != (ability))                                                      \
-            SKIP("does not apply to %s (%s)", (kind_)->name, #ability);                            \
+#define NEEDS(kind_, ability)                                           \
+    do {                                                                \
+        if (((kind_)->can & (ability)) != (ability))                    \
+            SKIP("does not apply to %s (%s)", (kind_)->name, #ability); \
     } while (0)
 
 /*
@@ -132,37 +132,37 @@ void say_skipped(const char *test, const char *format, ...)
 #endif
 
 /* A process that forks while another thread has a lock of the sanitizer's allocator has a child that waits for ever. */
-#define NEEDS_FORK_BESIDE_THREADS()                                                                \
-    do {                                                                                           \
-        if (UNDER_ASAN || UNDER_TSAN || under_valgrind())                                          \
-            SKIP("a child forked beside a thread hangs in the sanitizer's allocator");             \
+#define NEEDS_FORK_BESIDE_THREADS()                                                    \
+    do {                                                                               \
+        if (UNDER_ASAN || UNDER_TSAN || under_valgrind())                              \
+            SKIP("a child forked beside a thread hangs in the sanitizer's allocator"); \
     } while (0)
 
 /* ---- Expectations --------------------------------------------------------------------------- */
 
-#define EXPECT(call, want)                                                                         \
-    do {                                                                                           \
-        int got_ = (call), want_ = (want);                                                         \
+#define EXPECT(call, want)                                                                              \
+    do {                                                                                                \
+        int got_ = (call), want_ = (want);                                                              \
         ck_assert_msg(got_ == want_, "%s is %s, not %s", #call, result_name(got_), result_name(want_)); \
     } while (0)
 
 /* Polls until the condition holds, at most for PATIENCE_MS. */
-#define EVENTUALLY(condition)                                                                      \
-    do {                                                                                           \
-        int64_t until_ = now_ns() + (int64_t)PATIENCE_MS * 1000000;                                \
-        while (!(condition)) {                                                                     \
+#define EVENTUALLY(condition)                                                                        \
+    do {                                                                                             \
+        int64_t until_ = now_ns() + (int64_t) PATIENCE_MS * 1000000;                                 \
+        while (!(condition)) {                                                                       \
             ck_assert_msg(now_ns() < until_, "not within %d s: %s", PATIENCE_MS / 1000, #condition); \
-            nap_ms(1);                                                                             \
-        }                                                                                          \
+            nap_ms(1);                                                                               \
+        }                                                                                            \
     } while (0)
 
 /* Fails the test unless what began at `start_ns` took at least `wanted_ms`, and at most LATENESS_MS more. */
-#define EXPECT_TOOK(start_ns, wanted_ms)                                                           \
-    do {                                                                                           \
-        int64_t took_ = now_ns() - (start_ns), least_ = (int64_t)(wanted_ms) * 1000000;            \
-        ck_assert_msg(took_ >= least_, "%lld ns early", (long long)(least_ - took_));              \
-        ck_assert_msg(took_ < least_ + (int64_t)LATENESS_MS * 1000000, "%lld ms late",             \
-                      (long long)((took_ - least_) / 1000000));                                    \
+#define EXPECT_TOOK(start_ns, wanted_ms)                                                \
+    do {                                                                                \
+        int64_t took_ = now_ns() - (start_ns), least_ = (int64_t) (wanted_ms) *1000000; \
+        ck_assert_msg(took_ >= least_, "%lld ns early", (long long) (least_ - took_));  \
+        ck_assert_msg(took_ < least_ + (int64_t) LATENESS_MS * 1000000, "%lld ms late", \
+                      (long long) ((took_ - least_) / 1000000));                        \
     } while (0)
 
 /* ---- Files and handles ---------------------------------------------------------------------- */

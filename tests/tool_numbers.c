@@ -113,18 +113,10 @@ static const struct row bytes[] = {
 };
 
 static const struct row statuses[] = {
-    { "0", 0, 0 },
-    { "255", 0, 255 },
-    { "0000000000000000000000000017", 0, 17 },
-    { "\t+8", 0, 8 },
-    { "256", -ERANGE, 0 },
-    { "99999999999999999999999999", -ERANGE, 0 },
-    { "", -EINVAL, 0 },
-    { "-1", -EINVAL, 0 },
-    { "1.0", -EINVAL, 0 },
-    { "0x1", -EINVAL, 0 },
-    { "1x", -EINVAL, 0 },
-    { "99999999999999999999999999x", -EINVAL, 0 },
+    { "0", 0, 0 },         { "255", 0, 255 },     { "0000000000000000000000000017", 0, 17 },
+    { "\t+8", 0, 8 },      { "256", -ERANGE, 0 }, { "99999999999999999999999999", -ERANGE, 0 },
+    { "", -EINVAL, 0 },    { "-1", -EINVAL, 0 },  { "1.0", -EINVAL, 0 },
+    { "0x1", -EINVAL, 0 }, { "1x", -EINVAL, 0 },  { "99999999999999999999999999x", -EINVAL, 0 },
     { NULL, 0, 0 },
 };
 
@@ -146,8 +138,8 @@ static void check(const char *what, const struct row *rows, int (*parse)(const c
         if (error == row->error && value == (error == 0 ? row->value : untouched))
             continue;
         failures++;
-        printf("FAIL %s \"%s\": %d, %" PRId64 "; expected %d, %" PRId64 "\n", what, row->text, error, value,
-               row->error, row->error == 0 ? row->value : untouched);
+        printf("FAIL %s \"%s\": %d, %" PRId64 "; expected %d, %" PRId64 "\n", what, row->text, error, value, row->error,
+               row->error == 0 ? row->value : untouched);
     }
 }
 

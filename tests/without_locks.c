@@ -26,12 +26,12 @@ static const char *below(const char *path)
 
 static int answer(long rc)
 {
-    return rc < 0 ? -errno : (int)rc;
+    return rc < 0 ? -errno : (int) rc;
 }
 
 static int do_getattr(const char *path, struct stat *st, struct fuse_file_info *info)
 {
-    return answer(info ? fstat((int)info->fh, st) : fstatat(root, below(path), st, AT_SYMLINK_NOFOLLOW));
+    return answer(info ? fstat((int) info->fh, st) : fstatat(root, below(path), st, AT_SYMLINK_NOFOLLOW));
 }
 
 static int do_readlink(const char *path, char *to, size_t size)
@@ -74,24 +74,24 @@ static int do_rename(const char *from, const char *to, unsigned flags)
 
 static int do_chmod(const char *path, mode_t mode, struct fuse_file_info *info)
 {
-    return answer(info ? fchmod((int)info->fh, mode) : fchmodat(root, below(path), mode, 0));
+    return answer(info ? fchmod((int) info->fh, mode) : fchmodat(root, below(path), mode, 0));
 }
 
 static int do_chown(const char *path, uid_t user, gid_t group, struct fuse_file_info *info)
 {
-    return answer(info ? fchown((int)info->fh, user, group)
+    return answer(info ? fchown((int) info->fh, user, group)
                        : fchownat(root, below(path), user, group, AT_SYMLINK_NOFOLLOW));
 }
 
 static int do_utimens(const char *path, const struct timespec times[2], struct fuse_file_info *info)
 {
-    return answer(info ? futimens((int)info->fh, times) : utimensat(root, below(path), times, AT_SYMLINK_NOFOLLOW));
+    return answer(info ? futimens((int) info->fh, times) : utimensat(root, below(path), times, AT_SYMLINK_NOFOLLOW));
 }
 
 static int open_as(const char *path, int flags, mode_t mode, struct fuse_file_info *info)
 {
     int fd = openat(root, below(path), flags | O_NOFOLLOW | O_CLOEXEC, mode);
-    info->fh = (uint64_t)fd;
+    info->fh = (uint64_t) fd;
     return fd < 0 ? -errno : 0;
 }
 
@@ -109,31 +109,31 @@ static int do_truncate(const char *path, off_t size, struct fuse_file_info *info
 {
     struct fuse_file_info own;
     if (info)
-        return answer(ftruncate((int)info->fh, size));
+        return answer(ftruncate((int) info->fh, size));
     int rc = open_as(path, O_WRONLY, 0, &own);
     if (rc == 0) {
-        rc = answer(ftruncate((int)own.fh, size));
-        close((int)own.fh);
+        rc = answer(ftruncate((int) own.fh, size));
+        close((int) own.fh);
     }
     return rc;
 }
 
 static int do_read(const char *path, char *bytes, size_t size, off_t at, struct fuse_file_info *info)
 {
-    (void)path;
-    return answer(pread((int)info->fh, bytes, size, at));
+    (void) path;
+    return answer(pread((int) info->fh, bytes, size, at));
 }
 
 static int do_write(const char *path, const char *bytes, size_t size, off_t at, struct fuse_file_info *info)
 {
-    (void)path;
-    return answer(pwrite((int)info->fh, bytes, size, at));
+    (void) path;
+    return answer(pwrite((int) info->fh, bytes, size, at));
 }
 
 static int do_release(const char *path, struct fuse_file_info *info)
 {
-    (void)path;
-    return answer(close((int)info->fh));
+    (void) path;
+    return answer(close((int) info->fh));
 }
 
 static int do_readdir(const char *path, void *to, fuse_fill_dir_t fill, off_t at, struct fuse_file_info *info,
@@ -142,9 +142,9 @@ static int do_readdir(const char *path, void *to, fuse_fill_dir_t fill, off_t at
     int fd = openat(root, below(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
-    (void)at;
-    (void)info;
-    (void)flags;
+    (void) at;
+    (void) info;
+    (void) flags;
     if (!directory)
         return -errno;
     while ((entry = readdir(directory)))
@@ -155,24 +155,24 @@ static int do_readdir(const char *path, void *to, fuse_fill_dir_t fill, off_t at
 
 static int do_flock(const char *path, struct fuse_file_info *info, int operation)
 {
-    (void)path;
-    (void)info;
-    (void)operation;
+    (void) path;
+    (void) info;
+    (void) operation;
     return -refusal;
 }
 
 static int do_lock(const char *path, struct fuse_file_info *info, int command, struct flock *lock)
 {
-    (void)path;
-    (void)info;
-    (void)command;
-    (void)lock;
+    (void) path;
+    (void) info;
+    (void) command;
+    (void) lock;
     return -refusal;
 }
 
 static void *do_init(struct fuse_conn_info *connection, struct fuse_config *config)
 {
-    (void)connection;
+    (void) connection;
     config->use_ino = 1;
     config->attr_timeout = config->entry_timeout = config->negative_timeout = 0; /* shows the directory as it is now */
     return NULL;

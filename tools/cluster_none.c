@@ -11,9 +11,9 @@
 int cluster_handle(struct filelock **lock, const char *name, const struct filelock_options *options,
                    const char *endpoints)
 {
-    (void)lock;
-    (void)name;
-    (void)options;
-    (void)endpoints;
+    (void) lock;
+    (void) name;
+    (void) options;
+    (void) endpoints;
     return -ENOTSUP;
 }

@@ -6,8 +6,8 @@
 
 int command_of(const struct filelock_owner *owner, const char *path, struct command *command)
 {
-    (void)owner;
-    (void)path;
-    (void)command;
+    (void) owner;
+    (void) path;
+    (void) command;
     return 0;
 }

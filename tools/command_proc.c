@@ -20,7 +20,7 @@
 /* Returns the pid if a name in /proc is that of a process, else 0. */
 static int64_t pid_of(const char *name)
 {
-    return isdigit((unsigned char)name[0]) ? strtoll(name, NULL, 10) : 0;
+    return isdigit((unsigned char) name[0]) ? strtoll(name, NULL, 10) : 0;
 }
 
 /* ---- What the owner is ---------------------------------------------------------------------- */
@@ -120,7 +120,7 @@ static int read_child(int64_t pid, struct child *child)
     *end = '\0';
     snprintf(child->name, sizeof child->name, "%s", name + 1);
     for (name = child->name; *name != '\0'; name++)
-        if (!isprint((unsigned char)*name))
+        if (!isprint((unsigned char) *name))
             *name = '?';
     return 1;
 }

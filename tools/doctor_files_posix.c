@@ -24,7 +24,7 @@ static int make(int at, const char *name, const char *contents)
 
     if (fd < 0)
         return 0;
-    made = write(fd, contents, strlen(contents)) == (ssize_t)strlen(contents);
+    made = write(fd, contents, strlen(contents)) == (ssize_t) strlen(contents);
     return close(fd) == 0 && made;
 }
 
@@ -38,7 +38,7 @@ static int contains(int at, const char *name, const char *contents)
         return 0;
     n = read(fd, text, sizeof text);
     close(fd);
-    return n == (ssize_t)strlen(contents) && memcmp(text, contents, (size_t)n) == 0;
+    return n == (ssize_t) strlen(contents) && memcmp(text, contents, (size_t) n) == 0;
 }
 
 static int exists(int at, const char *name)

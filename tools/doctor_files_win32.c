@@ -36,7 +36,7 @@ static int contains(const char *place, const char *name, const char *contents)
     char path[4096 + 128], text[16];
 
     snprintf(path, sizeof path, "%s/%s", place, name);
-    return place_read(path, text, sizeof text) == (long)strlen(contents) &&
+    return place_read(path, text, sizeof text) == (long) strlen(contents) &&
            memcmp(text, contents, strlen(contents)) == 0;
 }
 

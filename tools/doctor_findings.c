@@ -135,8 +135,8 @@ static int is_of_type(const struct file_system *system, const char *type)
 /* Applies the mount options that keep locks from the server. */
 static void apply_options(struct file_system *system, const char *options)
 {
-    int all = has_option(options, "local_lock=all") || has_option(options, "nolock") ||
-              has_option(options, "nobrl") || has_option(options, "localflock") || has_option(options, "localflocks");
+    int all = has_option(options, "local_lock=all") || has_option(options, "nolock") || has_option(options, "nobrl") ||
+              has_option(options, "localflock") || has_option(options, "localflocks");
 
     if (all || has_option(options, "local_lock=flock"))
         system->flock = REACH_MACHINE;
@@ -266,8 +266,9 @@ void advise(struct findings *findings)
         return;
     }
     if (judged->excludes == WORKS)
-        lack = !is_good(judged) ? "excludes, but fails otherwise" : judged->reach == best->reach
-                   ? "works too, but the server knows only byte ranges" : "ends at this machine";
+        lack = !is_good(judged)               ? "excludes, but fails otherwise"
+               : judged->reach == best->reach ? "works too, but the server knows only byte ranges"
+                                              : "ends at this machine";
     else if (judged->excludes == NOT_TRIED)
         lack = "cannot be used here";
     snprintf(findings->advice, sizeof findings->advice, "Use %s, %s: %s %s.", filelock_kind_name(best->kind),

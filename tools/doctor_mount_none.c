@@ -6,6 +6,6 @@
 
 void mount_find(const char *directory, struct mount_findings *mount)
 {
-    (void)directory;
+    (void) directory;
     mount->type[0] = mount->source[0] = mount->point[0] = mount->options[0] = '\0';
 }

@@ -71,7 +71,7 @@ static void unescape(char *text)
         unsigned byte;
 
         if (sscanf(text, "\\%3o", &byte) == 1 && text[1] >= '0' && text[1] <= '7') {
-            *to++ = (char)byte;
+            *to++ = (char) byte;
             text += 4;
         } else {
             *to++ = *text++;

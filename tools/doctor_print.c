@@ -31,7 +31,9 @@ static void print_kind(const struct findings *findings, const struct kind_findin
     char name[64], waiting[64];
 
     snprintf(name, sizeof name, "%s%s", filelock_kind_name(kind->kind),
-             kind->kind != findings->judged ? "" : findings->is_default ? " (default)" : " (judged)");
+             kind->kind != findings->judged ? ""
+             : findings->is_default         ? " (default)"
+                                            : " (judged)");
     format_waiting(kind, waiting, sizeof waiting);
     printf("%-16s  %-8s  %-6s  %-7s  %-15s  %s\n", name, finding_text(kind->excludes), finding_text(kind->shares),
            finding_text(kind->ends_with_holder), waiting, reach_texts[kind->reach]);
@@ -83,7 +85,7 @@ static void member(const char *name, const char *text)
     if (text == NULL)
         fputs("null", stdout);
     else
-        (void)json_string(stdout, text);
+        (void) json_string(stdout, text);
 }
 
 static void member_or_null(const char *name, const char *text)
@@ -103,7 +105,7 @@ static void print_options(const char *options)
         memcpy(option, options, length);
         option[length] = '\0';
         fputs(separator, stdout);
-        (void)json_string(stdout, option);
+        (void) json_string(stdout, option);
         separator = ", ";
         options += length + (options[length] == ',');
     }

@@ -33,9 +33,9 @@ static void say_waits(struct filelock *lock, void *to)
 {
     struct probe_answer answer = { 0 };
 
-    (void)lock;
+    (void) lock;
     answer.waits = 1;
-    process_write(*(filelock_waitable *)to, &answer, sizeof answer);
+    process_write(*(filelock_waitable *) to, &answer, sizeof answer);
 }
 
 static void contend(struct filelock *lock, struct probe_answer *answer)

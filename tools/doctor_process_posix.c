@@ -51,7 +51,7 @@ static void note_signal(int number)
 
     stopping = number;
     ignored = write(alarm_pipe[1], "", 1);
-    (void)ignored;
+    (void) ignored;
     errno = error;
 }
 
@@ -131,7 +131,7 @@ static void become_child(void)
 /* Waits for the end of a child, for at most END_MS.  True if it has ended. */
 static int has_ended(pid_t pid)
 {
-    int64_t deadline = run_clock() + (int64_t)END_MS * 1000;
+    int64_t deadline = run_clock() + (int64_t) END_MS * 1000;
     pid_t ended;
 
     while ((ended = waitpid(pid, NULL, WNOHANG)) == 0 && run_clock() < deadline)
@@ -201,15 +201,15 @@ static void forget(struct process *process)
 
 void process_kill(struct process *process)
 {
-    kill((pid_t)process->pid, SIGKILL);
-    has_ended((pid_t)process->pid);
+    kill((pid_t) process->pid, SIGKILL);
+    has_ended((pid_t) process->pid);
     forget(process);
 }
 
 void process_end(struct process *process)
 {
     close_end(&process->to);
-    if (has_ended((pid_t)process->pid))
+    if (has_ended((pid_t) process->pid))
         forget(process);
     else
         process_kill(process);
@@ -227,7 +227,7 @@ int process_write(filelock_waitable to, const void *bytes, size_t size)
         if (n < 0 && errno != EINTR)
             return errno;
         next += n > 0 ? n : 0;
-        size -= n > 0 ? (size_t)n : 0;
+        size -= n > 0 ? (size_t) n : 0;
     }
     return 0;
 }
@@ -236,7 +236,7 @@ int process_write(filelock_waitable to, const void *bytes, size_t size)
 static int await_bytes(int from, int64_t ms)
 {
     struct pollfd look[2] = { { from, POLLIN, 0 }, { alarm_pipe[0], POLLIN, 0 } };
-    int n = poll(look, 2, ms < 0 ? -1 : ms > INT32_MAX ? INT32_MAX : (int)ms);
+    int n = poll(look, 2, ms < 0 ? -1 : ms > INT32_MAX ? INT32_MAX : (int) ms);
 
     if (look[1].revents != 0)
         return EINTR;
@@ -261,7 +261,7 @@ int process_read(filelock_waitable from, void *bytes, size_t size, int64_t timeo
         if (n < 0 && errno != EINTR)
             return errno;
         next += n > 0 ? n : 0;
-        size -= n > 0 ? (size_t)n : 0;
+        size -= n > 0 ? (size_t) n : 0;
     }
     return 0;
 }
@@ -278,7 +278,7 @@ int process_await(filelock_waitable from, void *bytes, size_t size)
         if (n < 0 && errno != EINTR)
             return errno;
         next += n > 0 ? n : 0;
-        size -= n > 0 ? (size_t)n : 0;
+        size -= n > 0 ? (size_t) n : 0;
     }
     return 0;
 }
@@ -293,7 +293,7 @@ void process_nap(int64_t ms)
 {
     struct pollfd look = { alarm_pipe[0], POLLIN, 0 };
 
-    poll(&look, 1, (int)ms);
+    poll(&look, 1, (int) ms);
 }
 
 int64_t process_self(void)
@@ -438,7 +438,7 @@ int place_adopt(const char *place)
 {
     char path[4096 + 64] = "";
 
-    if ((size_t)snprintf(path, sizeof path, "%s", place) >= sizeof path)
+    if ((size_t) snprintf(path, sizeof path, "%s", place) >= sizeof path)
         return ENAMETOOLONG;
     return start_janitor(path, sizeof path, 0);
 }
@@ -476,7 +476,7 @@ int place_resolve(const char *directory, char *real, size_t size)
 
 int place_make(const char *directory, char *place, size_t size)
 {
-    if ((size_t)snprintf(place, size, "%s/.filelock-doctor.XXXXXX", directory) >= size)
+    if ((size_t) snprintf(place, size, "%s/.filelock-doctor.XXXXXX", directory) >= size)
         return ENAMETOOLONG;
     return start_janitor(place, size, 1);
 }
@@ -506,7 +506,7 @@ int place_publish(const char *path, const char *bytes, size_t size)
     char draft[4096 + 256];
     int fd, error;
 
-    if ((size_t)snprintf(draft, sizeof draft, "%s.new", path) >= sizeof draft)
+    if ((size_t) snprintf(draft, sizeof draft, "%s.new", path) >= sizeof draft)
         return ENAMETOOLONG;
     fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0)
@@ -529,10 +529,10 @@ long place_read(const char *path, char *bytes, size_t size)
     if (fd < 0)
         return -errno;
     while (length < size && (n = read(fd, bytes + length, size - length)) > 0)
-        length += (size_t)n;
+        length += (size_t) n;
     error = n < 0 ? errno : 0;
     close(fd);
-    return error != 0 ? -error : (long)length;
+    return error != 0 ? -error : (long) length;
 }
 
 void place_stir(const char *path)

@@ -33,7 +33,7 @@ static volatile LONG stopping;
 wchar_t *doctor_wide(const char *path)
 {
     int n = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, NULL, 0);
-    wchar_t *wide = n > 0 ? malloc((size_t)n * sizeof *wide) : NULL;
+    wchar_t *wide = n > 0 ? malloc((size_t) n * sizeof *wide) : NULL;
 
     if (wide != NULL)
         MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, n);
@@ -172,7 +172,7 @@ int process_start(struct process *process)
         AssignProcessToJobObject(job, made.hProcess);
     ResumeThread(made.hThread);
     CloseHandle(made.hThread);
-    process->pid = (int64_t)made.dwProcessId;
+    process->pid = (int64_t) made.dwProcessId;
     process->handle = made.hProcess;
     return 0;
 }
@@ -213,7 +213,7 @@ int process_write(filelock_waitable to, const void *bytes, size_t size)
     while (size > 0) {
         DWORD n = 0;
 
-        if (!WriteFile(to, next, (DWORD)size, &n, NULL))
+        if (!WriteFile(to, next, (DWORD) size, &n, NULL))
             return EPIPE;
         next += n;
         size -= n;
@@ -228,7 +228,7 @@ int process_await(filelock_waitable from, void *bytes, size_t size)
     while (size > 0) {
         DWORD n = 0;
 
-        if (!ReadFile(from, next, (DWORD)size, &n, NULL) || n == 0)
+        if (!ReadFile(from, next, (DWORD) size, &n, NULL) || n == 0)
             return EPIPE;
         next += n;
         size -= n;
@@ -259,27 +259,27 @@ int process_read(filelock_waitable from, void *bytes, size_t size, int64_t timeo
 /* Returns nothing to wait for: the job ends the processes of a doctor that was ended. */
 filelock_waitable process_cancel(filelock_waitable from)
 {
-    (void)from;
+    (void) from;
     return FILELOCK_NO_WAITABLE;
 }
 
 int64_t process_sleeps(const struct process *process)
 {
-    (void)process;
+    (void) process;
     return -1;
 }
 
 void process_nap(int64_t ms)
 {
     if (stop_event != NULL)
-        WaitForSingleObject(stop_event, (DWORD)ms);
+        WaitForSingleObject(stop_event, (DWORD) ms);
     else
-        Sleep((DWORD)ms);
+        Sleep((DWORD) ms);
 }
 
 int64_t process_self(void)
 {
-    return (int64_t)GetCurrentProcessId();
+    return (int64_t) GetCurrentProcessId();
 }
 
 void process_host(char *host, size_t size)
@@ -288,7 +288,7 @@ void process_host(char *host, size_t size)
     DWORD length = sizeof wide / sizeof *wide;
 
     if (!GetComputerNameExW(ComputerNameDnsHostname, wide, &length) ||
-        WideCharToMultiByte(CP_UTF8, 0, wide, -1, host, (int)size, NULL, NULL) == 0)
+        WideCharToMultiByte(CP_UTF8, 0, wide, -1, host, (int) size, NULL, NULL) == 0)
         host[0] = '\0';
 }
 
@@ -307,7 +307,7 @@ int place_resolve(const char *directory, char *real, size_t size)
         return error_of(GetLastError());
     if ((attributes & FILE_ATTRIBUTE_DIRECTORY) == 0)
         return ENOTDIR;
-    return WideCharToMultiByte(CP_UTF8, 0, full, -1, real, (int)size, NULL, NULL) > 0 ? 0 : ENAMETOOLONG;
+    return WideCharToMultiByte(CP_UTF8, 0, full, -1, real, (int) size, NULL, NULL) > 0 ? 0 : ENAMETOOLONG;
 }
 
 static int make_directory(const char *place)
@@ -324,8 +324,8 @@ int place_make(const char *directory, char *place, size_t size)
     int tries, error = EEXIST;
 
     for (tries = 0; tries < 100 && error == EEXIST; tries++) {
-        if ((size_t)snprintf(place, size, "%s/.filelock-doctor.%lx-%d", directory,
-                             (unsigned long)GetCurrentProcessId(), tries) >= size)
+        if ((size_t) snprintf(place, size, "%s/.filelock-doctor.%lx-%d", directory,
+                              (unsigned long) GetCurrentProcessId(), tries) >= size)
             return ENAMETOOLONG;
         error = make_directory(place);
     }
@@ -341,7 +341,7 @@ int place_make_shared(const char *place)
 
 int place_adopt(const char *place)
 {
-    (void)place;
+    (void) place;
     return 0;
 }
 
@@ -410,7 +410,7 @@ int place_publish(const char *path, const char *bytes, size_t size)
     HANDLE file;
     int error;
 
-    if ((size_t)snprintf(draft, sizeof draft, "%s.new", path) >= sizeof draft)
+    if ((size_t) snprintf(draft, sizeof draft, "%s.new", path) >= sizeof draft)
         return ENAMETOOLONG;
     file = open_file(draft, GENERIC_WRITE, CREATE_NEW);
     if (file == INVALID_HANDLE_VALUE)
@@ -433,10 +433,10 @@ long place_read(const char *path, char *bytes, size_t size)
 
     if (file == INVALID_HANDLE_VALUE)
         return -error_of(GetLastError());
-    if (!ReadFile(file, bytes, (DWORD)size, &length, NULL))
+    if (!ReadFile(file, bytes, (DWORD) size, &length, NULL))
         error = GetLastError();
     CloseHandle(file);
-    return error != 0 ? -error_of(error) : (long)length;
+    return error != 0 ? -error_of(error) : (long) length;
 }
 
 void place_stir(const char *path)

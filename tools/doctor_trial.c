@@ -37,11 +37,11 @@ struct trial {
 
 void trial_explain(struct kind_findings *findings, const char *what, int error)
 {
-    const char *why = error == -ETIME    ? "no answer came: the file system hangs"
-                      : error == -EPIPE  ? "the process ended unexpectedly"
-                      : error == -EINTR  ? "interrupted"
+    const char *why = error == -ETIME       ? "no answer came: the file system hangs"
+                      : error == -EPIPE     ? "the process ended unexpectedly"
+                      : error == -EINTR     ? "interrupted"
                       : error == -ETIMEDOUT ? "the lock did not become free"
-                                         : filelock_strerror(error);
+                                            : filelock_strerror(error);
 
     snprintf(findings->error, sizeof findings->error, "cannot %s: %s", what, why);
 }
@@ -76,8 +76,7 @@ static int try_turns(struct trial *trial)
     if (failed(trial, "acquire", probe_acquire(first, FILELOCK_EXCLUSIVE, FILELOCK_TRY, NULL)))
         return 0;
     is_refused(trial, second);
-    if (trial->findings->error[0] != '\0' ||
-        failed(trial, "release", probe_release(first, NULL)) ||
+    if (trial->findings->error[0] != '\0' || failed(trial, "release", probe_release(first, NULL)) ||
         failed(trial, "acquire what was released", probe_acquire(second, FILELOCK_EXCLUSIVE, PROBE_WAIT_MS, NULL)))
         return 0;
     return !failed(trial, "release", probe_release(second, NULL));
@@ -123,8 +122,8 @@ static int try_contention(struct trial *trial)
         while (error == 0 && answer.waits);
         error = error == 0 ? answer.error : error == ETIMEDOUT ? -ETIME : -error;
         if (error == 0) {
-            memcpy(inside + count, answer.inside, (size_t)answer.count * sizeof *inside);
-            count += (size_t)answer.count;
+            memcpy(inside + count, answer.inside, (size_t) answer.count * sizeof *inside);
+            count += (size_t) answer.count;
         } else if (first_error == 0) {
             first_error = error;
         }
@@ -187,7 +186,7 @@ static int end_wait(struct probe *waiter, int64_t *when)
 
 static int by_size(const void *a, const void *b)
 {
-    int64_t one = *(const int64_t *)a, other = *(const int64_t *)b;
+    int64_t one = *(const int64_t *) a, other = *(const int64_t *) b;
 
     return (one > other) - (one < other);
 }

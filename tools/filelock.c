@@ -177,8 +177,8 @@ static enum outcome run(const struct filelock *lock, const struct tool_options *
     pass_token(lock);
     if (options->no_fork)
         return run_instead(command);
-    outcome = run_command(command, options->close && options->path == NULL ? options->fd : -1, filelock_lost(lock),
-                          status);
+    outcome =
+        run_command(command, options->close && options->path == NULL ? options->fd : -1, filelock_lost(lock), status);
     return output != OUTCOME_DONE ? output : outcome;
 }
 

@@ -116,7 +116,7 @@ enum outcome handle_make(struct filelock **lock, const struct tool_options *opti
     handle.range_length = options->range_length;
     if (options->announce) {
         handle.on_wait = announce;
-        handle.on_wait_arg = (void *)(uintptr_t)options;
+        handle.on_wait_arg = (void *) (uintptr_t) options;
     }
     if (options->endpoints != NULL) {
         error = cluster_handle(lock, options->path, &handle, options->endpoints);

@@ -16,7 +16,7 @@ void json_begin(struct json *json)
 
 void json_end(struct json *json)
 {
-    (void)json;
+    (void) json;
     puts("}");
 }
 
@@ -67,7 +67,7 @@ static void put_ascii(FILE *file, unsigned char byte)
 
 int json_string(FILE *file, const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
+    const unsigned char *at = (const unsigned char *) text;
     int replaced = 0;
 
     fputc('"', file);
@@ -102,7 +102,7 @@ void json_hex(struct json *json, const char *name, const char *text)
     begin_member(json, name);
     putchar('"');
     for (; *text != '\0'; text++)
-        printf("%02x", (unsigned char)*text);
+        printf("%02x", (unsigned char) *text);
     putchar('"');
 }
 

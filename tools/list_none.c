@@ -6,7 +6,7 @@
 
 enum outcome list_tell(const struct tool_options *options)
 {
-    (void)options;
+    (void) options;
     complain("this system lists no locks: --who asks about one file");
     return OUTCOME_UNAVAILABLE;
 }

@@ -39,7 +39,7 @@ static int looks_like_marker(const char *path)
     length = read(fd, text, MARKER_SIZE);
     close(fd);
     text[length > 0 ? length : 0] = '\0';
-    for (end = text; isdigit((unsigned char)*end); end++)
+    for (end = text; isdigit((unsigned char) *end); end++)
         ;
     return (end > text && end[0] == '\n' && end[1] > ' ') || strncmp(text, protocol, sizeof protocol - 1) == 0;
 }
@@ -49,7 +49,7 @@ static int looks_like_marker(const char *path)
 struct walk {
     const struct tool_options *options;
     struct sightings *found;
-    dev_t device; /* the file system that is looked through */
+    dev_t device;   /* the file system that is looked through */
     char **folders; /* directories that are still to be looked through */
     size_t count;
     enum outcome outcome; /* not DONE: the walk is over */

@@ -8,21 +8,21 @@
 
 int locks_list(const char *path, struct sightings *sightings)
 {
-    (void)path;
-    (void)sightings;
+    (void) path;
+    (void) sightings;
     return -ENOTSUP;
 }
 
 int locks_list_soft_waiters(struct sightings *sightings)
 {
-    (void)sightings;
+    (void) sightings;
     return 0;
 }
 
 int locks_name(struct sightings *sightings, const struct stat *st, const char *path)
 {
-    (void)sightings;
-    (void)st;
-    (void)path;
+    (void) sightings;
+    (void) st;
+    (void) path;
     return 0;
 }

@@ -32,8 +32,8 @@ struct line {
     unsigned major, minor;
     uint64_t inode;
     int64_t first, last;
-    int seen;    /* a process is seen to hold it by an open file */
-    char *path;  /* NULL: not known */
+    int seen;   /* a process is seen to hold it by an open file */
+    char *path; /* NULL: not known */
 };
 
 /* The file that is asked about.  Some file systems list it by another device than stat(2) tells. */
@@ -59,7 +59,7 @@ struct search {
 
 static int is_number(const char *name)
 {
-    return isdigit((unsigned char)name[0]);
+    return isdigit((unsigned char) name[0]);
 }
 
 /* Stores the name of a process, with '?' for unprintable bytes; "" if it is not known. */
@@ -79,14 +79,14 @@ static void read_name(int64_t pid, char *name, size_t size)
         length--;
     name[length] = '\0';
     for (; *name != '\0'; name++)
-        if (!isprint((unsigned char)*name))
+        if (!isprint((unsigned char) *name))
             *name = '?';
 }
 
 /* True if the process has ended, though another may hold what it took. */
 static int has_ended(int64_t pid)
 {
-    return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    return kill((pid_t) pid, 0) != 0 && errno == ESRCH;
 }
 
 /* Reads what follows a word at the beginning of a line in a file of /proc.  Returns 1 if there is such a line. */
@@ -270,7 +270,7 @@ static int read_pass(struct search *search, size_t piece)
     setvbuf(file, buffer, _IOFBF, piece);
     while (search->error == 0 && fgets(text, sizeof text, file) != NULL)
         if (parse_line(text, &line) && is_wanted(&search->wanted, &line))
-            (void)add_line(search, &line);
+            (void) add_line(search, &line);
     fclose(file);
     return search->error;
 }
@@ -594,7 +594,7 @@ int locks_name(struct sightings *sightings, const struct stat *st, const char *p
         name = strdup(path);
         if (name == NULL)
             return -ENOMEM;
-        free((void *)(uintptr_t)sighting->path);
+        free((void *) (uintptr_t) sighting->path);
         sighting->path = name;
     }
     return 0;
@@ -624,7 +624,7 @@ static int is_watch(const char *text, const struct stat *directory)
     unsigned long long inode, device;
 
     return sscanf(text, "inotify wd:%*s ino:%llx sdev:%llx", &inode, &device) == 2 && inode == directory->st_ino &&
-           device == ((unsigned long long)major(directory->st_dev) << 20 | minor(directory->st_dev));
+           device == ((unsigned long long) major(directory->st_dev) << 20 | minor(directory->st_dev));
 }
 
 static void look_at_line(struct watching *watching, const char *text)
@@ -686,7 +686,7 @@ static int find_directory(const char *path, struct stat *directory)
 
     if (slash == NULL)
         return stat(".", directory) == 0;
-    name = strndup(path, (size_t)(slash - path) + 1);
+    name = strndup(path, (size_t) (slash - path) + 1);
     found = name != NULL && stat(name, directory) == 0;
     free(name);
     return found;

@@ -119,8 +119,8 @@ static int64_t part_of_unit(const char *digits, size_t count, int64_t unit)
     uint64_t part = 0;
 
     while (count-- > 0)
-        part = ((uint64_t)(digits[count] - '0') * (uint64_t)unit + part) / 10;
-    return (int64_t)part;
+        part = ((uint64_t) (digits[count] - '0') * (uint64_t) unit + part) / 10;
+    return (int64_t) part;
 }
 
 int parse_bytes(const char *text, uint64_t *value)
@@ -145,9 +145,9 @@ int parse_bytes(const char *text, uint64_t *value)
     }
     if (unit == 0)
         return -EINVAL;
-    if (errno == ERANGE || number > (UINT64_MAX - (uint64_t)part) / (uint64_t)unit)
+    if (errno == ERANGE || number > (UINT64_MAX - (uint64_t) part) / (uint64_t) unit)
         return -ERANGE;
-    *value = (uint64_t)number * (uint64_t)unit + (uint64_t)part;
+    *value = (uint64_t) number * (uint64_t) unit + (uint64_t) part;
     return 0;
 }
 
@@ -160,6 +160,6 @@ int parse_size(const char *text, int64_t *value)
         return error;
     if (bytes > INT64_MAX)
         return -ERANGE;
-    *value = (int64_t)bytes;
+    *value = (int64_t) bytes;
     return 0;
 }

@@ -155,7 +155,7 @@ void options_list_kinds(int (*wanted)(int kind), char *text, size_t size)
     text[0] = '\0';
     for (kind = FILELOCK_KIND_DEFAULT; (name = filelock_kind_name(kind)) != NULL; kind++)
         if (used < size && wanted(kind))
-            used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", name);
+            used += (size_t) snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", name);
 }
 
 static enum outcome parse_kind(const char *text, int *kind)
@@ -200,7 +200,7 @@ static enum outcome parse_conflict_status(const char *text, int *status)
         complain("invalid exit status '%s': it is 0 to 255", text);
         return OUTCOME_USAGE;
     }
-    *status = (int)number;
+    *status = (int) number;
     return OUTCOME_DONE;
 }
 
@@ -212,7 +212,7 @@ static enum outcome parse_descriptor(const char *text, int *fd)
         complain("invalid descriptor number '%s' (a file to lock wants a command to run)", text);
         return OUTCOME_USAGE;
     }
-    *fd = (int)number;
+    *fd = (int) number;
     return OUTCOME_DONE;
 }
 
@@ -224,7 +224,7 @@ static enum outcome parse_range(struct tool_options *options, const char *what, 
 
     options->has_range = 1;
     if (parse_bytes(text, &number) == 0) {
-        *bytes = number > INT64_MAX ? -1 : (int64_t)number;
+        *bytes = number > INT64_MAX ? -1 : (int64_t) number;
         return OUTCOME_DONE;
     }
     complain("invalid %s '%s': it is bytes, or a size as 4K, 4KiB or 4KB", what, text);
@@ -340,7 +340,7 @@ static int is_ambiguous(const char *word, size_t length)
 /* Says what is wrong with an option.  word: it, or the word that it is in.  Returns as getopt_long() did. */
 static int complain_option(int what, const char *word)
 {
-    int length = (int)strcspn(word, "=");
+    int length = (int) strcspn(word, "=");
 
     if (strncmp(word, "--", 2) != 0)
         complain(what == ':' ? "option '-%c' wants a value" TRY_HELP : "invalid option '-%c'" TRY_HELP, optopt);
@@ -348,7 +348,7 @@ static int complain_option(int what, const char *word)
         complain("option '%s' wants a value" TRY_HELP, word);
     else if (what == ':' || optopt != 0) /* some C libraries answer ':' here, too */
         complain("option '%.*s' takes no value" TRY_HELP, length, word);
-    else if (is_ambiguous(word + 2, (size_t)length - 2))
+    else if (is_ambiguous(word + 2, (size_t) length - 2))
         complain("option '%.*s' is ambiguous" TRY_HELP, length, word);
     else
         complain("unrecognized option '%.*s'" TRY_HELP, length, word);
@@ -427,7 +427,7 @@ static enum outcome take_operands(struct tool_options *options, int count, char 
         complain("a file, directory or descriptor to lock is missing" TRY_HELP);
         return OUTCOME_USAGE;
     }
-    if (count == 1 && options->unlock && !isdigit((unsigned char)words[0][0])) {
+    if (count == 1 && options->unlock && !isdigit((unsigned char) words[0][0])) {
         complain("-u drops the lock of a descriptor, as in '" TOOL_NAME " -u 9', and '%s' is no descriptor: "
                  "the lock of a file ends with its holder, which --who names",
                  words[0]);

@@ -25,8 +25,8 @@ const char *const run_lacks = NULL;
 
 enum outcome run_arguments(int *argc, char ***argv)
 {
-    (void)argc;
-    (void)argv;
+    (void) argc;
+    (void) argv;
     return OUTCOME_DONE;
 }
 
@@ -40,7 +40,7 @@ int64_t run_clock(void)
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 void run_guard_streams(void)
@@ -68,7 +68,7 @@ void run_shell_command(const char *line, char *command[4])
 
     command[0] = shell != NULL && *shell != '\0' ? shell : bourne_shell;
     command[1] = option;
-    command[2] = (char *)line;
+    command[2] = (char *) line;
     command[3] = NULL;
 }
 
@@ -91,7 +91,7 @@ enum outcome run_instead(char *const command[])
 
 static void wake_up(int signal)
 {
-    (void)signal;
+    (void) signal;
 }
 
 /*
@@ -115,13 +115,13 @@ static int has_ended(pid_t child)
 {
     siginfo_t info = { 0 };
 
-    return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
+    return waitid(P_PID, (id_t) child, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
 }
 
 /* Sleeps until the descriptor (-1: none) is ready, for `left` microseconds at most (-1: no end), or until a signal. */
 static int is_ready(int fd, int64_t left, const sigset_t *signals)
 {
-    struct timespec time = { (time_t)(left / 1000000), (long)(left % 1000000 * 1000) };
+    struct timespec time = { (time_t) (left / 1000000), (long) (left % 1000000 * 1000) };
     fd_set set;
 
     FD_ZERO(&set);
@@ -133,11 +133,11 @@ static int is_ready(int fd, int64_t left, const sigset_t *signals)
 /* Ends the command of a lost lock: SIGTERM, and SIGKILL if it has not ended some time after that. */
 static void end_command(pid_t child, const sigset_t *signals)
 {
-    int64_t until = run_clock() + (int64_t)GRACE_S * 1000000, left;
+    int64_t until = run_clock() + (int64_t) GRACE_S * 1000000, left;
 
     kill(child, SIGTERM);
     while (!has_ended(child) && (left = until - run_clock()) > 0)
-        (void)is_ready(-1, left, signals);
+        (void) is_ready(-1, left, signals);
     if (!has_ended(child))
         kill(child, SIGKILL);
 }

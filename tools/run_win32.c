@@ -22,7 +22,7 @@ const char *const run_lacks = "-o, -F, -u, --fd and descriptors do not exist on 
 /* Returns 0: on Windows a lock belongs to the process that took it, even if other processes have its handle. */
 unsigned run_sharing_flags(int is_file)
 {
-    (void)is_file;
+    (void) is_file;
     return 0;
 }
 
@@ -47,7 +47,7 @@ void run_guard_streams(void)
 static char *to_utf8(const wchar_t *wide)
 {
     int n = WideCharToMultiByte(CP_UTF8, 0, wide, -1, NULL, 0, NULL, NULL);
-    char *text = n > 0 ? malloc((size_t)n) : NULL;
+    char *text = n > 0 ? malloc((size_t) n) : NULL;
 
     if (text != NULL)
         WideCharToMultiByte(CP_UTF8, 0, wide, -1, text, n, NULL, NULL);
@@ -57,7 +57,7 @@ static char *to_utf8(const wchar_t *wide)
 static wchar_t *to_wide(const char *text)
 {
     int n = MultiByteToWideChar(CP_UTF8, 0, text, -1, NULL, 0);
-    wchar_t *wide = n > 0 ? malloc((size_t)n * sizeof *wide) : NULL;
+    wchar_t *wide = n > 0 ? malloc((size_t) n * sizeof *wide) : NULL;
 
     if (wide != NULL)
         MultiByteToWideChar(CP_UTF8, 0, text, -1, wide, n);
@@ -70,7 +70,7 @@ enum outcome run_arguments(int *argc, char ***argv)
 {
     int count;
     wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), &count);
-    char **words = wide != NULL ? calloc((size_t)count + 1, sizeof *words) : NULL;
+    char **words = wide != NULL ? calloc((size_t) count + 1, sizeof *words) : NULL;
     int i;
 
     for (i = 0; words != NULL && i < count; i++) {
@@ -94,7 +94,7 @@ static char shell_option[] = "/c";
 
 void run_set_variable(const char *name, const char *value)
 {
-    (void)SetEnvironmentVariableA(name, value);
+    (void) SetEnvironmentVariableA(name, value);
 }
 
 void run_shell_command(const char *line, char *command[4])
@@ -105,7 +105,7 @@ void run_shell_command(const char *line, char *command[4])
 
     command[0] = shell != NULL ? shell : usual_shell;
     command[1] = shell_option;
-    command[2] = (char *)line;
+    command[2] = (char *) line;
     command[3] = NULL;
 }
 
@@ -214,7 +214,7 @@ static enum outcome explain(const char *name, DWORD error)
     if (text != NULL)
         complain("cannot run %s: %s", name, text);
     else
-        complain("cannot run %s: error %lu", name, (unsigned long)error);
+        complain("cannot run %s: error %lu", name, (unsigned long) error);
     free(text);
     return error == ERROR_NOT_ENOUGH_MEMORY || error == ERROR_OUTOFMEMORY ? OUTCOME_OSERR : OUTCOME_UNAVAILABLE;
 }
@@ -235,9 +235,8 @@ static void tie(HANDLE process)
     HANDLE job = CreateJobObjectW(NULL, NULL);
 
     limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK;
-    if (job != NULL &&
-        (!SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof limits) ||
-         !AssignProcessToJobObject(job, process)))
+    if (job != NULL && (!SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof limits) ||
+                        !AssignProcessToJobObject(job, process)))
         CloseHandle(job);
     /* The job's handle stays open: when this process ends, the system closes it, and that ends the job. */
 }
@@ -295,8 +294,8 @@ enum outcome run_command(char *const command[], int close_fd, filelock_waitable 
     DWORD code;
     enum outcome outcome = start(command, &process);
 
-    (void)close_fd;
-    (void)lost; /* no kind that can be lost is built here */
+    (void) close_fd;
+    (void) lost; /* no kind that can be lost is built here */
     if (outcome != OUTCOME_DONE)
         return outcome;
     SetConsoleCtrlHandler(stay, TRUE);
@@ -304,9 +303,9 @@ enum outcome run_command(char *const command[], int close_fd, filelock_waitable 
     ResumeThread(process.hThread);
     if (WaitForSingleObject(process.hProcess, INFINITE) == WAIT_OBJECT_0 &&
         GetExitCodeProcess(process.hProcess, &code)) {
-        *status = (int)code;
+        *status = (int) code;
     } else {
-        complain("cannot wait for the command: error %lu", (unsigned long)GetLastError());
+        complain("cannot wait for the command: error %lu", (unsigned long) GetLastError());
         outcome = OUTCOME_FAILURE;
     }
     CloseHandle(process.hThread);

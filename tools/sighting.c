@@ -48,8 +48,11 @@ static void print_kind(const struct sighting *sighting)
     const char *kind = spoken_kind(sighting);
     int is_vowel = kind[0] == 'o' || strcmp(kind, "fcntl") == 0;
 
-    printf("%s %s%s", sighting->mode != MODE_UNKNOWN ? modes[sighting->mode] : is_vowel ? "an" : "a", kind,
-           strcmp(kind, "lease") == 0 ? "" : " lock");
+    printf("%s %s%s",
+           sighting->mode != MODE_UNKNOWN ? modes[sighting->mode]
+           : is_vowel                     ? "an"
+                                          : "a",
+           kind, strcmp(kind, "lease") == 0 ? "" : " lock");
     if (sighting->maybe != NULL && kind == sighting->kind)
         printf(" or a recorded %s", sighting->maybe);
     if (sighting->length != 0)
@@ -61,7 +64,7 @@ static void print_kind(const struct sighting *sighting)
 /* Returns the length of the control character at the beginning of a text, as U+0080 to U+009F are; 0: there is none. */
 static int control_length(const char *text)
 {
-    unsigned char first = (unsigned char)text[0], second = first != '\0' ? (unsigned char)text[1] : 0;
+    unsigned char first = (unsigned char) text[0], second = first != '\0' ? (unsigned char) text[1] : 0;
 
     if (first < 0x20 || first == 0x7F)
         return 1;
@@ -106,7 +109,7 @@ static void put_process(struct json *json, const char *pid_name, int64_t pid, co
         json_number(json, pid_name, pid);
     else
         json_null(json, pid_name);
-    (void)json_text(json, command_name, command[0] != '\0' ? command : NULL);
+    (void) json_text(json, command_name, command[0] != '\0' ? command : NULL);
 }
 
 static void put_file(struct json *json, const struct sighting *sighting)
@@ -121,8 +124,8 @@ static void put_file(struct json *json, const struct sighting *sighting)
         return;
     }
     snprintf(device, sizeof device, "%u:%u", sighting->major, sighting->minor);
-    (void)json_text(json, "device", device);
-    json_number(json, "inode", (int64_t)sighting->inode);
+    (void) json_text(json, "device", device);
+    json_number(json, "inode", (int64_t) sighting->inode);
 }
 
 /* filelock(1) documents these names. */
@@ -135,16 +138,16 @@ static void print_object(const struct sighting *sighting)
 
     json_begin(&json);
     put_file(&json, sighting);
-    (void)json_text(&json, "role", sighting->waits ? "waiter" : "holder");
-    (void)json_text(&json, "kind", sighting->kind);
-    (void)json_text(&json, "maybe", sighting->maybe);
-    (void)json_text(&json, "mode", sighting->mode != MODE_UNKNOWN ? modes[sighting->mode] : NULL);
+    (void) json_text(&json, "role", sighting->waits ? "waiter" : "holder");
+    (void) json_text(&json, "kind", sighting->kind);
+    (void) json_text(&json, "maybe", sighting->maybe);
+    (void) json_text(&json, "mode", sighting->mode != MODE_UNKNOWN ? modes[sighting->mode] : NULL);
     json_number(&json, "start", sighting->start);
     json_number(&json, "length", sighting->length);
     put_process(&json, "pid", owner->pid, "command", owner->command);
     put_process(&json, "for_pid", sighting->runs ? command->pid : 0, "for_command",
                 sighting->runs ? command->name : "");
-    (void)json_text(&json, "host", owner->host[0] != '\0' ? owner->host : NULL);
+    (void) json_text(&json, "host", owner->host[0] != '\0' ? owner->host : NULL);
     json_truth(&json, "local", owner->local != 0);
     json_truth(&json, "alive", owner->alive);
     json_end(&json);
@@ -187,7 +190,7 @@ void sightings_free(struct sightings *sightings)
     size_t i;
 
     for (i = 0; i < sightings->count; i++)
-        free((void *)(uintptr_t)sightings->list[i].path);
+        free((void *) (uintptr_t) sightings->list[i].path);
     free(sightings->list);
-    *sightings = (struct sightings){ NULL, 0 };
+    *sightings = (struct sightings) { NULL, 0 };
 }

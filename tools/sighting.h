@@ -14,11 +14,11 @@
 #define MODE_UNKNOWN (-1)
 
 struct sighting {
-    const char *path;  /* NULL: not known */
-    const char *kind;  /* "flock", "ofd", "win32", "soft", "posix" */
-    const char *maybe; /* the lock may be of this kind instead; NULL: it is of the kind that is said */
-    int waits;         /* the process waits for the lock; else it holds it */
-    int mode;          /* enum filelock_mode, or MODE_UNKNOWN */
+    const char *path;      /* NULL: not known */
+    const char *kind;      /* "flock", "ofd", "win32", "soft", "posix" */
+    const char *maybe;     /* the lock may be of this kind instead; NULL: it is of the kind that is said */
+    int waits;             /* the process waits for the lock; else it holds it */
+    int mode;              /* enum filelock_mode, or MODE_UNKNOWN */
     int64_t start, length; /* the bytes that are locked; length 0: to the end of the file */
     unsigned major, minor; /* the device as the system lists it; only if inode is known */
     uint64_t inode;        /* 0: not known */

@@ -50,7 +50,7 @@ static enum outcome ask(const struct tool_options *options, int kind, struct ans
     struct filelock *lock = NULL;
     enum outcome outcome;
 
-    *answer = (struct answer){ 0, kind, { sizeof answer->owner, 0, 0, 0, "", "" } };
+    *answer = (struct answer) { 0, kind, { sizeof answer->owner, 0, 0, 0, "", "" } };
     of_kind.kind = kind;
     outcome = handle_make(&lock, &of_kind);
     if (outcome == OUTCOME_DONE) {
@@ -284,7 +284,7 @@ void who_add_command(const struct filelock *lock, const struct tool_options *opt
     if (filelock_owner(lock, &owner) != 0)
         return;
     /* The holder may be another process than the one that the sentence names. */
-    end = (size_t)snprintf(holder, sizeof holder, ": held by pid %" PRId64 " (%s)", owner.pid, owner.command);
+    end = (size_t) snprintf(holder, sizeof holder, ": held by pid %" PRId64 " (%s)", owner.pid, owner.command);
     if (end > length || strcmp(text + length - end, holder) != 0)
         return;
     snprintf(path, sizeof path, "/dev/fd/%d", options->fd);

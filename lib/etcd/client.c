@@ -18,14 +18,22 @@
 #include "etcd/base64.h"
 #include "etcd/client.h"
 
-#define CALL_MS 1000            /* give up an endpoint that does not answer in this time */
-#define MAX_ANSWER (64 << 20)   /* bytes: more is no answer of etcd, which limits a request to 1.5 MiB */
-#define MAX_SOCKETS 16          /* a connection for the calls, one for the watch, and those that are being closed */
-#define IDLE_MS 3600000         /* wake-up interval of a client with nothing to do */
+#define CALL_MS 1000          /* give up an endpoint that does not answer in this time */
+#define MAX_ANSWER (64 << 20) /* bytes: more is no answer of etcd, which limits a request to 1.5 MiB */
+#define MAX_SOCKETS 16        /* a connection for the calls, one for the watch, and those that are being closed */
+#define IDLE_MS 3600000       /* wake-up interval of a client with nothing to do */
 
 /* Codes of gRPC, which the gateway passes on. */
-enum { CODE_NOT_FOUND = 5, CODE_DENIED = 7, CODE_EXHAUSTED = 8, CODE_INVALID = 3, CODE_PRECONDITION = 9,
-       CODE_OUT_OF_RANGE = 11, CODE_UNIMPLEMENTED = 12, CODE_UNAUTHENTICATED = 16 };
+enum {
+    CODE_NOT_FOUND = 5,
+    CODE_DENIED = 7,
+    CODE_EXHAUSTED = 8,
+    CODE_INVALID = 3,
+    CODE_PRECONDITION = 9,
+    CODE_OUT_OF_RANGE = 11,
+    CODE_UNIMPLEMENTED = 12,
+    CODE_UNAUTHENTICATED = 16
+};
 
 struct buffer {
     char *bytes;
@@ -492,8 +500,8 @@ int flk_client_watch(struct client *client, const char *key, int64_t revision)
 
     flk_client_unwatch(client);
     (void) snprintf(from, sizeof(from), "%lld", (long long) revision);
-    request = encoded != NULL ? json_pack("{s:{s:s, s:s}}", "create_request", "key", encoded, "start_revision", from)
-                              : NULL;
+    request =
+        encoded != NULL ? json_pack("{s:{s:s, s:s}}", "create_request", "key", encoded, "start_revision", from) : NULL;
     rc = request != NULL ? start(client, &client->watch, "/v3/watch", request) : -ENOMEM;
     json_decref(request);
     free(encoded);

@@ -17,8 +17,8 @@
 #include "etcd/session.h"
 #include "etcd/settings.h"
 
-#define DEFAULT_SECONDS 15 /* the time to live of a lease that the caller sets none for */
-#define MIN_LEASE_MS 2000  /* etcd grants no shorter lease with its own defaults */
+#define DEFAULT_SECONDS 15                  /* the time to live of a lease that the caller sets none for */
+#define MIN_LEASE_MS 2000                   /* etcd grants no shorter lease with its own defaults */
 #define MAX_LEASE_MS INT64_C(9000000000000) /* etcd refuses a lease of more than 9,000,000,000 s */
 
 /* What a handle has. */
@@ -68,8 +68,7 @@ static int open_lock(void **state, const struct filelock_provider_lock *what)
 
 static int ensure_session(struct etcd_lock *lock)
 {
-    return lock->session != NULL ? 0
-                                 : flk_session_start(&lock->session, lock->settings, lock->prefix, lock->seconds);
+    return lock->session != NULL ? 0 : flk_session_start(&lock->session, lock->settings, lock->prefix, lock->seconds);
 }
 
 static int try_acquire(void *state, enum filelock_mode mode)

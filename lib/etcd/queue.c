@@ -149,7 +149,8 @@ static void find_place(const json_t *kvs, const char *prefix, const char *own, e
     size_t i;
     json_t *kv;
 
-    json_array_foreach(kvs, i, kv) {
+    json_array_foreach(kvs, i, kv)
+    {
         char *key = key_of(kv, prefix);
 
         if (key != NULL && strcmp(key, own) == 0) {
@@ -184,8 +185,8 @@ static void take_answer(const json_t *answer, const json_t *range, const char *p
 int flk_queue_enter(struct client *client, const char *prefix, const char *key, int64_t lease, enum filelock_mode mode,
                     int64_t limit, struct place *place, bool *unclear)
 {
-    json_t *put = json_pack("{s:{s:o, s:o, s:o}}", "request_put", "key", encoded(key), "value", value_of(mode),
-                            "lease", number(lease));
+    json_t *put = json_pack("{s:{s:o, s:o, s:o}}", "request_put", "key", encoded(key), "value", value_of(mode), "lease",
+                            number(lease));
     json_t *request = json_pack("{s:[], s:[o, {s:o}], s:[{s:o}]}", "compare", "success", put, "request_range",
                                 range_of(prefix), "failure", "request_range", range_of(prefix));
     json_t *answer = NULL, *responses;
@@ -200,9 +201,8 @@ int flk_queue_enter(struct client *client, const char *prefix, const char *key, 
     if (rc != 0)
         return rc;
     responses = json_object_get(answer, "responses");
-    take_answer(answer,
-                json_object_get(json_array_get(responses, json_array_size(responses) - 1), "response_range"), prefix,
-                key, mode, place);
+    take_answer(answer, json_object_get(json_array_get(responses, json_array_size(responses) - 1), "response_range"),
+                prefix, key, mode, place);
     json_decref(answer);
     return 0;
 }
@@ -278,7 +278,8 @@ int flk_queue_owner(struct client *client, const char *prefix, struct filelock_o
     if (rc != 0)
         return rc;
     rc = -ENOENT;
-    json_array_foreach(json_object_get(answer, "kvs"), i, kv) {
+    json_array_foreach(json_object_get(answer, "kvs"), i, kv)
+    {
         char *key = key_of(kv, prefix);
 
         free(key);

@@ -29,9 +29,9 @@
 
 #define NS_PER_MS 1000000
 #define NS_PER_S INT64_C(1000000000)
-#define RETRY_MS 200        /* poll interval while no endpoint answers, or a watch ends again and again */
-#define IDLE_MS 3600000     /* wake-up interval without anything to do */
-#define MAX_TRIES 100       /* give up a lock without waiting after so many other contenders have come in between */
+#define RETRY_MS 200    /* poll interval while no endpoint answers, or a watch ends again and again */
+#define IDLE_MS 3600000 /* wake-up interval without anything to do */
+#define MAX_TRIES 100   /* give up a lock without waiting after so many other contenders have come in between */
 
 enum job { JOB_NONE, JOB_TRY, JOB_WAIT, JOB_RELEASE, JOB_OWNER, JOB_END };
 enum loss { LOSS_NONE, LOSS_REMOVED, LOSS_EXPIRED };
@@ -549,8 +549,7 @@ int flk_session_try(struct session *session, enum filelock_mode mode)
 }
 
 /* A limit that is reached when the lock has just been granted is not told: the lock is the caller's. */
-int flk_session_acquire(struct session *session, enum filelock_mode mode,
-                        const struct filelock_provider_limits *limits)
+int flk_session_acquire(struct session *session, enum filelock_mode mode, const struct filelock_provider_limits *limits)
 {
     int limit, result;
 

@@ -79,9 +79,9 @@ int flk_settings_make(struct settings **settings, const struct filelock_etcd_opt
     if (made == NULL)
         return -ENOMEM;
     rc = read_endpoints(made, endpoints != NULL ? endpoints : "http://127.0.0.1:2379");
-    if (rc == 0 && !(copy(&made->user, o->user) && copy(&made->password, o->password) &&
-                     copy(&made->ca_file, o->ca_file) && copy(&made->cert_file, o->cert_file) &&
-                     copy(&made->key_file, o->key_file)))
+    if (rc == 0 &&
+        !(copy(&made->user, o->user) && copy(&made->password, o->password) && copy(&made->ca_file, o->ca_file) &&
+          copy(&made->cert_file, o->cert_file) && copy(&made->key_file, o->key_file)))
         rc = -ENOMEM;
     if (rc != 0)
         flk_settings_free(made);

@@ -29,16 +29,16 @@
 struct attempt {
     struct filelock *lock;
     enum filelock_mode mode;
-    thread_id thread;      /* the thread that began it */
+    thread_id thread; /* the thread that began it */
     struct errand errand;
-    struct wakeup over;    /* its waitable is the attempt's */
+    struct wakeup over; /* its waitable is the attempt's */
 
     /* Under the handle's mutex. */
-    struct waiter waiter;  /* for the turn, unless has_turn is true */
-    bool has_turn;         /* the turn is BUSY for this attempt */
-    bool joined;           /* the lock belongs to no thread, and is held one level deeper */
-    bool ready;            /* result is set */
-    bool forgotten;        /* it is an attempt of the parent's process */
+    struct waiter waiter; /* for the turn, unless has_turn is true */
+    bool has_turn;        /* the turn is BUSY for this attempt */
+    bool joined;          /* the lock belongs to no thread, and is held one level deeper */
+    bool ready;           /* result is set */
+    bool forgotten;       /* it is an attempt of the parent's process */
     int result;
 };
 

@@ -29,8 +29,8 @@ static void add(struct sentence *sentence, const char *format, ...)
     int n;
 
     va_start(args, format);
-    n = vsnprintf(fits ? sentence->text + sentence->length : NULL, fits ? sentence->size - sentence->length : 0,
-                  format, args);
+    n = vsnprintf(fits ? sentence->text + sentence->length : NULL, fits ? sentence->size - sentence->length : 0, format,
+                  args);
     va_end(args);
     if (n > 0)
         sentence->length += (size_t) n;
@@ -62,8 +62,12 @@ static void add_request(struct sentence *sentence, const struct filelock *lock, 
                         int error)
 {
     static const char *const verbs[] = {
-        [ASKED_NOTHING] = "use", [ASKED_ACQUIRE] = "acquire",          [ASKED_RELEASE] = "release",
-        [ASKED_CHECK] = "check", [ASKED_OWNER] = "tell who holds", [ASKED_BREAK] = "break",
+        [ASKED_NOTHING] = "use",
+        [ASKED_ACQUIRE] = "acquire",
+        [ASKED_RELEASE] = "release",
+        [ASKED_CHECK] = "check",
+        [ASKED_OWNER] = "tell who holds",
+        [ASKED_BREAK] = "break",
         [ASKED_CONVERT] = "convert",
         [ASKED_FINISH] = "end the attempt to acquire",
         [ASKED_REMAINING] = "tell how long it stays held:",

@@ -22,7 +22,7 @@ struct filelock;
 struct waiter {
     struct waiter *next;
     thread_id thread;
-    bool granted; /* the turn is BUSY for this waiter, which is no longer in the queue */
+    bool granted;                        /* the turn is BUSY for this waiter, which is no longer in the queue */
     void (*tell)(struct waiter *waiter); /* tells the waiter to look; the caller holds the handle's mutex */
 };
 

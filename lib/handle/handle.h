@@ -48,11 +48,11 @@ struct filelock {
     struct link link;  /* on that list */
     struct gate gate;
     struct request request;
-    enum filelock_mode mode; /* of the lock that is held */
-    unsigned depth;          /* 0: not held */
-    bool converting;         /* a thread changes the mode of the lock, which stays held */
-    bool beginning;          /* a thread is in filelock_acquire_begin(), and no attempt is under way yet */
-    struct attempt *attempt; /* NULL: none is under way */
+    enum filelock_mode mode;            /* of the lock that is held */
+    unsigned depth;                     /* 0: not held */
+    bool converting;                    /* a thread changes the mode of the lock, which stays held */
+    bool beginning;                     /* a thread is in filelock_acquire_begin(), and no attempt is under way yet */
+    struct attempt *attempt;            /* NULL: none is under way */
     struct announcement *announcements; /* an entry for each thread that is in on_wait */
 
     /* The kind's own.  Only the thread that has the turn uses it. */

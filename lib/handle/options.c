@@ -12,13 +12,11 @@
 #include "kind.h"
 #include "wait/wakeup.h"
 
-#define FLAGS_KNOWN                                                                                \
-    (FILELOCK_ANY_THREAD | FILELOCK_FORK_SHARE | FILELOCK_KEEP_ON_EXEC | FILELOCK_UNLINK |         \
-     FILELOCK_MAKE_PARENTS | FILELOCK_FOLLOW_SYMLINK | FILELOCK_INTERRUPTIBLE |                    \
-     FILELOCK_RECORD_OWNER | FILELOCK_NEVER_BREAK)
+#define FLAGS_KNOWN                                                                                                \
+    (FILELOCK_ANY_THREAD | FILELOCK_FORK_SHARE | FILELOCK_KEEP_ON_EXEC | FILELOCK_UNLINK | FILELOCK_MAKE_PARENTS | \
+     FILELOCK_FOLLOW_SYMLINK | FILELOCK_INTERRUPTIBLE | FILELOCK_RECORD_OWNER | FILELOCK_NEVER_BREAK)
 
-#define FLAGS_OF_PATHS                                                                             \
-    (FILELOCK_UNLINK | FILELOCK_MAKE_PARENTS | FILELOCK_FOLLOW_SYMLINK | FILELOCK_KEEP_ON_EXEC)
+#define FLAGS_OF_PATHS (FILELOCK_UNLINK | FILELOCK_MAKE_PARENTS | FILELOCK_FOLLOW_SYMLINK | FILELOCK_KEEP_ON_EXEC)
 
 /* The flags that have a meaning for a lock that is no file. */
 #define FLAGS_OF_PROVIDERS (FILELOCK_ANY_THREAD | FILELOCK_INTERRUPTIBLE)
@@ -74,8 +72,7 @@ static bool fits_kind(const struct filelock_options *o, const struct kind *kind)
 {
     bool range = o->range_start != 0 || o->range_length != 0;
 
-    return (!range || (kind->abilities & CAN_RANGE) != 0) &&
-           (o->lease_ms == 0 || (kind->abilities & EXPIRES) != 0);
+    return (!range || (kind->abilities & CAN_RANGE) != 0) && (o->lease_ms == 0 || (kind->abilities & EXPIRES) != 0);
 }
 
 static bool fits_descriptor(const struct filelock_options *o, const struct kind *kind)

@@ -10,8 +10,7 @@
 
 #include "handle/handle.h"
 
-int filelock_with(struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms, int (*body)(void *arg),
-                  void *arg)
+int filelock_with(struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms, int (*body)(void *arg), void *arg)
 {
     int rc, released;
 

@@ -21,7 +21,7 @@ struct several {
     struct filelock *const *locks;
     size_t count;
     enum filelock_mode mode;
-    struct limits limits;   /* of all of it */
+    struct limits limits;  /* of all of it */
     struct lock_key *keys; /* room for as many as there are locks */
 };
 

@@ -11,7 +11,9 @@
 #include "system/thread.h"
 
 /* 16 shelves: enough that threads which use different handles seldom meet, and few enough for a fork to lock all. */
+/* clang-format off */
 #define EMPTY { MUTEX_INIT, { NULL }, { NULL } }
+/* clang-format on */
 #define FOUR EMPTY, EMPTY, EMPTY, EMPTY
 static struct shelf shelves[] = { FOUR, FOUR, FOUR, FOUR };
 

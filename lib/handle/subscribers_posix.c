@@ -23,7 +23,9 @@
  * files before the waits that used them.  At the end, soft locks are released while helpers can still be used.
  */
 const struct subscriber *const flk_subscribers[] = {
-    &flk_process_subscriber, &flk_attempts_subscriber, &flk_handles_subscriber, &flk_renewals_subscriber,
-    &flk_wakeups_subscriber, &flk_watches_subscriber, &flk_crowd_subscriber, &flk_attendant_subscriber,
+    &flk_process_subscriber, &flk_attempts_subscriber,
+    &flk_handles_subscriber, &flk_renewals_subscriber,
+    &flk_wakeups_subscriber, &flk_watches_subscriber,
+    &flk_crowd_subscriber,   &flk_attendant_subscriber,
     &flk_helpers_subscriber, NULL,
 };

@@ -72,8 +72,7 @@ static bool read_record(int fd, const struct range *range, struct record *record
 
 int flk_owner_of_file(const struct target *target, struct filelock_owner *owner)
 {
-    int fd = target->path == NULL ? target->fd
-                                  : flk_file_open_to_read(target->path, flk_target_follows(target));
+    int fd = target->path == NULL ? target->fd : flk_file_open_to_read(target->path, flk_target_follows(target));
     struct record record;
     bool locked, recorded;
 

@@ -95,7 +95,7 @@ static unsigned wishes_of(const struct target *target, const struct os_lock *os,
 
 /* Opens the path.  Without a path, which happens only in a forked child, opens the caller's descriptor once more. */
 static enum outcome open_target(const struct target *target, const struct os_lock *os, enum filelock_mode mode,
-                       struct os_lock *opened)
+                                struct os_lock *opened)
 {
     int rc;
 

@@ -11,12 +11,12 @@
 
 /* The state of such a lock in the handle.  The file stays open between acquires, so the next needs no open(2). */
 struct os_lock {
-    int fd;         /* the open file; -1: none.  Each use begins with a check by own_file.h, since fd is kept */
-    unsigned access; /* enum file_access: what fd is open for */
-    bool writes;    /* the file system locks only by a descriptor that can be written */
-    bool ours;      /* the library has opened fd, and will close it; else fd is the caller's */
-    bool recorded;  /* the file has the record of this holder */
-    char *resolved; /* for a release that removes the file, its path when it was locked; NULL: the path as given */
+    int fd;              /* the open file; -1: none.  Each use begins with a check by own_file.h, since fd is kept */
+    unsigned access;     /* enum file_access: what fd is open for */
+    bool writes;         /* the file system locks only by a descriptor that can be written */
+    bool ours;           /* the library has opened fd, and will close it; else fd is the caller's */
+    bool recorded;       /* the file has the record of this holder */
+    char *resolved;      /* for a release that removes the file, its path when it was locked; NULL: the path as given */
     int64_t last_forker; /* the process that last forked while it held the lock: close, never unlock; 0: none */
     struct identity id;
 };

@@ -87,7 +87,7 @@ static bool wants_write(struct os_lock *os, int rc)
  * During a wait the program may close the descriptor, and open another file by its number: then nothing is locked.
  */
 static enum outcome lock_open(const struct target *target, struct os_lock *os, enum filelock_mode mode, bool tried,
-                     const struct limits *limits)
+                              const struct limits *limits)
 {
     const struct backend *backend = flk_backend_of(target);
     int rc = tried ? CONTENDED : backend->try(os->fd, &target->range, mode), lost = 0;
@@ -135,7 +135,7 @@ static enum outcome prove(const struct target *target, struct os_lock *os, enum 
 
 /* Opens, locks and proves.  Returns as lock_open() or prove() does. */
 static enum outcome attempt(const struct target *target, struct os_lock *os, enum filelock_mode mode,
-                   const struct limits *limits, bool *removed)
+                            const struct limits *limits, bool *removed)
 {
     bool tried = limits != NULL && os->fd >= 0; /* before the wait */
     int rc = flk_os_file_have(target, os, mode);
@@ -253,8 +253,12 @@ static void want_call(const struct target *target, const struct os_lock *os, enu
 {
     struct blocked *blocked = blocked_of(lookout);
 
-    *blocked = (struct blocked) { .backend = flk_backend_of(target), .fd = os->fd, .mode = mode,
-                                  .range = target->range, .id = os->id, .job = &lookout->job };
+    *blocked = (struct blocked) { .backend = flk_backend_of(target),
+                                  .fd = os->fd,
+                                  .mode = mode,
+                                  .range = target->range,
+                                  .id = os->id,
+                                  .job = &lookout->job };
     name_call(target, os, mode, &lookout->key);
     lookout->call = block;
     lookout->state = CALL_WANTED;

@@ -199,9 +199,8 @@ bool flk_process_local(const struct record *record)
     write_host(self.namespace, host, sizeof(host));
     if (self.namespace == 0)
         return false;
-    return strcmp(record->host, host) == 0 ||
-           (read_start_of_boot(&self, record->token, &start) &&
-            strcmp(namespace_in(record->host), namespace_in(host)) == 0);
+    return strcmp(record->host, host) == 0 || (read_start_of_boot(&self, record->token, &start) &&
+                                               strcmp(namespace_in(record->host), namespace_in(host)) == 0);
 }
 
 /* Reads the start in a token of this boot, or of an unknown one: a process that cannot read the boot id writes 0. */

@@ -433,20 +433,19 @@ static bool is_seconds(const char *value, size_t length)
 
 /* A line of a record, in the form in which programs write it. */
 struct line {
-    const char *lead; /* NULL: there are no more lines */
+    const char *lead;                               /* NULL: there are no more lines */
     bool (*fits)(const char *value, size_t length); /* true for the text after the lead, and for any beginning of it */
 };
 
 static const struct line owner_lines[] = { { "", is_plain_pid }, { "", is_host }, { "", all_digits }, { NULL, NULL } };
 
 static const struct line lease_lines[] = {
-    { PROTOCOL_2, is_nothing },   { "pid=", is_plain_pid }, { "host=", is_host },
-    { "mode=lease", is_nothing }, { "token=", all_graphic }, { "duration=", is_seconds },
-    { "start=", all_digits },     { NULL, NULL },
+    { PROTOCOL_2, is_nothing }, { "pid=", is_plain_pid },    { "host=", is_host },     { "mode=lease", is_nothing },
+    { "token=", all_graphic },  { "duration=", is_seconds }, { "start=", all_digits }, { NULL, NULL },
 };
 
 static const struct line exclusive_lines[] = {
-    { PROTOCOL_2, is_nothing },       { "pid=", is_plain_pid },  { "host=", is_host },
+    { PROTOCOL_2, is_nothing },       { "pid=", is_plain_pid }, { "host=", is_host },
     { "mode=exclusive", is_nothing }, { "start=", all_digits }, { NULL, NULL },
 };
 
@@ -477,9 +476,8 @@ static bool is_beginning(const char *bytes, size_t size, const struct line *line
 
 enum reading flk_record_read(const char *bytes, size_t size, struct record *record)
 {
-    static bool (*const readers[])(const char *bytes, size_t size, struct record *record) = {
-        read_sentinel, read_number, read_protocol_2, read_owner
-    };
+    static bool (*const readers[])(const char *bytes, size_t size,
+                                   struct record *record) = { read_sentinel, read_number, read_protocol_2, read_owner };
 
     if (size > RECORD_SIZE)
         return READING_UNKNOWN;

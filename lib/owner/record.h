@@ -27,7 +27,7 @@ struct record {
     int64_t pid;    /* 0: FOR_EVER */
     char host[300]; /* escaped; a longer host is cut off, and then matches no host that this library writes */
     char token[RECORD_TOKEN_SIZE]; /* digits that tell the process from another of the same pid; "" if unknown */
-    int64_t lease;  /* ns after which a LEASE ends if it is not renewed; 0: the claim has no such end */
+    int64_t lease;                 /* ns after which a LEASE ends if it is not renewed; 0: the claim has no such end */
     char grant[33]; /* the beginning of the text that tells a LEASE from others of the same process; "" if unknown */
 };
 

@@ -14,7 +14,9 @@
 struct mutex {
     pthread_mutex_t native;
 };
+/* clang-format off */
 #define MUTEX_INIT { PTHREAD_MUTEX_INITIALIZER }
+/* clang-format on */
 
 typedef pthread_t thread_id;
 

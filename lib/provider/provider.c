@@ -243,8 +243,8 @@ int64_t filelock_provider_left(const struct filelock_provider_limits *limits)
 
 static struct provider_kind *all; /* the newest first; under the guard */
 
-#define KNOWN_ABILITIES                                                                                               \
-    (FILELOCK_PROVIDER_SHARES | FILELOCK_PROVIDER_EXPIRES | FILELOCK_PROVIDER_OUTLIVES |                              \
+#define KNOWN_ABILITIES                                                                  \
+    (FILELOCK_PROVIDER_SHARES | FILELOCK_PROVIDER_EXPIRES | FILELOCK_PROVIDER_OUTLIVES | \
      FILELOCK_PROVIDER_CONVERTS_DOWN | FILELOCK_PROVIDER_CONVERTS_UP)
 
 static bool is_complete(const struct filelock_provider *p)
@@ -270,10 +270,8 @@ static unsigned abilities_of(const struct filelock_provider *provider)
     static const struct {
         unsigned theirs, ours;
     } pairs[] = {
-        { FILELOCK_PROVIDER_SHARES, CAN_SHARE },
-        { FILELOCK_PROVIDER_EXPIRES, EXPIRES },
-        { FILELOCK_PROVIDER_OUTLIVES, OUTLIVES_PROCESS },
-        { FILELOCK_PROVIDER_CONVERTS_DOWN, CAN_CONVERT_DOWN },
+        { FILELOCK_PROVIDER_SHARES, CAN_SHARE },           { FILELOCK_PROVIDER_EXPIRES, EXPIRES },
+        { FILELOCK_PROVIDER_OUTLIVES, OUTLIVES_PROCESS },  { FILELOCK_PROVIDER_CONVERTS_DOWN, CAN_CONVERT_DOWN },
         { FILELOCK_PROVIDER_CONVERTS_UP, CAN_CONVERT_UP },
     };
     unsigned abilities = 0;

@@ -116,8 +116,7 @@ static int prepare(struct leaving *leaving, int fd)
     if (leaving->fd < 0 && leaving->known == HOLDS_NOT)
         return remove_unopened(leaving, fd);
     /* This process may turn out to be the last holder, and could then neither remove nor disown the marker. */
-    if (leaving->known == HOLDS_UNSEEN &&
-        (leaving->fd < 0 || (leaving->writable < 0 && !can_remove(leaving->path))))
+    if (leaving->known == HOLDS_UNSEEN && (leaving->fd < 0 || (leaving->writable < 0 && !can_remove(leaving->path))))
         return -EACCES;
     return 0;
 }

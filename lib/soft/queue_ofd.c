@@ -59,9 +59,7 @@ void flk_queue_init(struct queue *queue)
 /* Calls fcntl(2) for the bytes from first on.  length: 0 for all.  Returns 0 or -errno. */
 static int apply(int fd, int command, short type, int64_t first, int64_t length)
 {
-    struct flock request = {
-        .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t) first, .l_len = (off_t) length
-    };
+    struct flock request = { .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t) first, .l_len = (off_t) length };
 
     while (fcntl(fd, command, &request) != 0)
         if (errno != EINTR)
@@ -75,9 +73,7 @@ static int apply(int fd, int command, short type, int64_t first, int64_t length)
  */
 static int64_t find_locked(int fd, int64_t first, int64_t length)
 {
-    struct flock found = {
-        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t) first, .l_len = (off_t) length
-    };
+    struct flock found = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t) first, .l_len = (off_t) length };
 
     if (fcntl(fd, F_OFD_GETLK, &found) != 0 || found.l_type == F_UNLCK)
         return 0;

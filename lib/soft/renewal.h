@@ -15,8 +15,8 @@
 
 /* Why a lease was lost. */
 enum loss {
-    LOSS_NONE,      /* it was not lost */
-    LOSS_REMOVED,   /* its marker was removed */
+    LOSS_NONE,       /* it was not lost */
+    LOSS_REMOVED,    /* its marker was removed */
     LOSS_TAKEN_OVER, /* the path names another file */
     LOSS_NOT_RENEWED /* its time has passed, or will before it can be renewed */
 };

@@ -74,12 +74,12 @@ static pthread_cond_t changed; /* for the timekeeper: there is another lease or 
 static pthread_cond_t work;    /* for touchers: a renewal is due, or they may end */
 static pthread_cond_t unbusy = PTHREAD_COND_INITIALIZER;
 
-static bool keeps_time;       /* there is a timekeeper */
-static int64_t wakes;         /* ns of flk_now(): when it wakes by itself */
+static bool keeps_time; /* there is a timekeeper */
+static int64_t wakes;   /* ns of flk_now(): when it wakes by itself */
 static struct list touchers;
-static unsigned alive;        /* threads that were started, and have not left */
-static unsigned on_their_way; /* those of them that have not got the mutex yet */
-static bool dismissed;        /* all threads have to end */
+static unsigned alive;                                 /* threads that were started, and have not left */
+static unsigned on_their_way;                          /* those of them that have not got the mutex yet */
+static bool dismissed;                                 /* all threads have to end */
 static pthread_cond_t gone = PTHREAD_COND_INITIALIZER; /* a thread has left */
 
 /* The thread that left last, which is to be joined: its code may be unmapped after that. */

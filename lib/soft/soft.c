@@ -384,7 +384,7 @@ static bool has_queue(const struct marker *marker, int verdict)
 }
 
 static enum outcome take_over(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
-                     const struct marker *marker)
+                              const struct marker *marker)
 {
     struct draft draft;
 
@@ -519,7 +519,7 @@ static enum outcome acquire_marker(const struct target *target, struct soft_lock
  * the acquire begins again.
  */
 static enum outcome acquire_to_keep(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
-                        const struct limits *limits)
+                                    const struct limits *limits)
 {
     int rc = CONTENDED;
 
@@ -621,8 +621,7 @@ static void set_queue(struct soft_lock *soft, struct queue *queue)
     flk_guard_unlock();
 }
 
-static int wait_at(const struct target *target, struct soft_lock *soft, const char *path,
-                   const struct limits *limits)
+static int wait_at(const struct target *target, struct soft_lock *soft, const char *path, const struct limits *limits)
 {
     struct watch watch;
     struct queue queue;

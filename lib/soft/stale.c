@@ -188,8 +188,7 @@ static bool is_suspected(const struct suspicion *suspicion, const struct marker 
     if (suspicion->since == 0 || suspicion->contents != marker->contents ||
         !flk_file_same_version(&suspicion->version, &marker->version))
         return false;
-    return suspicion->fd < 0 ||
-           (flk_file_identity(suspicion->fd, &id) == 0 && flk_file_same(&id, &marker->version.id));
+    return suspicion->fd < 0 || (flk_file_identity(suspicion->fd, &id) == 0 && flk_file_same(&id, &marker->version.id));
 }
 
 /* Begins a suspicion.  Keeps the marker's file open if needed: while it is open, no other file can get its number. */

@@ -14,8 +14,8 @@
 
 typedef _invalid_parameter_handler(__cdecl *handler_setter)(_invalid_parameter_handler handler);
 
-static void __cdecl ignore(const wchar_t *expression, const wchar_t *function, const wchar_t *file,
-                           unsigned line, uintptr_t reserved)
+static void __cdecl ignore(const wchar_t *expression, const wchar_t *function, const wchar_t *file, unsigned line,
+                           uintptr_t reserved)
 {
     (void) expression;
     (void) function;

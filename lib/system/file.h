@@ -31,12 +31,12 @@ int flk_file_of_descriptor(int fd);
 int flk_file_descriptor(int fd);
 
 enum file_wish {
-    FILE_FOLLOW = 1,         /* the last component may be a symbolic link */
-    FILE_TO_WRITE = 2,       /* open for reading and writing; else for reading only */
+    FILE_FOLLOW = 1,   /* the last component may be a symbolic link */
+    FILE_TO_WRITE = 2, /* open for reading and writing; else for reading only */
     FILE_MAKE_PARENTS = 4,
-    FILE_EXISTING = 8,       /* do not create the file */
-    FILE_READ_ONLY_OK = 16,  /* if writing is refused, open for reading only */
-    FILE_WRITE_ONLY_OK = 32  /* if reading is refused, open for writing only */
+    FILE_EXISTING = 8,      /* do not create the file */
+    FILE_READ_ONLY_OK = 16, /* if writing is refused, open for reading only */
+    FILE_WRITE_ONLY_OK = 32 /* if reading is refused, open for writing only */
 };
 
 /* The ways in which a file is open. */

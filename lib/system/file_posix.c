@@ -646,4 +646,3 @@ int flk_file_write(int fd, const char *bytes, size_t size)
         rc = set_size(fd, size);
     return rc == 0 ? flk_file_write_all(fd, bytes, size) : rc;
 }
-

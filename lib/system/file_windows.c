@@ -246,7 +246,7 @@ bool flk_file_is_removed(int fd)
     FILE_STANDARD_INFO info;
 
     return GetFileInformationByHandleEx(flk_handle(fd), FileStandardInfo, &info, sizeof(info)) &&
-        (info.DeletePending || info.NumberOfLinks == 0);
+           (info.DeletePending || info.NumberOfLinks == 0);
 }
 
 /* Treats a volume of 0 as unknown: Wine tells no volume of a removed file that is open. */

@@ -11,9 +11,11 @@
 
 static const struct subscriber *const nobody[] = { NULL };
 static const struct subscriber *const *subscribers = nobody; /* set before a handler is registered */
-static bool started; /* under the guard */
+static bool started;                                         /* under the guard */
 
+/* clang-format off */
 #define EACH_SUBSCRIBER(each) const struct subscriber *const *each = subscribers; *each != NULL; each++
+/* clang-format on */
 
 void flk_tell_thread_ended(void)
 {

@@ -13,10 +13,10 @@
  * async-signal-safe.
  */
 struct subscriber {
-    void (*thread_ended)(void); /* in a thread that called flk_thread_watch_end() */
-    void (*process_ends)(void); /* in the thread that called exit(3), or that unloads the library's code */
-    bool (*before_fork)(void);  /* true: the parent waits until child_forked has returned in the child */
-    void (*parent_forked)(void); /* before the parent waits for the child */
+    void (*thread_ended)(void);          /* in a thread that called flk_thread_watch_end() */
+    void (*process_ends)(void);          /* in the thread that called exit(3), or that unloads the library's code */
+    bool (*before_fork)(void);           /* true: the parent waits until child_forked has returned in the child */
+    void (*parent_forked)(void);         /* before the parent waits for the child */
     void (*child_forked)(bool prepared); /* false: before_fork was not called */
 };
 

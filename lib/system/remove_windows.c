@@ -55,8 +55,8 @@ static void move_aside(HANDLE handle, const wchar_t *wide)
     FILE_RENAME_INFO *info;
     size_t length;
 
-    (void) swprintf(suffix, sizeof(suffix) / sizeof(*suffix), ASIDE L"%lu.%lx",
-                    (unsigned long) GetCurrentProcessId(), (unsigned long) InterlockedIncrement(&counter));
+    (void) swprintf(suffix, sizeof(suffix) / sizeof(*suffix), ASIDE L"%lu.%lx", (unsigned long) GetCurrentProcessId(),
+                    (unsigned long) InterlockedIncrement(&counter));
     aside = flk_path_suffixed(wide, suffix);
     length = aside != NULL ? wcslen(aside) * sizeof(*aside) : 0;
     info = aside != NULL ? calloc(1, sizeof(*info) + length) : NULL;
@@ -73,8 +73,8 @@ static void move_aside(HANDLE handle, const wchar_t *wide)
 static bool is_unused(DWORD pid)
 {
     HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, pid);
-    bool unused = process == NULL ? GetLastError() == ERROR_INVALID_PARAMETER
-                                  : WaitForSingleObject(process, 0) == WAIT_OBJECT_0;
+    bool unused =
+        process == NULL ? GetLastError() == ERROR_INVALID_PARAMETER : WaitForSingleObject(process, 0) == WAIT_OBJECT_0;
 
     if (process != NULL)
         (void) CloseHandle(process);

@@ -27,14 +27,14 @@
 static struct mutex mutex = MUTEX_INIT;
 
 /* All of these are under the mutex.  The guard is never taken while it is held. */
-static struct list errands;    /* those that are not over; new ones come first */
-static struct list discarded;  /* those that are to be discarded */
+static struct list errands;          /* those that are not over; new ones come first */
+static struct list discarded;        /* those that are to be discarded */
 static const struct errand *looking; /* the errand that the attendant uses without the mutex; only to compare with */
-static struct wakeup *awaited; /* the wake-up of the attendant; NULL: it looks anyway before it waits */
-static bool runs;              /* the attendant runs, or is about to */
-static bool ends;              /* the attendant has to end as soon as it has no errand */
-static bool left;              /* the attendant has ended, and is to be joined */
-static bool joins_end;         /* the attendant that ends is joined at the end of the process */
+static struct wakeup *awaited;       /* the wake-up of the attendant; NULL: it looks anyway before it waits */
+static bool runs;                    /* the attendant runs, or is about to */
+static bool ends;                    /* the attendant has to end as soon as it has no errand */
+static bool left;                    /* the attendant has ended, and is to be joined */
+static bool joins_end;               /* the attendant that ends is joined at the end of the process */
 static struct attendant attendant;
 
 static struct errand *errand_of(struct link *link)

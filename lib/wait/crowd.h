@@ -19,12 +19,12 @@ struct crowd_process;
 /* A wait in the crowd. */
 struct place {
     struct link link;
-    const char *name; /* the last component of the path: the name in the directory */
-    int directory;    /* the number of the directory among the events; -1: the directory is not watched */
-    int64_t nap;      /* ns; the length of the next nap, which grows */
-    int64_t pid;      /* the process that was asked for; 0: none */
+    const char *name;              /* the last component of the path: the name in the directory */
+    int directory;                 /* the number of the directory among the events; -1: the directory is not watched */
+    int64_t nap;                   /* ns; the length of the next nap, which grows */
+    int64_t pid;                   /* the process that was asked for; 0: none */
     struct crowd_process *process; /* NULL: no process is watched */
-    bool told;        /* the system has told something, so it is time to look */
+    bool told;                     /* the system has told something, so it is time to look */
 };
 
 /* Begins to watch the path, which the caller keeps as long as the place. */

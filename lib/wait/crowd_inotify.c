@@ -232,8 +232,7 @@ size_t flk_crowd_fill(struct pollfd *fds, int64_t *until)
     if (rests && rest_until < *until)
         *until = rest_until;
     for (struct link *link = processes.first; link != NULL; link = link->next)
-        fds[count++] =
-            (struct pollfd) { .fd = LINK_OWNER(link, struct crowd_process, link)->fd, .events = POLLIN };
+        fds[count++] = (struct pollfd) { .fd = LINK_OWNER(link, struct crowd_process, link)->fd, .events = POLLIN };
     return count;
 }
 

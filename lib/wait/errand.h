@@ -33,10 +33,10 @@ struct errand {
 
     /* The attendant's own, under its mutex. */
     struct link link;
-    bool due;         /* it is time to look */
-    int reason;       /* for look() */
-    int64_t next;     /* the time of the next look */
-    size_t slot;      /* the number of the cancel waitable among those that are waited for; 0: none */
+    bool due;     /* it is time to look */
+    int reason;   /* for look() */
+    int64_t next; /* the time of the next look */
+    size_t slot;  /* the number of the cancel waitable among those that are waited for; 0: none */
 };
 
 #endif

@@ -40,7 +40,7 @@
  * seconds without a watch, since a user may have few instances.
  */
 static const struct kept nothing = { .events = -1, .directory = -1, .process = -1 };
-static struct list all_open; /* under the guard */
+static struct list all_open;                                                 /* under the guard */
 static struct kept spare = { .events = -1, .directory = -1, .process = -1 }; /* under the guard */
 
 /* Caller holds the guard.  Takes the kept descriptors, if they are still the library's. */

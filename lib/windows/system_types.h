@@ -11,7 +11,9 @@
 struct mutex {
     SRWLOCK native;
 };
+/* clang-format off */
 #define MUTEX_INIT { SRWLOCK_INIT }
+/* clang-format on */
 
 typedef DWORD thread_id;
 

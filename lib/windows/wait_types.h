@@ -35,10 +35,10 @@ struct attendant {
 };
 
 struct watch {
-    int64_t nap;          /* ns; the length of the next nap, which grows */
-    HANDLE names;         /* signalled when a name in the directory changes; NULL: the directory is not watched */
-    HANDLE process;       /* the process that is watched; NULL: none */
-    int64_t pid;          /* the process that was asked for */
+    int64_t nap;    /* ns; the length of the next nap, which grows */
+    HANDLE names;   /* signalled when a name in the directory changes; NULL: the directory is not watched */
+    HANDLE process; /* the process that is watched; NULL: none */
+    int64_t pid;    /* the process that was asked for */
 };
 
 #endif

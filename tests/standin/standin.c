@@ -72,7 +72,7 @@ int close(int fd)
             drop(&knotes[i]);
             pthread_mutex_unlock(&mutex);
         }
-    return (int)syscall(SYS_close, fd);
+    return (int) syscall(SYS_close, fd);
 }
 
 static struct knote *find(int kq, const struct kevent *change)
@@ -97,7 +97,7 @@ static int watch_file(const struct kevent *change)
         mask |= IN_MOVE_SELF;
     if (change->fflags & NOTE_FUNLOCK)
         mask |= IN_CLOSE | IN_ATTRIB;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", (int)change->ident);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", (int) change->ident);
     if (fd >= 0 && inotify_add_watch(fd, path, mask) < 0) {
         close(fd);
         return -1;
@@ -108,7 +108,7 @@ static int watch_file(const struct kevent *change)
 static int add(int kq, const struct kevent *change)
 {
     struct knote *knote = find(kq, change);
-    struct epoll_event event = {.events = EPOLLIN};
+    struct epoll_event event = { .events = EPOLLIN };
     for (int i = 0; !knote && i < MOST_KNOTES; i++)
         if (!knotes[i].used)
             knote = &knotes[i];
@@ -116,11 +116,11 @@ static int add(int kq, const struct kevent *change)
         return knote ? 0 : ENOMEM;
     if (change->filter != EVFILT_USER && getenv("STANDIN_DEAF"))
         return ENOTSUP;
-    *knote = (struct knote){0, kq, -1, change->filter, change->flags, change->ident};
+    *knote = (struct knote) { 0, kq, -1, change->filter, change->flags, change->ident };
     if (change->filter != EVFILT_USER) {
         knote->inner = change->filter == EVFILT_VNODE ? watch_file(change)
-                                                      : (int)syscall(SYS_pidfd_open, (pid_t)change->ident, 0);
-        event.data.u32 = (uint32_t)(knote - knotes);
+                                                      : (int) syscall(SYS_pidfd_open, (pid_t) change->ident, 0);
+        event.data.u32 = (uint32_t) (knote - knotes);
         if (knote->inner < 0 || epoll_ctl(kq, EPOLL_CTL_ADD, knote->inner, &event) != 0)
             return errno;
     }
@@ -150,7 +150,7 @@ static uint32_t notes_of(const struct knote *knote)
         for (ssize_t at = 0; at < n;) {
             struct inotify_event event;
             memcpy(&event, bytes + at, sizeof event);
-            at += (ssize_t)(sizeof event + event.len);
+            at += (ssize_t) (sizeof event + event.len);
             notes |= event.mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) ? NOTE_WRITE
                      : event.mask & (IN_CLOSE | IN_ATTRIB)                              ? NOTE_FUNLOCK
                      : event.mask & IN_MOVE_SELF                                        ? NOTE_RENAME
@@ -162,11 +162,11 @@ static uint32_t notes_of(const struct knote *knote)
 static int take(int kq, struct kevent *events, int room, const struct timespec *timeout)
 {
     struct epoll_event ready[16];
-    int ms = timeout ? (int)(timeout->tv_sec * 1000 + timeout->tv_nsec / 1000000) : -1;
+    int ms = timeout ? (int) (timeout->tv_sec * 1000 + timeout->tv_nsec / 1000000) : -1;
     int count = epoll_wait(kq, ready, room < 16 ? room : 16, ms);
     for (int i = 0; i < count; i++) {
         struct knote *knote = &knotes[ready[i].data.u32];
-        events[i] = (struct kevent){knote->ident, knote->filter, knote->flags, notes_of(knote), 0, NULL};
+        events[i] = (struct kevent) { knote->ident, knote->filter, knote->flags, notes_of(knote), 0, NULL };
         if (knote->flags & EV_ONESHOT)
             drop(knote);
     }
@@ -195,9 +195,9 @@ int kevent(int kq, const struct kevent *changes, int count, struct kevent *event
 int flock(int fd, int operation)
 {
     struct stat status;
-    int rc = (int)syscall(SYS_flock, fd, operation), error = errno;
+    int rc = (int) syscall(SYS_flock, fd, operation), error = errno;
     if (rc == 0 && (operation & LOCK_UN) && fstat(fd, &status) == 0)
-        (void)fchmod(fd, status.st_mode & 07777);
+        (void) fchmod(fd, status.st_mode & 07777);
     errno = error;
     return rc;
 }
@@ -224,7 +224,7 @@ static int list_numbers(const char *path, int *numbers, int room)
 
 int proc_listallpids(void *buffer, int size)
 {
-    int room = size / (int)sizeof(int), count = list_numbers("/proc", buffer, room);
+    int room = size / (int) sizeof(int), count = list_numbers("/proc", buffer, room);
     return buffer && count > room ? room : count;
 }
 
@@ -240,8 +240,10 @@ static int read_info(int pid, struct proc_bsdinfo *info)
         fclose(file);
     text[n] = '\0';
     end = strrchr(text, ')');
-    if (!end || sscanf(end, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state,
-                       &start) != 2 || state == 'Z' || state == 'X') {
+    if (!end ||
+        sscanf(end, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state,
+               &start) != 2 ||
+        state == 'Z' || state == 'X') {
         errno = ESRCH;
         return 0;
     }
@@ -250,7 +252,7 @@ static int read_info(int pid, struct proc_bsdinfo *info)
     snprintf(info->pbi_comm, sizeof info->pbi_comm, "%.15s", strchr(text, '(') + 1);
     info->pbi_start_tvsec = start / 100;
     info->pbi_start_tvusec = start % 100 * 10000;
-    return (int)sizeof *info;
+    return (int) sizeof *info;
 }
 
 static int list_fds(int pid, struct proc_fdinfo *fds, int room)
@@ -272,16 +274,16 @@ static int list_fds(int pid, struct proc_fdinfo *fds, int room)
     }
     pthread_mutex_unlock(&one);
     errno = count >= 0 ? 0 : errno == ENOENT ? ESRCH : EPERM;
-    return count < 0 ? 0 : count * (int)sizeof *fds;
+    return count < 0 ? 0 : count * (int) sizeof *fds;
 }
 
 int proc_pidinfo(int pid, int flavor, uint64_t arg, void *buffer, int size)
 {
-    (void)arg;
-    if (flavor == PROC_PIDTBSDINFO && size == (int)sizeof(struct proc_bsdinfo))
+    (void) arg;
+    if (flavor == PROC_PIDTBSDINFO && size == (int) sizeof(struct proc_bsdinfo))
         return read_info(pid, buffer);
     if (flavor == PROC_PIDLISTFDS)
-        return list_fds(pid, buffer, size / (int)sizeof(struct proc_fdinfo));
+        return list_fds(pid, buffer, size / (int) sizeof(struct proc_fdinfo));
     errno = EINVAL;
     return 0;
 }
@@ -292,21 +294,21 @@ int proc_pidfdinfo(int pid, int fd, int flavor, void *buffer, int size)
     struct stat status, link;
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, fd);
-    if (flavor != PROC_PIDFDVNODEINFO || size != (int)sizeof *info || stat(path, &status) != 0 ||
+    if (flavor != PROC_PIDFDVNODEINFO || size != (int) sizeof *info || stat(path, &status) != 0 ||
         lstat(path, &link) != 0) {
         errno = EBADF;
         return 0;
     }
     memset(info, 0, sizeof *info);
     info->pfi.fi_openflags = (link.st_mode & S_IRUSR ? FREAD : 0u) | (link.st_mode & S_IWUSR ? FWRITE : 0u);
-    info->pvi.vi_stat.vst_dev = (uint32_t)status.st_dev;
+    info->pvi.vi_stat.vst_dev = (uint32_t) status.st_dev;
     info->pvi.vi_stat.vst_ino = status.st_ino;
-    return (int)sizeof *info;
+    return (int) sizeof *info;
 }
 
 /* ---- renamex_np ----------------------------------------------------------------------------- */
 
 int renamex_np(const char *from, const char *to, unsigned flags)
 {
-    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags == RENAME_SWAP ? 2u : 0u);
+    return (int) syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags == RENAME_SWAP ? 2u : 0u);
 }

@@ -182,8 +182,8 @@ static void take_answer(const json_t *answer, const json_t *range, const char *p
     find_place(json_object_get(range, "kvs"), prefix, key, mode, place);
 }
 
-int flk_queue_enter(struct client *client, const char *prefix, const char *key, int64_t lease, enum filelock_mode mode,
-                    int64_t limit, struct place *place, bool *unclear)
+int flk_queue_put_key(struct client *client, const char *prefix, const char *key, int64_t lease,
+                      enum filelock_mode mode, int64_t limit, struct place *place, bool *unclear)
 {
     json_t *put = json_pack("{s:{s:o, s:o, s:o}}", "request_put", "key", encoded(key), "value", value_of(mode), "lease",
                             number(lease));
@@ -219,7 +219,7 @@ int flk_queue_read(struct client *client, const char *prefix, const char *key, e
     return rc;
 }
 
-int flk_queue_leave(struct client *client, const char *key, int64_t created, bool *deleted, bool *unclear)
+int flk_queue_delete_key(struct client *client, const char *key, int64_t created, bool *deleted, bool *unclear)
 {
     json_t *request = json_pack("{s:[{s:o, s:s, s:s, s:o}], s:[{s:{s:o}}]}", "compare", "key", encoded(key), "target",
                                 "CREATE", "result", "EQUAL", "create_revision", number(created), "success",

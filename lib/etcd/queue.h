@@ -31,13 +31,13 @@ void flk_place_clear(struct place *place);
  * Puts the key into the queue, and reads the queue.  limit: INT64_MAX, or the key is put only if all keys in the queue
  * were created up to this revision.
  */
-int flk_queue_enter(struct client *client, const char *prefix, const char *key, int64_t lease, enum filelock_mode mode,
-                    int64_t limit, struct place *place, bool *unclear);
+int flk_queue_put_key(struct client *client, const char *prefix, const char *key, int64_t lease,
+                      enum filelock_mode mode, int64_t limit, struct place *place, bool *unclear);
 int flk_queue_read(struct client *client, const char *prefix, const char *key, enum filelock_mode mode,
                    struct place *place);
 
 /* Deletes the key if it was created at that revision.  *deleted: false if there was no such key. */
-int flk_queue_leave(struct client *client, const char *key, int64_t created, bool *deleted, bool *unclear);
+int flk_queue_delete_key(struct client *client, const char *key, int64_t created, bool *deleted, bool *unclear);
 
 /* Finds the creation revision of a key; 0: there is none. */
 int flk_queue_find(struct client *client, const char *key, int64_t *created);

@@ -256,7 +256,7 @@ static void leave(struct session *s, int64_t created)
     flk_client_unwatch(s->client);
     if (s->lease == 0)
         return;
-    if (s->tainted || flk_queue_leave(s->client, s->key, created, &deleted, NULL) != 0)
+    if (s->tainted || flk_queue_delete_key(s->client, s->key, created, &deleted, NULL) != 0)
         give_up_lease(s);
 }
 
@@ -269,7 +269,8 @@ static int try_lock(struct session *s)
     for (int i = 0; i < MAX_TRIES; i++) {
         rc = ensure_lease(s);
         if (rc == 0)
-            rc = flk_queue_enter(s->client, s->prefix, s->key, s->lease, s->mode, place.revision, &place, &s->tainted);
+            rc =
+                flk_queue_put_key(s->client, s->prefix, s->key, s->lease, s->mode, place.revision, &place, &s->tainted);
         if (rc == -ENOENT && i + 1 < MAX_TRIES) { /* the lease has expired */
             forget_lease(s);
             continue;
@@ -350,7 +351,7 @@ static int enter_and_wait(struct session *s, struct place *place)
     int rc = ensure_lease(s);
 
     if (rc == 0)
-        rc = flk_queue_enter(s->client, s->prefix, s->key, s->lease, s->mode, INT64_MAX, place, &s->tainted);
+        rc = flk_queue_put_key(s->client, s->prefix, s->key, s->lease, s->mode, INT64_MAX, place, &s->tainted);
     return rc == 0 ? wait_in_queue(s, place) : rc;
 }
 
@@ -427,7 +428,7 @@ static int remove_key(struct session *s)
         rc = flk_lease_revoke(s->client, s->lease);
         return rc == -EHOSTUNREACH ? 0 : rc;
     }
-    rc = flk_queue_leave(s->client, s->key, s->token, &deleted, &unclear);
+    rc = flk_queue_delete_key(s->client, s->key, s->token, &deleted, &unclear);
     if (rc == -EHOSTUNREACH && unclear) {
         s->tainted = true;
         return 0;

@@ -104,8 +104,8 @@ struct kind {
     bool (*looks_held)(const struct target *target);
 
     /*
-     * Looks whether the lock can be taken, for an attempt that no thread waits for.  Returns as try() does; CONTENDED:
-     * the lookout tells when to look again.  NULL: try() is called again after naps.
+     * Looks whether the lock can be taken, for an attempt that no thread waits for.  Returns as try() does; CONTENDED or
+     * UNREACHED: the lookout tells when to look again.  NULL: try() is called again after naps.
      */
     enum outcome (*look)(const struct target *target, void *state, enum filelock_mode mode, struct lookout *lookout);
 

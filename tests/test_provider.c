@@ -25,8 +25,12 @@ static struct memory {
     } locks[LOCKS];
     struct signal_pair *waiters[WAITERS];
     int opened, dropped, unreachable;
-    int refuses_release; /* the error of the next release; 0: none */
-} memory = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+    int refuses_release;   /* the error of the next release; 0: none */
+    int hangs;             /* the number of the lock for which no try returns, less 1; 0: none */
+    int hanging;           /* the tries that hang */
+    pthread_t spared;      /* the thread whose tries do not hang */
+    pthread_cond_t change; /* of these */
+} memory = { .mutex = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER };
 
 struct handle {
     int at; /* in memory.locks */
@@ -76,6 +80,11 @@ static int memory_try(void *state, enum filelock_mode mode)
     int rc = 0;
 
     pthread_mutex_lock(&memory.mutex);
+    memory.hanging++;
+    pthread_cond_broadcast(&memory.change);
+    while (memory.hangs == handle->at + 1 && !pthread_equal(memory.spared, pthread_self()))
+        pthread_cond_wait(&memory.change, &memory.mutex);
+    memory.hanging--;
     if (memory.unreachable)
         rc = -EHOSTUNREACH;
     else if (memory.locks[handle->at].writers > 0 ||
@@ -448,6 +457,141 @@ START_TEST(test_unreachable)
 }
 END_TEST
 
+/* ---- Without blocking ----------------------------------------------------------------------- */
+
+/* True if the attempt is over within the time. */
+static int over_within(const struct filelock *lock, int64_t timeout_ms)
+{
+    struct signal_pair pair = { .waitable = filelock_acquire_waitable(lock) };
+    int64_t start = now_ns();
+
+    ck_assert(pair.waitable != FILELOCK_NO_WAITABLE);
+    while (!waitable_is_set(&pair) && now_ns() - start < timeout_ms * 1000000)
+        nap_ms(1);
+    return waitable_is_set(&pair);
+}
+
+START_TEST(test_begin_unreachable)
+{
+    struct filelock *a = provided("a", NULL);
+
+    memory.unreachable = 1;
+    EXPECT(filelock_acquire_begin(a, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EHOSTUNREACH);
+    int64_t start = now_ns();
+    EXPECT(filelock_acquire_begin(a, FILELOCK_EXCLUSIVE, 50), -EINPROGRESS);
+    ck_assert(over_within(a, PATIENCE_MS));
+    EXPECT_TOOK(start, 50);
+    EXPECT(filelock_acquire_finish(a), -EHOSTUNREACH);
+    EXPECT(filelock_acquire_begin(a, FILELOCK_EXCLUSIVE, PATIENCE_MS), -EINPROGRESS);
+    memory.unreachable = 0;
+    ck_assert(over_within(a, PATIENCE_MS));
+    EXPECT(filelock_acquire_finish(a), 0);
+    filelock_free(a);
+}
+END_TEST
+
+/* Sets the lock whose tries hang in other threads, by its number, less 1.  0: none does. */
+static void set_hangs(int number)
+{
+    pthread_mutex_lock(&memory.mutex);
+    memory.spared = pthread_self();
+    memory.hangs = number;
+    pthread_cond_broadcast(&memory.change);
+    pthread_mutex_unlock(&memory.mutex);
+}
+
+/* Begins to acquire lock 0, which is held by the handle until a try hangs. */
+static void begin_hanging(struct filelock *lock, struct filelock *holder, int64_t timeout_ms)
+{
+    EXPECT(filelock_acquire(holder, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    set_hangs(1);
+    EXPECT(filelock_acquire_begin(lock, FILELOCK_EXCLUSIVE, timeout_ms), -EINPROGRESS);
+    pthread_mutex_lock(&memory.mutex);
+    while (memory.hanging == 0)
+        pthread_cond_wait(&memory.change, &memory.mutex);
+    pthread_mutex_unlock(&memory.mutex);
+    EXPECT(filelock_release(holder), 0);
+}
+
+/* A provider that hangs for an attempt keeps no other attempt waiting. */
+START_TEST(test_begin_hangs)
+{
+    struct filelock *a = provided("a", NULL), *same = provided("a", NULL);
+    struct filelock *b = provided("b", NULL), *other = provided("b", NULL);
+
+    begin_hanging(same, a, PATIENCE_MS);
+    EXPECT(filelock_acquire(b, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_acquire_begin(other, FILELOCK_EXCLUSIVE, PATIENCE_MS), -EINPROGRESS);
+    EXPECT(filelock_release(b), 0);
+    ck_assert(over_within(other, PATIENCE_MS));
+    EXPECT(filelock_acquire_finish(other), 0);
+    EXPECT(filelock_acquire_finish(same), -EINPROGRESS);
+    set_hangs(0);
+    ck_assert(over_within(same, PATIENCE_MS));
+    EXPECT(filelock_acquire_finish(same), 0);
+    filelock_free(a);
+    filelock_free(same);
+    filelock_free(b);
+    filelock_free(other);
+}
+END_TEST
+
+/* An attempt whose time is up during a try ends with the try, and has what that has got. */
+START_TEST(test_begin_hangs_too_long)
+{
+    struct filelock *a = provided("a", NULL), *same = provided("a", NULL);
+
+    begin_hanging(same, a, 1000);
+    ck_assert(!over_within(same, 1100));
+    set_hangs(0);
+    ck_assert(over_within(same, PATIENCE_MS));
+    EXPECT(filelock_acquire_finish(same), 0);
+    ck_assert_int_eq(memory.locks[0].writers, 1);
+    filelock_free(a);
+    filelock_free(same);
+    ck_assert_int_eq(memory.locks[0].writers, 0);
+}
+END_TEST
+
+/* An attempt that is cancelled during a try has nothing after it. */
+START_TEST(test_begin_hangs_cancelled)
+{
+    struct signal_pair cancel;
+    waitable_open(&cancel);
+    struct filelock_options options = FILELOCK_OPTIONS_INIT;
+    options.cancel = cancel.waitable;
+    struct filelock *a = provided("a", NULL), *same = provided("a", &options);
+
+    begin_hanging(same, a, PATIENCE_MS);
+    waitable_set(&cancel);
+    ck_assert(!over_within(same, 60));
+    set_hangs(0);
+    ck_assert(over_within(same, PATIENCE_MS));
+    EXPECT(filelock_acquire_finish(same), -ECANCELED);
+    ck_assert_int_eq(memory.locks[0].writers, 0);
+    filelock_free(a);
+    filelock_free(same);
+    waitable_close(&cancel);
+}
+END_TEST
+
+/* An attempt that is aborted again and again, at any moment of a try, has nothing after it. */
+START_TEST(test_begin_aborted)
+{
+    struct filelock *a = provided("a", NULL), *same = provided("a", NULL);
+
+    for (int i = 0; i < scaled(200, 20); i++) {
+        EXPECT(filelock_acquire(a, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        EXPECT(filelock_acquire_begin(same, FILELOCK_EXCLUSIVE, PATIENCE_MS), -EINPROGRESS);
+        EXPECT(filelock_release(a), 0);
+        EXPECT(filelock_acquire_abort(same), 0);
+        ck_assert_int_eq(memory.locks[0].writers, 0);
+    }
+    filelock_free(a);
+    filelock_free(same);
+}
+END_TEST
+
 START_TEST(test_release_refused)
 {
     struct filelock *a = provided("a", NULL);
@@ -585,6 +729,12 @@ Suite *make_suite(void)
     tcase_add_test(acquire, test_cancelled);
     tcase_add_test(acquire, test_unreachable);
     tcase_add_test(acquire, test_release_refused);
+    TCase *begin = add_case(suite, "begin");
+    tcase_add_test(begin, test_begin_unreachable);
+    tcase_add_test(begin, test_begin_hangs);
+    tcase_add_test(begin, test_begin_hangs_too_long);
+    tcase_add_test(begin, test_begin_hangs_cancelled);
+    tcase_add_test(begin, test_begin_aborted);
     TCase *questions = add_case(suite, "questions");
     tcase_add_test(questions, test_questions);
     tcase_add_test(questions, test_lost);

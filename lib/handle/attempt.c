@@ -111,10 +111,12 @@ static bool look_for_lock(struct attempt *attempt, int reason)
         rc = look_for_kind(attempt);
     else
         withdraw(attempt, flk_lookout_result(lookout, &result));
-    if (rc == CONTENDED && reason == 0)
+    if ((rc == CONTENDED || rc == UNREACHED) && reason == 0)
         return false;
     if (reason != 0)
         flk_lookout_stop(lookout); /* a call that the last look wants is not made */
+    if (rc == UNREACHED)
+        rc = -EHOSTUNREACH;
     attempt->result = rc == CONTENDED ? reason : rc;
     return true;
 }

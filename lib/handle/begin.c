@@ -58,9 +58,9 @@ static int begin_with_turn(struct filelock *lock, struct beginning *beginning)
     flk_mutex_unlock(&lock->shelf->mutex);
     rc = try_kind(lock, beginning);
     flk_mutex_lock(&lock->shelf->mutex);
-    if (rc == CONTENDED && beginning->limits.timeout_ms == FILELOCK_TRY)
-        rc = -ETIMEDOUT;
-    if (rc == CONTENDED)
+    if ((rc == CONTENDED || rc == UNREACHED) && beginning->limits.timeout_ms == FILELOCK_TRY)
+        rc = rc == CONTENDED ? -ETIMEDOUT : -EHOSTUNREACH;
+    if (rc == CONTENDED || rc == UNREACHED)
         rc = leave_under_way(lock, beginning, true);
     if (rc == -EINPROGRESS)
         return rc;

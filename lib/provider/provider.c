@@ -14,7 +14,9 @@
 #include "owner/sha256.h"
 #include "provider/provider.h"
 #include "system/guard.h"
+#include "system/thread.h"
 #include "wait/limits.h"
+#include "wait/lookout.h"
 
 #define NS_PER_MS 1000000
 #define KEY_HASH 32 /* bytes of SHA-256 */
@@ -31,8 +33,10 @@ struct provider_state {
     const struct filelock_provider *provider;
     void *opened;
     const char *name;
-    int id;    /* the kind's */
-    bool used; /* a call may have left something open */
+    int id;            /* the kind's */
+    bool used;         /* a call may have left something open */
+    bool granted;      /* a helper has acquired the lock, and no look has told of it yet */
+    enum outcome last; /* CONTENDED or UNREACHED, whichever was found last */
 };
 
 static const struct filelock_provider *provider_of(const struct target *target)
@@ -50,7 +54,8 @@ static int init(const struct target *target, void *state)
     own->opened = target->opened;
     own->name = target->path;
     own->id = target->kind->id;
-    own->used = false;
+    own->used = own->granted = false;
+    own->last = CONTENDED;
     return 0;
 }
 
@@ -59,18 +64,23 @@ static void end(const struct target *target)
     provider_of(target)->close(target->opened);
 }
 
+/* Notes what try_acquire() of the provider came to, and returns that as try() of struct kind does. */
+static enum outcome note_try(struct provider_state *own, int rc)
+{
+    if (rc != -EHOSTUNREACH && rc != -ETIMEDOUT)
+        return (enum outcome) rc;
+    own->last = rc == -ETIMEDOUT ? CONTENDED : UNREACHED;
+    return own->last;
+}
+
 static enum outcome try_acquire(const struct target *target, void *state, enum filelock_mode mode, bool waits)
 {
     struct provider_state *own = state;
-    int rc;
 
     (void) target;
     (void) waits;
     own->used = true;
-    rc = own->provider->try_acquire(own->opened, mode);
-    if (rc == -EHOSTUNREACH)
-        return UNREACHED;
-    return rc == -ETIMEDOUT ? CONTENDED : (enum outcome) rc;
+    return note_try(own, own->provider->try_acquire(own->opened, mode));
 }
 
 static int acquire(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
@@ -110,6 +120,80 @@ static void drop(const struct target *target, void *state)
     own->used = false;
 }
 
+/* ---- Without blocking ----------------------------------------------------------------------- */
+
+/* What a helper is to try. */
+struct trial {
+    struct provider_state *own;
+    enum filelock_mode mode;
+};
+
+/*
+ * Tries in a helper thread.  The thread may not be cancelled in code of the provider, and stays so: a helper that is
+ * to end finds that it is when it has returned.
+ */
+static int try_in_helper(void *arg)
+{
+    const struct trial *given = arg;
+    int rc;
+
+    (void) flk_cancel_disable();
+    rc = given->own->provider->try_acquire(given->own->opened, given->mode);
+    given->own->granted = rc == 0;
+    return rc;
+}
+
+/* Asks for a helper.  No other call waits for the same. */
+static void want_try(struct provider_state *own, enum filelock_mode mode, struct lookout *lookout)
+{
+    struct trial *given = (struct trial *) (void *) lookout->room;
+
+    *given = (struct trial) { own, mode };
+    memcpy(lookout->key.bytes, &own, sizeof(own));
+    lookout->key.size = sizeof(own);
+    lookout->call = try_in_helper;
+    lookout->lasting = true;
+    lookout->state = CALL_WANTED;
+}
+
+/*
+ * Leaves the try to a helper: what keeps the lock may take seconds to answer, and the attendant has all other attempts
+ * to look after.  Without a helper, tries in the attendant.
+ */
+static enum outcome look(const struct target *target, void *state, enum filelock_mode mode, struct lookout *lookout)
+{
+    struct provider_state *own = state;
+    bool refused = lookout->refused;
+    enum outcome rc;
+    int result;
+
+    lookout->refused = false;
+    own->used = true;
+    if (flk_lookout_result(lookout, &result)) {
+        own->granted = false;
+        rc = note_try(own, result);
+    } else if (refused) {
+        rc = try_acquire(target, state, mode, false);
+    } else {
+        want_try(own, mode, lookout);
+        return own->last;
+    }
+    if (rc == CONTENDED || rc == UNREACHED)
+        flk_lookout_nap(lookout);
+    return rc;
+}
+
+/* Releases what a helper has got for an attempt that has ended. */
+static void withdraw(const struct target *target, void *state)
+{
+    struct provider_state *own = state;
+    int rc = own->granted ? own->provider->release(own->opened) : 0;
+
+    own->granted = false;
+    if (rc != 0 && rc != -ESTALE)
+        drop(target, state);
+}
+
 /* ---- Fork ----------------------------------------------------------------------------------- */
 
 static void after_fork(const struct target *target, void *state, bool holds)
@@ -120,7 +204,7 @@ static void after_fork(const struct target *target, void *state, bool holds)
     (void) holds; /* no handle of a provider has FILELOCK_FORK_SHARE */
     if (own->used)
         own->provider->forked(own->opened);
-    own->used = false;
+    own->used = own->granted = false;
 }
 
 static bool has_open(const void *state)
@@ -297,6 +381,8 @@ static struct provider_kind *make_kind(const struct filelock_provider *provider)
             .end = end,
             .try = try_acquire,
             .wait = acquire,
+            .look = look,
+            .withdraw = withdraw,
             .convert = convert,
             .release = release,
             .close = drop,

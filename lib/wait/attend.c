@@ -105,6 +105,7 @@ static void start_call(struct errand *errand)
     flk_mutex_lock(&mutex);
     looking = NULL;
     lookout->state = started ? CALL_RUNS : CALL_NONE;
+    lookout->refused = !started;
     if (!started)
         errand->next = flk_after(flk_next_nap(&lookout->nap));
 }
@@ -163,11 +164,12 @@ static int64_t make_due(void)
     for (struct link *link = errands.first; link != NULL; link = link->next) {
         struct errand *errand = errand_of(link);
         int64_t at = errand->next < errand->limits.deadline ? errand->next : errand->limits.deadline;
+        bool engaged = flk_lookout_is_engaged(&errand->lookout); /* the end of the call wakes the attendant */
 
-        errand->due = is_due(errand, now);
+        errand->due = !engaged && is_due(errand, now);
         if (errand->due)
             until = now;
-        else if (at < until)
+        else if (!engaged && at < until)
             until = at;
     }
     return until;
@@ -182,7 +184,7 @@ static void look_at_due(void)
         struct errand *errand = errand_of(link);
 
         link = link->next;
-        if (errand->due)
+        if (errand->due && !flk_lookout_is_engaged(&errand->lookout))
             look(errand);
         else if (errand->lookout.state == CALL_WANTED)
             start_call(errand);

@@ -63,6 +63,11 @@ bool flk_lookout_result(struct lookout *lookout, int *result)
     return true;
 }
 
+bool flk_lookout_is_engaged(struct lookout *lookout)
+{
+    return lookout->lasting && lookout->state == CALL_RUNS && !flk_lookout_has_result(lookout);
+}
+
 void flk_lookout_stop(struct lookout *lookout)
 {
     if (lookout->state == CALL_RUNS) {

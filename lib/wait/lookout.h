@@ -37,6 +37,8 @@ struct lookout {
     struct place place;
 
     enum call_state state;
+    bool lasting;           /* the call cannot be ended: no look is due while it runs */
+    bool refused;           /* no helper was to be had for the last call that was wanted */
     int (*call)(void *arg); /* keeps to the rules of flk_helper_call(), and gets `room` */
     int result;
     struct call_key key;
@@ -60,6 +62,9 @@ bool flk_lookout_has_result(struct lookout *lookout);
 
 /* Takes the result of a call that has ended.  False if there is none; lookout->state tells whether the call runs. */
 bool flk_lookout_result(struct lookout *lookout, int *result);
+
+/* True if a call runs that has to end before the next look. */
+bool flk_lookout_is_engaged(struct lookout *lookout);
 
 /* Ends the call, if it runs.  The next look takes its result; -ECANCELED: it may have done its work or not. */
 void flk_lookout_stop(struct lookout *lookout);

@@ -91,7 +91,7 @@ void flk_vigil_gather(const struct list *errands)
         filelock_waitable cancel = errand->limits.cancel;
 
         errand->slot = 0;
-        if (cancel == FILELOCK_NO_WAITABLE)
+        if (cancel == FILELOCK_NO_WAITABLE || errand->reason != 0)
             continue;
         if (count == 1 || fds[count - 1].fd != cancel) {
             if (!have_room(count + 1)) {

@@ -72,7 +72,7 @@ void flk_vigil_gather(const struct list *errands)
         struct errand *errand = LINK_OWNER(link, struct errand, link);
         HANDLE cancel = errand->limits.cancel;
 
-        errand->slot = cancel != FILELOCK_NO_WAITABLE;
+        errand->slot = cancel != FILELOCK_NO_WAITABLE && errand->reason == 0;
         if (errand->slot == 0 || is_known(cancel))
             continue;
         if (count == MAXIMUM_WAIT_OBJECTS)

@@ -7,11 +7,13 @@
 
 #include <arpa/inet.h>
 #include <filelock-etcd.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -548,6 +550,9 @@ START_TEST(test_no_tls)
 }
 END_TEST
 
+/* How many answers are still to be dropped, for the proxy's processes. */
+static volatile int *drops_left;
+
 /* Forwards a connection to the node.  Drops the answer to a request that has this text, and ends the connection. */
 static void forward(int client, const char *drops)
 {
@@ -566,7 +571,7 @@ static void forward(int client, const char *drops)
         if (n <= 0 || (i == 1 && dropping))
             _exit(0);
         bytes[n] = '\0';
-        dropping = dropping || (i == 0 && strstr(bytes, drops) != NULL);
+        dropping = dropping || (i == 0 && strstr(bytes, drops) != NULL && *drops_left > 0 && (*drops_left)-- > 0);
         if (write(fds[!i].fd, bytes, (size_t) n) != n)
             _exit(0);
     }
@@ -575,10 +580,14 @@ static void forward(int client, const char *drops)
 /* The proxy ends itself, and its process group, when the test's end of this pipe is closed. */
 static int proxy_pipe[2];
 
-/* Starts a proxy that drops the answers to these requests.  The proxy and its children are a process group. */
-static pid_t proxy_start(const char *drops, char *url, size_t size)
+/* Starts a proxy that drops so many answers to these requests.  The proxy and its children are a process group. */
+static pid_t proxy_start(const char *drops, int count, char *url, size_t size)
 {
     int fd, port = free_port(&fd);
+
+    drops_left = mmap(NULL, sizeof(*drops_left), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ck_assert(drops_left != MAP_FAILED);
+    *drops_left = count;
 
     ck_assert_int_eq(listen(fd, 16), 0);
     private_pipe(proxy_pipe);
@@ -617,7 +626,7 @@ START_TEST(test_lost_answers)
     NEEDS_NODE();
     static const char *const dropped[] = { "/v3/kv/txn", "/v3/lease/grant", "/v3/lease/revoke", "/v3/kv/range" };
     char url[64], both[200];
-    pid_t proxy = proxy_start(dropped[_i], url, sizeof(url));
+    pid_t proxy = proxy_start(dropped[_i], INT_MAX, url, sizeof(url));
     struct filelock *same = etcd_lock("lossy");
     filelock_free(held_lock("lossy"));
 
@@ -645,6 +654,59 @@ START_TEST(test_lost_answers)
     }
     filelock_free(a);
     filelock_free(same);
+    proxy_end(proxy);
+}
+END_TEST
+
+/* A release whose answer gets lost once has released, however often its request is sent again. */
+START_TEST(test_answer_lost_once)
+{
+    NEEDS_NODE();
+    char url[64];
+    pid_t proxy = proxy_start("request_delete_range", 1, url, sizeof(url));
+    filelock_free(held_lock("once"));
+
+    struct filelock *a = etcd_with("once", url, NULL, NULL, NULL), *same = etcd_lock("once");
+    EXPECT(filelock_acquire(a, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_release(a), 0);
+    ck_assert_int_eq(*drops_left, 0);
+    EXPECT(filelock_acquire(same, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    filelock_free(a);
+    filelock_free(same);
+    proxy_end(proxy);
+}
+END_TEST
+
+/* Returns how many leases the cluster has. */
+static int count_leases(void)
+{
+    const char *arguments[] = { "lease", "list", NULL };
+    int from, count = -1;
+    pid_t pid = etcdctl_start(&from, arguments);
+    char text[200] = "";
+
+    (void) !read(from, text, sizeof(text) - 1);
+    close(from);
+    waitpid(pid, NULL, 0);
+    ck_assert_msg(sscanf(text, "found %d leases", &count) == 1, "%s", text);
+    return count;
+}
+
+/* A write that may still be done when TRY has found the lock held is kept from it: its lease is revoked. */
+START_TEST(test_lost_answer_of_a_try)
+{
+    NEEDS_NODE();
+    char url[64], both[200];
+    pid_t proxy = proxy_start("/v3/kv/txn", INT_MAX, url, sizeof(url));
+    struct filelock *holder = held_lock("tried");
+    int before = count_leases();
+
+    snprintf(both, sizeof(both), "%s,%s", url, node.url);
+    struct filelock *a = etcd_with("tried", both, NULL, NULL, NULL);
+    EXPECT(filelock_acquire(a, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    ck_assert_int_eq(count_leases(), before);
+    filelock_free(a);
+    filelock_free(holder);
     proxy_end(proxy);
 }
 END_TEST
@@ -698,6 +760,8 @@ Suite *make_suite(void)
     tcase_add_test(endpoints, test_endpoints_in_turn);
     tcase_add_test(endpoints, test_no_tls);
     tcase_add_loop_test(endpoints, test_lost_answers, 0, 4);
+    tcase_add_test(endpoints, test_answer_lost_once);
+    tcase_add_test(endpoints, test_lost_answer_of_a_try);
     TCase *users = add_case(suite, "users");
     tcase_add_unchecked_fixture(users, node_start, node_end);
     tcase_add_test(users, test_authentication);

@@ -47,6 +47,7 @@ struct transfer {
     char *body;
     struct buffer answer;
     bool running, done;
+    unsigned sent; /* how often libcurl has sent the request */
     CURLcode result;
 };
 
@@ -244,6 +245,17 @@ static void set_trust(CURL *easy, const struct settings *settings)
         (void) curl_easy_setopt(easy, CURLOPT_SSLKEY, settings->key_file);
 }
 
+/* Counts requests: libcurl sends a request again, unasked, if a connection that it uses again ends without an answer. */
+static int count_requests(CURL *easy, curl_infotype type, char *text, size_t size, void *arg)
+{
+    static const char start[] = "POST ";
+
+    (void) easy;
+    if (type == CURLINFO_HEADER_OUT && size >= strlen(start) && memcmp(text, start, strlen(start)) == 0)
+        ((struct transfer *) arg)->sent++;
+    return 0;
+}
+
 static void set_common(struct client *client, CURL *easy)
 {
     (void) curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -276,6 +288,7 @@ static int start(struct client *client, struct transfer *transfer, const char *p
     (void) curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, transfer->body);
     (void) curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
     transfer->done = false;
+    transfer->sent = 0;
     transfer->running = curl_multi_add_handle(client->multi, transfer->easy) == CURLM_OK;
     return transfer->running ? 0 : -ENOMEM;
 }
@@ -474,10 +487,10 @@ int flk_client_call(struct client *client, const char *path, json_t *request, js
         return -ENOMEM;
     for (size_t i = 0; i < client->settings->count; i++) {
         reply = ask_as_user(client, path, request, answer, &error);
+        if (unclear != NULL && (reply == REPLY_UNCLEAR || reply == REPLY_LOGIN || client->call.sent > 1))
+            *unclear = true;
         if (reply == REPLY_GOOD || reply == REPLY_REFUSED)
             break;
-        if (reply != REPLY_NOT_SENT && unclear != NULL)
-            *unclear = true;
         client->current = (client->current + 1) % client->settings->count;
         if (client->watch.running) { /* it may hang as the endpoint does */
             flk_client_unwatch(client);
@@ -556,6 +569,9 @@ struct client *flk_client_new(const struct settings *settings)
     (void) curl_easy_setopt(client->call.easy, CURLOPT_TIMEOUT_MS, (long) CALL_MS);
     (void) curl_easy_setopt(client->call.easy, CURLOPT_WRITEFUNCTION, append);
     (void) curl_easy_setopt(client->call.easy, CURLOPT_WRITEDATA, &client->call.answer);
+    (void) curl_easy_setopt(client->call.easy, CURLOPT_DEBUGFUNCTION, count_requests);
+    (void) curl_easy_setopt(client->call.easy, CURLOPT_DEBUGDATA, &client->call);
+    (void) curl_easy_setopt(client->call.easy, CURLOPT_VERBOSE, 1L);
     set_common(client, client->watch.easy);
     (void) curl_easy_setopt(client->watch.easy, CURLOPT_WRITEFUNCTION, see_bytes);
     (void) curl_easy_setopt(client->watch.easy, CURLOPT_WRITEDATA, client);

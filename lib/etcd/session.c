@@ -247,14 +247,14 @@ static void become_holder(struct session *s, int64_t created)
     flk_client_unwatch(s->client);
 }
 
-/* Leaves the queue.  If that is not certain, gives up the lease. */
+/* Leaves the queue, if it is there (created is not 0).  If that is not certain, gives up the lease. */
 static void leave(struct session *s, int64_t created)
 {
     bool deleted;
 
     s->renewing = false;
     flk_client_unwatch(s->client);
-    if (s->lease == 0)
+    if (s->lease == 0 || (!s->tainted && created == 0))
         return;
     if (s->tainted || flk_queue_delete_key(s->client, s->key, created, &deleted, NULL) != 0)
         give_up_lease(s);
@@ -288,7 +288,7 @@ static int try_lock(struct session *s)
         rc = -EHOSTUNREACH;
     if (rc == 0)
         become_holder(s, place.created);
-    else if (place.created != 0)
+    else
         leave(s, place.created);
     flk_place_clear(&place);
     return rc;
@@ -337,8 +337,8 @@ static int wait_in_queue(struct session *s, struct place *place)
             return rc == 0 ? -ETIMEDOUT : rc;
         if (rc == 0 && !wait_for_change(s, place))
             continue;
-        if (rc != 0)
-            (void) pause_or_abort(s);
+        if (rc != 0 && pause_or_abort(s))
+            return rc;
         rc = flk_queue_read(s->client, s->prefix, s->key, s->mode, place);
         if (rc != 0 && rc != -EHOSTUNREACH)
             return rc;
@@ -373,10 +373,8 @@ static int wait_for_lock(struct session *s)
         rc = -ETIMEDOUT;
     if (rc == 0)
         become_holder(s, place.created);
-    else if (place.created != 0)
+    else
         leave(s, place.created);
-    else if (s->tainted)
-        give_up_lease(s);
     s->renewing = rc == 0;
     flk_place_clear(&place);
     return rc;

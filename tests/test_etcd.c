@@ -213,18 +213,80 @@ END_TEST
 
 START_TEST(test_unreachable)
 {
-    char endpoints[100];
-    int fd;
-    snprintf(endpoints, sizeof(endpoints), "http://127.0.0.1:%d", free_port(&fd));
+    char endpoints[100], text[600];
+    int fd, port = free_port(&fd);
+    snprintf(endpoints, sizeof(endpoints), "http://127.0.0.1:%d", port);
     struct filelock *lock = etcd_with("a", endpoints, NULL, NULL, NULL);
 
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EHOSTUNREACH);
     expect_described(lock, -EHOSTUNREACH, endpoints);
+    filelock_free(lock);
+    snprintf(endpoints, sizeof(endpoints), "http://root:secret@127.0.0.1:%d", port);
+    lock = etcd_with("a", endpoints, NULL, NULL, NULL);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EHOSTUNREACH);
+    filelock_describe(lock, -EHOSTUNREACH, text, sizeof(text));
+    ck_assert_msg(strstr(text, "127.0.0.1:") != NULL && strstr(text, "secret") == NULL, "%s", text);
     int64_t start = now_ns();
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 100), -EHOSTUNREACH);
     EXPECT_TOOK(start, 100);
     EXPECT(filelock_held(lock), 0);
     filelock_free(lock);
+    close(fd);
+}
+END_TEST
+
+/* What a server answers to every request, and what an acquire makes of it. */
+static const struct {
+    const char *body;
+    int error;
+} answers[] = {
+    { "{\"error\":\"etcdserver: permission denied\",\"code\":7}", -EACCES },
+    { "{\"code\":7,\"message\":\"etcdserver: permission denied\",\"details\":[]}", -EACCES },
+    { "{\"error\":{\"grpc_code\":7,\"http_code\":403,\"message\":\"etcdserver: permission denied\"}}", -EACCES },
+    { "{\"error\":{\"code\":7,\"message\":\"etcdserver: permission denied\"}}", -EACCES },
+    { "{\"error\":7,\"code\":\"7\",\"message\":[]}", -EHOSTUNREACH },
+    { "", -EHOSTUNREACH },
+    { "null", -EHOSTUNREACH },
+    { "[]", -EHOSTUNREACH },
+    { "{}", -EHOSTUNREACH },
+    { "{\"header\":7}", -EIO },
+    { "{\"header\":{},\"TTL\":{}}", -EIO },
+    { "{\"header\":{},\"TTL\":\"9000000000000000000\"}", -EIO },
+    { "{\"header\":{},\"TTL\":\"99999999999999999999999\"}", -EIO },
+    { "{\"header\":{},\"TTL\":99999999999999999999999}", -EHOSTUNREACH },
+};
+
+/* Answers every request with this body, until it is killed, or a test that failed has left it alone for long. */
+static void serve(int fd, const char *body)
+{
+    char bytes[65536];
+
+    alarm(60);
+    for (;;) {
+        int client = accept(fd, NULL, NULL);
+        if (read(client, bytes, sizeof(bytes)) > 0)
+            dprintf(client, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", strlen(body),
+                    body);
+        close(client);
+    }
+}
+
+/* Refusals are understood in the form of every release, and answers of no known form are no harm. */
+START_TEST(test_answers)
+{
+    char url[64];
+    int fd;
+
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d", free_port(&fd));
+    ck_assert_int_eq(listen(fd, 16), 0);
+    pid_t server = fork();
+    if (server == 0)
+        serve(fd, answers[_i].body);
+    struct filelock *lock = etcd_with("a", url, NULL, NULL, NULL);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), answers[_i].error);
+    filelock_free(lock);
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
     close(fd);
 }
 END_TEST
@@ -455,7 +517,7 @@ START_TEST(test_not_renewed)
     EXPECT(filelock_remaining(a, &ms), 0);
     ck_assert_int_eq(ms, 0);
     EXPECT(filelock_release(a), -ESTALE);
-    expect_described(a, -ESTALE, "not renewed in time");
+    expect_described(a, -ESTALE, "no endpoint answered, so that its lease was not renewed in time");
     kill(node.pid, SIGCONT);
     EXPECT(filelock_acquire(a, FILELOCK_EXCLUSIVE, PATIENCE_MS), 0);
     filelock_free(a);
@@ -742,6 +804,7 @@ Suite *make_suite(void)
     TCase *offline = add_case(suite, "offline");
     tcase_add_test(offline, test_options);
     tcase_add_test(offline, test_unreachable);
+    tcase_add_loop_test(offline, test_answers, 0, (int) (sizeof(answers) / sizeof(*answers)));
     TCase *locks = add_case(suite, "locks");
     tcase_add_unchecked_fixture(locks, node_start, node_end);
     tcase_add_test(locks, test_excludes);

@@ -113,14 +113,18 @@ int64_t flk_json_int64(const json_t *object, const char *name)
     return json_is_string(value) ? (int64_t) strtoull(json_string_value(value), NULL, 10) : 0;
 }
 
-static void complain(struct client *client, const char *what, const char *why)
-{
-    (void) snprintf(client->complaint, sizeof(client->complaint), "%s: %s", what, why);
-}
-
 static const char *endpoint(const struct client *client)
 {
     return client->settings->endpoints[client->current];
+}
+
+/* Notes what is wrong with the endpoint in use, which is named without a password that may be in its address. */
+static void complain(struct client *client, const char *why)
+{
+    const char *secret = strrchr(endpoint(client), '@');
+
+    (void) snprintf(client->complaint, sizeof(client->complaint), "%s: %s",
+                    secret != NULL ? secret + 1 : endpoint(client), why);
 }
 
 /*
@@ -138,7 +142,7 @@ static bool is_current(struct client *client, const json_t *answer)
     if (client->cluster == 0)
         client->cluster = cluster;
     if (cluster != client->cluster || term < client->term) {
-        complain(client, endpoint(client), cluster != client->cluster ? "another cluster" : "a leader of the past");
+        complain(client, cluster != client->cluster ? "another cluster" : "a leader of the past");
         return false;
     }
     client->term = term;
@@ -363,15 +367,29 @@ static bool is_distrust(CURLcode result)
            result == CURLE_SSL_CERTPROBLEM || result == CURLE_SSL_CACERT_BADFILE || result == CURLE_SSL_ISSUER_ERROR;
 }
 
+/*
+ * Finds the words and the code of a refusal.  They are "error" and "code", and since etcd 3.6 "message" and "code".  A
+ * call that streams has them in an object "error".
+ */
+static const char *read_refusal(const json_t *answer, int64_t *code)
+{
+    const json_t *error = json_object_get(answer, "error"), *where = json_is_object(error) ? error : answer;
+
+    *code = flk_json_int64(where, "grpc_code");
+    if (*code == 0)
+        *code = flk_json_int64(where, "code");
+    return json_string_value(json_is_string(error) ? error : json_object_get(where, "message"));
+}
+
 /* Judges a refusal by its code and its words.  *error: what to return for it. */
 static enum reply judge_refusal(struct client *client, const json_t *answer, int *error)
 {
-    const char *words = json_string_value(json_object_get(answer, "error"));
-    int64_t code = flk_json_int64(answer, "code");
+    int64_t code;
+    const char *words = read_refusal(answer, &code);
 
     if (words == NULL)
         return REPLY_UNCLEAR;
-    complain(client, endpoint(client), words);
+    complain(client, words);
     if (code == CODE_UNAUTHENTICATED || strstr(words, "invalid auth token") != NULL ||
         strstr(words, "auth store is old") != NULL)
         return REPLY_LOGIN;
@@ -427,8 +445,7 @@ static enum reply ask(struct client *client, const char *path, const json_t *req
     if (call->result == CURLE_OK) {
         reply = judge_answer(client, answer, error);
     } else {
-        complain(client, endpoint(client),
-                 client->curl_error[0] != '\0' ? client->curl_error : curl_easy_strerror(call->result));
+        complain(client, client->curl_error[0] != '\0' ? client->curl_error : curl_easy_strerror(call->result));
         reply = was_sent(call->easy, call->result) ? REPLY_UNCLEAR : REPLY_NOT_SENT;
         if (is_distrust(call->result))
             *error = -EACCES;

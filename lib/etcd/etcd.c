@@ -34,7 +34,7 @@ static void close_lock(void *state)
     struct etcd_lock *lock = state;
 
     if (lock->session != NULL)
-        flk_session_end(lock->session);
+        flk_session_end(&lock->session);
     flk_settings_free(lock->settings);
     free(lock->prefix);
     free(lock);
@@ -97,8 +97,7 @@ static void drop(void *state)
     struct etcd_lock *lock = state;
 
     if (lock->session != NULL)
-        flk_session_end(lock->session);
-    lock->session = NULL;
+        flk_session_end(&lock->session);
 }
 
 static void forked(void *state)
@@ -138,7 +137,7 @@ static int owner(void *state, struct filelock_owner *found)
     if (rc != 0)
         return rc;
     rc = flk_session_owner(session, found);
-    flk_session_end(session);
+    flk_session_end(&session);
     return rc;
 }
 

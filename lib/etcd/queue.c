@@ -233,13 +233,15 @@ int flk_queue_delete_key(struct client *client, const char *key, int64_t created
     return rc;
 }
 
-int flk_queue_find(struct client *client, const char *key, int64_t *created)
+int flk_queue_find(struct client *client, const char *key, int64_t *created, int64_t *revision)
 {
     json_t *answer = NULL;
     int rc = flk_client_call(client, "/v3/kv/range", json_pack("{s:o}", "key", encoded(key)), &answer, NULL);
 
-    if (rc == 0)
+    if (rc == 0) {
         *created = flk_json_int64(json_array_get(json_object_get(answer, "kvs"), 0), "create_revision");
+        *revision = flk_json_int64(json_object_get(answer, "header"), "revision");
+    }
     json_decref(answer);
     return rc;
 }
@@ -309,15 +311,21 @@ static int64_t random_number(void)
     return (int64_t) (bits >> 1);
 }
 
+#define MAX_SECONDS INT64_C(9000000000) /* of the time to live of a lease, as etcd has it */
+
 /* Returns as flk_client_call() does; -EIO also if there is a lease of this number. */
 static int grant(struct client *client, int64_t lease, int64_t *seconds)
 {
     json_t *answer = NULL;
+    int64_t granted;
     int rc = flk_client_call(client, "/v3/lease/grant",
                              json_pack("{s:o, s:o}", "ID", number(lease), "TTL", number(*seconds)), &answer, NULL);
 
+    granted = flk_json_int64(answer, "TTL");
+    if (rc == 0 && (granted < 1 || granted > MAX_SECONDS))
+        rc = -EIO;
     if (rc == 0)
-        *seconds = flk_json_int64(answer, "TTL");
+        *seconds = granted;
     json_decref(answer);
     return rc;
 }

@@ -39,8 +39,8 @@ int flk_queue_read(struct client *client, const char *prefix, const char *key, e
 /* Deletes the key if it was created at that revision.  *deleted: false if there was no such key. */
 int flk_queue_delete_key(struct client *client, const char *key, int64_t created, bool *deleted, bool *unclear);
 
-/* Finds the creation revision of a key; 0: there is none. */
-int flk_queue_find(struct client *client, const char *key, int64_t *created);
+/* Finds the creation revision of a key; 0: there is none.  *revision: of the cluster, when the key was read. */
+int flk_queue_find(struct client *client, const char *key, int64_t *created, int64_t *revision);
 
 /* Fills in the first holder.  Returns -ENOENT if there is none. */
 int flk_queue_owner(struct client *client, const char *prefix, struct filelock_owner *owner);

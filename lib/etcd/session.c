@@ -34,7 +34,7 @@
 #define MAX_TRIES 100   /* give up a lock without waiting after so many other contenders have come in between */
 
 enum job { JOB_NONE, JOB_TRY, JOB_WAIT, JOB_RELEASE, JOB_OWNER, JOB_END };
-enum loss { LOSS_NONE, LOSS_REMOVED, LOSS_EXPIRED };
+enum loss { LOSS_NONE, LOSS_REMOVED, LOSS_EXPIRED, LOSS_UNREACHED };
 
 struct session {
     /* These never change. */
@@ -65,8 +65,10 @@ struct session {
     int64_t seconds; /* the lease's time to live */
     bool tainted;
     bool renewing;
+    bool unreached;   /* no endpoint has answered the last renewal */
     int64_t renew_at; /* ns of flk_boot_now() */
     int64_t rewatch_at;
+    int64_t seen; /* the revision at which the held key was read last */
     char *key;
 };
 
@@ -112,6 +114,19 @@ static void set_deadline(struct session *s, int64_t deadline)
     unlock(s);
 }
 
+/* Sets a later deadline, unless this one has passed: a caller may have been told so. */
+static bool extend_deadline(struct session *s, int64_t deadline)
+{
+    bool in_time;
+
+    lock(s);
+    in_time = flk_boot_now() < s->deadline;
+    if (in_time)
+        s->deadline = deadline;
+    unlock(s);
+    return in_time;
+}
+
 static bool has_expired(const struct session *s)
 {
     return flk_boot_now() >= s->deadline;
@@ -127,6 +142,12 @@ static void lose(struct session *s, enum loss loss)
     }
     unlock(s);
     s->renewing = false;
+}
+
+/* The time of the lock has passed. */
+static void expire(struct session *s)
+{
+    lose(s, s->unreached ? LOSS_UNREACHED : LOSS_EXPIRED);
 }
 
 /* Returns how many ns the lease is certain for after a call that was sent at that time. */
@@ -186,9 +207,10 @@ static void renew(struct session *s)
     int rc = flk_lease_keep_alive(s->client, s->lease, &seconds);
 
     if (rc == 0 && seconds > 0 && s->held)
-        rc = flk_queue_find(s->client, s->key, &created);
+        rc = flk_queue_find(s->client, s->key, &created, &s->seen);
     s->renew_at = flk_boot_now() + RETRY_MS * NS_PER_MS;
-    if (rc == -EHOSTUNREACH)
+    s->unreached = rc == -EHOSTUNREACH;
+    if (s->unreached)
         return;
     if (rc == 0 && seconds == 0) {
         s->renewing = false;
@@ -196,9 +218,8 @@ static void renew(struct session *s)
         lose(s, LOSS_EXPIRED);
     } else if (rc == 0 && created != s->token) {
         lose(s, LOSS_REMOVED);
-    } else if (rc == 0 && !has_expired(s)) {
+    } else if (rc == 0 && extend_deadline(s, certain_after(s, sent))) {
         s->renew_at = sent + s->seconds * (NS_PER_S / 3);
-        set_deadline(s, certain_after(s, sent));
     }
 }
 
@@ -212,7 +233,7 @@ static int64_t tick(void *arg)
         return IDLE_MS;
     if (now >= s->deadline) {
         s->renewing = false;
-        lose(s, LOSS_EXPIRED);
+        expire(s);
         return IDLE_MS;
     }
     next = s->renew_at > now && s->renew_at < s->deadline ? s->renew_at : s->deadline;
@@ -244,6 +265,8 @@ static void become_holder(struct session *s, int64_t created)
     unlock(s);
     s->renewing = true;
     s->rewatch_at = flk_boot_now() + RETRY_MS * NS_PER_MS;
+    s->seen = created;
+    s->unreached = false;
     flk_client_unwatch(s->client);
 }
 
@@ -382,13 +405,16 @@ static int wait_for_lock(struct session *s)
 
 /* ---- Holding and releasing ------------------------------------------------------------------ */
 
-/* Watches the key of the held lock from its creation on.  A lock that is held for a short time only needs no watch. */
+/*
+ * Watches the key of the held lock from when it was read last: the cluster forgets what is long ago.  A lock that is
+ * held for a short time only needs no watch.
+ */
 static void watch_own_key(struct session *s)
 {
     if (flk_client_watches(s->client) || flk_boot_now() < s->rewatch_at)
         return;
     s->rewatch_at = flk_boot_now() + RETRY_MS * NS_PER_MS;
-    (void) flk_client_watch(s->client, s->key, s->token + 1);
+    (void) flk_client_watch(s->client, s->key, s->seen + 1);
 }
 
 static void hold(struct session *s)
@@ -396,7 +422,7 @@ static void hold(struct session *s)
     int64_t created = s->token;
     bool fired = wait_for_event(s, flk_client_watches(s->client) ? IDLE_MS : RETRY_MS);
 
-    if (fired && s->renewing && flk_queue_find(s->client, s->key, &created) == 0 && created != s->token)
+    if (fired && s->renewing && flk_queue_find(s->client, s->key, &created, &s->seen) == 0 && created != s->token)
         lose(s, LOSS_REMOVED);
 }
 
@@ -439,7 +465,7 @@ static int release_lock(struct session *s)
     int rc;
 
     if (has_expired(s))
-        lose(s, LOSS_EXPIRED);
+        expire(s);
     rc = s->loss != LOSS_NONE ? -ESTALE : remove_key(s);
     if (rc != 0 && rc != -ESTALE)
         return rc;
@@ -606,6 +632,7 @@ int flk_session_explain(struct session *session, int error, char *text, size_t s
         [LOSS_NONE] = "its lease was not renewed in time",
         [LOSS_REMOVED] = "its key was removed",
         [LOSS_EXPIRED] = "its lease was not renewed in time",
+        [LOSS_UNREACHED] = "no endpoint answered, so that its lease was not renewed in time",
     };
     int known = 1;
 
@@ -691,11 +718,14 @@ int flk_session_start(struct session **session, const struct settings *settings,
     return rc;
 }
 
-void flk_session_end(struct session *session)
+void flk_session_end(struct session **session)
 {
-    post(session, JOB_END, FILELOCK_EXCLUSIVE);
-    (void) pthread_join(session->thread, NULL);
-    free_session(session);
+    struct session *ended = *session;
+
+    post(ended, JOB_END, FILELOCK_EXCLUSIVE);
+    (void) pthread_join(ended->thread, NULL);
+    *session = NULL;
+    free_session(ended);
 }
 
 void flk_session_forked(struct session *session)

@@ -22,8 +22,11 @@ struct session;
 int flk_session_start(struct session **session, const struct settings *settings, const char *prefix,
                       int64_t lease_seconds);
 
-/* Ends the thread.  A lock that is still held is given up. */
-void flk_session_end(struct session *session);
+/*
+ * Ends the thread.  A lock that is still held is given up.  *session is NULL before the session is freed: a fork may
+ * come at any time.
+ */
+void flk_session_end(struct session **session);
 
 /* Closes what a forked child has of it.  Async-signal-safe.  The memory of the session is lost. */
 void flk_session_forked(struct session *session);

@@ -361,8 +361,11 @@ static bool was_sent(CURL *easy, CURLcode result)
     return curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent) != CURLE_OK || sent > 0;
 }
 
-static bool is_distrust(CURLcode result)
+/* True if TLS refused.  In TLS 1.3, a server refuses the certificate of a client by an alert after the handshake. */
+static bool is_distrust(const struct client *client, CURLcode result)
 {
+    if (result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR)
+        return strstr(client->curl_error, "alert") != NULL;
     return result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CONNECT_ERROR ||
            result == CURLE_SSL_CERTPROBLEM || result == CURLE_SSL_CACERT_BADFILE || result == CURLE_SSL_ISSUER_ERROR;
 }
@@ -447,7 +450,7 @@ static enum reply ask(struct client *client, const char *path, const json_t *req
     } else {
         complain(client, client->curl_error[0] != '\0' ? client->curl_error : curl_easy_strerror(call->result));
         reply = was_sent(call->easy, call->result) ? REPLY_UNCLEAR : REPLY_NOT_SENT;
-        if (is_distrust(call->result))
+        if (is_distrust(client, call->result))
             *error = -EACCES;
     }
     stop(client, call);

@@ -93,7 +93,8 @@ static enum outcome lease_look(const struct target *target, void *state, enum fi
 {
     int rc;
 
-    start_over(state);
+    if (lookout->state != CALL_RUNS && lookout->state != CALL_ENDED) /* the call writes what refused it */
+        start_over(state);
     rc = flk_soft_look(target, state, mode, lookout);
     return rc == TAKEN ? begin_renewal(target, state) : rc;
 }

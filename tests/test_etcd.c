@@ -203,7 +203,16 @@ START_TEST(test_options)
     etcd.key_file = "key";
     EXPECT(filelock_etcd_new(&lock, "a", NULL, &etcd), -EINVAL);
     etcd.key_file = NULL;
-    const char *const bad[] = { "", ",", "http://a:1,", " ", "http://a:1,,http://b:1" };
+    struct {
+        struct filelock_etcd_options known;
+        const char *newer;
+    } later = { etcd, NULL };
+    later.known.size = sizeof(later);
+    EXPECT(filelock_etcd_new(&lock, "a", NULL, &later.known), 0);
+    filelock_free(lock);
+    later.newer = "set";
+    EXPECT(filelock_etcd_new(&lock, "a", NULL, &later.known), -EINVAL);
+    const char *const bad[] = { "", ",", "http://a:1,", " ", "http://a:1,,http://b:1", "http://a:1 http://b:1" };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         etcd.endpoints = bad[i];
         EXPECT(filelock_etcd_new(&lock, "a", NULL, &etcd), -EINVAL);

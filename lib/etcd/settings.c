@@ -53,16 +53,29 @@ static int read_endpoints(struct settings *settings, const char *list)
         while (length > 0 && list[length - 1] == '/')
             length--, strrchr(settings->endpoints[settings->count], '/')[0] = '\0';
         settings->count++;
-        list += strcspn(list, ",");
+        list += strcspn(list, "," BLANKS);
+        list += strspn(list, BLANKS);
         if (*list == '\0')
             return 0;
+        if (*list != ',')
+            return -EINVAL;
     }
+}
+
+/* True if no member is set that a newer release may have added. */
+static bool knows_all(const struct filelock_etcd_options *o)
+{
+    const unsigned char *bytes = (const unsigned char *) o;
+    size_t i = sizeof(*o);
+
+    while (i < o->size && bytes[i] == 0)
+        i++;
+    return o->size >= sizeof(*o) && i == o->size;
 }
 
 static bool are_valid(const struct filelock_etcd_options *o)
 {
-    return o->size >= sizeof(*o) && (o->user == NULL) == (o->password == NULL) &&
-           (o->cert_file != NULL || o->key_file == NULL);
+    return knows_all(o) && (o->user == NULL) == (o->password == NULL) && (o->cert_file != NULL || o->key_file == NULL);
 }
 
 int flk_settings_make(struct settings **settings, const struct filelock_etcd_options *options)

@@ -65,7 +65,7 @@ static void put_ascii(FILE *file, unsigned char byte)
         fputc(byte, file);
 }
 
-int json_string(FILE *file, const char *text)
+int json_put_string(FILE *file, const char *text)
 {
     const unsigned char *at = (const unsigned char *) text;
     int replaced = 0;
@@ -90,11 +90,11 @@ int json_string(FILE *file, const char *text)
 int json_text(struct json *json, const char *name, const char *text)
 {
     if (text == NULL) {
-        json_null(json, name);
+        json_put_null(json, name);
         return 0;
     }
     begin_member(json, name);
-    return json_string(stdout, text);
+    return json_put_string(stdout, text);
 }
 
 void json_hex(struct json *json, const char *name, const char *text)
@@ -120,7 +120,7 @@ void json_truth(struct json *json, const char *name, int truth)
     fputs(truth < 0 ? "null" : truth > 0 ? "true" : "false", stdout);
 }
 
-void json_null(struct json *json, const char *name)
+void json_put_null(struct json *json, const char *name)
 {
     begin_member(json, name);
     fputs("null", stdout);

@@ -108,7 +108,7 @@ static void put_process(struct json *json, const char *pid_name, int64_t pid, co
     if (pid > 0)
         json_number(json, pid_name, pid);
     else
-        json_null(json, pid_name);
+        json_put_null(json, pid_name);
     (void) json_text(json, command_name, command[0] != '\0' ? command : NULL);
 }
 
@@ -119,8 +119,8 @@ static void put_file(struct json *json, const struct sighting *sighting)
     if (json_text(json, "path", sighting->path))
         json_hex(json, "path_hex", sighting->path);
     if (sighting->inode == 0) {
-        json_null(json, "device");
-        json_null(json, "inode");
+        json_put_null(json, "device");
+        json_put_null(json, "inode");
         return;
     }
     snprintf(device, sizeof device, "%u:%u", sighting->major, sighting->minor);

@@ -58,7 +58,8 @@ struct filelock_provider {
      * Acquires without waiting for another holder.
      *   -ETIMEDOUT      another holder has the lock
      *   -EHOSTUNREACH   what keeps the lock does not answer: if the caller may wait, acquire() is called next
-     * Nothing is left behind after an error.
+     * Nothing is left behind after an error.  After filelock_acquire_begin(), a thread of libfilelock calls this again
+     * and again, on a stack that may be small, and filelock_acquire_abort() waits until it has returned.
      */
     int (*try_acquire)(void *state, enum filelock_mode mode);
 

@@ -5,12 +5,19 @@
 
 # A suite says on the console what it skips.  Tests have the console as descriptor 9.
 AM_TESTS_FD_REDIRECT = 9>&2
+
+# Whether a waiter for a soft lock can be seen by what it watches.
+if HAVE_INOTIFY
+waiters = waiters-watch
+else
+waiters = waiters-poll
+endif
 AM_TESTS_ENVIRONMENT = \
 	FILELOCK_TEST_CONSOLE=9; export FILELOCK_TEST_CONSOLE; \
 	ASAN_OPTIONS=$${ASAN_OPTIONS:-use_sigaltstack=0}; export ASAN_OPTIONS; \
 	CC='$(CC)'; export CC; CXX='$(CXX)'; export CXX; CXXFLAGS='$(CXXFLAGS)'; export CXXFLAGS; \
 	LIBRARY='$(abs_builddir)/libfilelock.la'; export LIBRARY; \
-	LIBRARY_IS='$(FILELOCK_CFLAGS) $(build_triplet)=$(host_triplet)'; export LIBRARY_IS; NM='$(NM)'; export NM; \
+	LIBRARY_IS='$(FILELOCK_CFLAGS) $(waiters) $(build_triplet)=$(host_triplet)'; export LIBRARY_IS; NM='$(NM)'; export NM; \
 	OBJDUMP='$(OBJDUMP)'; export OBJDUMP;
 
 # Run by root: the suites on other file systems.

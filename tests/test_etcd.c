@@ -37,17 +37,25 @@ static int free_port(int *fd)
     return ntohs(address.sin_port);
 }
 
-static void node_start(void)
+static int is_answering(int port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+
+    address.sin_port = htons((uint16_t) port);
+    error = connect(fd, (struct sockaddr *) &address, sizeof(address));
+    close(fd);
+    return error == 0;
+}
+
+/* Starts a node at two ports that were free just before.  Returns 0 if it ends, as when another program took one. */
+static int node_try(void)
 {
     char peer[64], cluster[80], data[300], log[300];
-    int first, second;
+    int first, second, port = free_port(&first);
+    int64_t end = now_ns() + INT64_C(1000000) * PATIENCE_MS;
 
-    node.pid = 0;
-    if (!find_program("etcd", node.server, sizeof(node.server)) ||
-        !find_program("etcdctl", node.etcdctl, sizeof(node.etcdctl)) ||
-        make_scratch(NULL, node.directory, sizeof(node.directory)) != 0)
-        return;
-    snprintf(node.url, sizeof(node.url), "http://127.0.0.1:%d", free_port(&first));
+    snprintf(node.url, sizeof(node.url), "http://127.0.0.1:%d", port);
     snprintf(peer, sizeof(peer), "http://127.0.0.1:%d", free_port(&second));
     snprintf(cluster, sizeof(cluster), "n=%s", peer);
     snprintf(data, sizeof(data), "%s/data", node.directory);
@@ -64,6 +72,32 @@ static void node_start(void)
               "--initial-cluster", cluster, "--heartbeat-interval", "20", "--election-timeout", "200", (char *) NULL);
         _exit(127);
     }
+    while (waitpid(node.pid, NULL, WNOHANG) == 0) {
+        if (is_answering(port))
+            return 1;
+        if (now_ns() > end) {
+            kill(node.pid, SIGKILL);
+            waitpid(node.pid, NULL, 0);
+            break;
+        }
+        nap_ms(10);
+    }
+    remove_tree(data);
+    return 0;
+}
+
+static void node_start(void)
+{
+    node.pid = 0;
+    if (!find_program("etcd", node.server, sizeof(node.server)) ||
+        !find_program("etcdctl", node.etcdctl, sizeof(node.etcdctl)) ||
+        make_scratch(NULL, node.directory, sizeof(node.directory)) != 0)
+        return;
+    for (int tries = 5; tries > 0; tries--)
+        if (node_try())
+            return;
+    fprintf(stderr, "test_etcd: no node of etcd can be started\n");
+    abort();
 }
 
 static void node_end(void)

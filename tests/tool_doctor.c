@@ -117,7 +117,7 @@ static void check_string(const char *bytes, const char *expected)
         failures++;
         return;
     }
-    (void) json_string(file, bytes);
+    (void) put_json_string(file, bytes);
     rewind(file);
     length = fread(text, 1, sizeof text - 1, file);
     fclose(file);

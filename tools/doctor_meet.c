@@ -431,9 +431,9 @@ static void print_json(const struct meeting *meeting)
     int i;
 
     fputs("{\n  \"directory\": ", stdout);
-    (void) json_put_string(stdout, findings->directory);
+    (void) put_json_string(stdout, findings->directory);
     printf(",\n  \"met\": {\"pid\": %" PRId64 ", \"host\": ", meeting->other_pid);
-    (void) json_put_string(stdout, meeting->other_host);
+    (void) put_json_string(stdout, meeting->other_host);
     printf(", \"same_host\": %s},\n  \"kinds\": [\n", same_host(meeting) ? "true" : "false");
     for (i = 0; i < findings->count; i++) {
         const struct kind_findings *kind = &findings->kinds[i];
@@ -441,7 +441,7 @@ static void print_json(const struct meeting *meeting)
         printf("    {\"kind\": \"%s\", \"excludes\": %s, \"shared\": %s, \"error\": ", filelock_kind_name(kind->kind),
                finding_json(kind->excludes), finding_json(kind->shares));
         if (kind->error[0] != '\0')
-            (void) json_put_string(stdout, kind->error);
+            (void) put_json_string(stdout, kind->error);
         else
             fputs("null", stdout);
         puts(i + 1 < findings->count ? "}," : "}");
@@ -451,9 +451,9 @@ static void print_json(const struct meeting *meeting)
     if (findings->recommended < 0)
         fputs("null", stdout);
     else
-        (void) json_put_string(stdout, filelock_kind_name(findings->recommended));
+        (void) put_json_string(stdout, filelock_kind_name(findings->recommended));
     fputs(",\n  \"advice\": ", stdout);
-    (void) json_put_string(stdout, findings->advice);
+    (void) put_json_string(stdout, findings->advice);
     fputs("\n}\n", stdout);
 }
 

@@ -85,7 +85,7 @@ static void member(const char *name, const char *text)
     if (text == NULL)
         fputs("null", stdout);
     else
-        (void) json_put_string(stdout, text);
+        (void) put_json_string(stdout, text);
 }
 
 static void member_or_null(const char *name, const char *text)
@@ -105,7 +105,7 @@ static void print_options(const char *options)
         memcpy(option, options, length);
         option[length] = '\0';
         fputs(separator, stdout);
-        (void) json_put_string(stdout, option);
+        (void) put_json_string(stdout, option);
         separator = ", ";
         options += length + (options[length] == ',');
     }

@@ -8,13 +8,13 @@
 #include <stddef.h>
 #include <stdio.h>
 
-void json_begin(struct json *json)
+void put_json_begin(struct json *json)
 {
     json->members = 0;
     putchar('{');
 }
 
-void json_end(struct json *json)
+void put_json_end(struct json *json)
 {
     (void) json;
     puts("}");
@@ -65,7 +65,7 @@ static void put_ascii(FILE *file, unsigned char byte)
         fputc(byte, file);
 }
 
-int json_put_string(FILE *file, const char *text)
+int put_json_string(FILE *file, const char *text)
 {
     const unsigned char *at = (const unsigned char *) text;
     int replaced = 0;
@@ -87,17 +87,17 @@ int json_put_string(FILE *file, const char *text)
     return replaced;
 }
 
-int json_text(struct json *json, const char *name, const char *text)
+int put_json_text(struct json *json, const char *name, const char *text)
 {
     if (text == NULL) {
-        json_put_null(json, name);
+        put_json_null(json, name);
         return 0;
     }
     begin_member(json, name);
-    return json_put_string(stdout, text);
+    return put_json_string(stdout, text);
 }
 
-void json_hex(struct json *json, const char *name, const char *text)
+void put_json_hex(struct json *json, const char *name, const char *text)
 {
     begin_member(json, name);
     putchar('"');
@@ -108,19 +108,19 @@ void json_hex(struct json *json, const char *name, const char *text)
 
 /* ---- All else ------------------------------------------------------------------------------- */
 
-void json_number(struct json *json, const char *name, int64_t number)
+void put_json_number(struct json *json, const char *name, int64_t number)
 {
     begin_member(json, name);
     printf("%" PRId64, number);
 }
 
-void json_truth(struct json *json, const char *name, int truth)
+void put_json_truth(struct json *json, const char *name, int truth)
 {
     begin_member(json, name);
     fputs(truth < 0 ? "null" : truth > 0 ? "true" : "false", stdout);
 }
 
-void json_put_null(struct json *json, const char *name)
+void put_json_null(struct json *json, const char *name)
 {
     begin_member(json, name);
     fputs("null", stdout);

@@ -106,26 +106,26 @@ static void put_process(struct json *json, const char *pid_name, int64_t pid, co
                         const char *command)
 {
     if (pid > 0)
-        json_number(json, pid_name, pid);
+        put_json_number(json, pid_name, pid);
     else
-        json_put_null(json, pid_name);
-    (void) json_text(json, command_name, command[0] != '\0' ? command : NULL);
+        put_json_null(json, pid_name);
+    (void) put_json_text(json, command_name, command[0] != '\0' ? command : NULL);
 }
 
 static void put_file(struct json *json, const struct sighting *sighting)
 {
     char device[32];
 
-    if (json_text(json, "path", sighting->path))
-        json_hex(json, "path_hex", sighting->path);
+    if (put_json_text(json, "path", sighting->path))
+        put_json_hex(json, "path_hex", sighting->path);
     if (sighting->inode == 0) {
-        json_put_null(json, "device");
-        json_put_null(json, "inode");
+        put_json_null(json, "device");
+        put_json_null(json, "inode");
         return;
     }
     snprintf(device, sizeof device, "%u:%u", sighting->major, sighting->minor);
-    (void) json_text(json, "device", device);
-    json_number(json, "inode", (int64_t) sighting->inode);
+    (void) put_json_text(json, "device", device);
+    put_json_number(json, "inode", (int64_t) sighting->inode);
 }
 
 /* filelock(1) documents these names. */
@@ -136,21 +136,21 @@ static void print_object(const struct sighting *sighting)
     const struct command *command = &sighting->command;
     struct json json;
 
-    json_begin(&json);
+    put_json_begin(&json);
     put_file(&json, sighting);
-    (void) json_text(&json, "role", sighting->waits ? "waiter" : "holder");
-    (void) json_text(&json, "kind", sighting->kind);
-    (void) json_text(&json, "maybe", sighting->maybe);
-    (void) json_text(&json, "mode", sighting->mode != MODE_UNKNOWN ? modes[sighting->mode] : NULL);
-    json_number(&json, "start", sighting->start);
-    json_number(&json, "length", sighting->length);
+    (void) put_json_text(&json, "role", sighting->waits ? "waiter" : "holder");
+    (void) put_json_text(&json, "kind", sighting->kind);
+    (void) put_json_text(&json, "maybe", sighting->maybe);
+    (void) put_json_text(&json, "mode", sighting->mode != MODE_UNKNOWN ? modes[sighting->mode] : NULL);
+    put_json_number(&json, "start", sighting->start);
+    put_json_number(&json, "length", sighting->length);
     put_process(&json, "pid", owner->pid, "command", owner->command);
     put_process(&json, "for_pid", sighting->runs ? command->pid : 0, "for_command",
                 sighting->runs ? command->name : "");
-    (void) json_text(&json, "host", owner->host[0] != '\0' ? owner->host : NULL);
-    json_truth(&json, "local", owner->local != 0);
-    json_truth(&json, "alive", owner->alive);
-    json_end(&json);
+    (void) put_json_text(&json, "host", owner->host[0] != '\0' ? owner->host : NULL);
+    put_json_truth(&json, "local", owner->local != 0);
+    put_json_truth(&json, "alive", owner->alive);
+    put_json_end(&json);
 }
 
 void sighting_print(const struct sighting *sighting, int json)

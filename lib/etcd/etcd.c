@@ -57,7 +57,7 @@ static int open_lock(void **state, const struct filelock_provider_lock *what)
         return rc;
     }
     lock->seconds = what->lease_ms != 0 ? (what->lease_ms + 999) / 1000 : DEFAULT_SECONDS;
-    lock->prefix = flk_queue_prefix(what->name);
+    lock->prefix = flk_etcd_queue_prefix(what->name);
     if (lock->prefix == NULL) {
         close_lock(lock);
         return -ENOMEM;

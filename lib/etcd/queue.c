@@ -16,7 +16,7 @@
 
 /* ---- Names ---------------------------------------------------------------------------------- */
 
-char *flk_queue_prefix(const char *name)
+char *flk_etcd_queue_prefix(const char *name)
 {
     char *prefix = malloc(3 * strlen(name) + 2), *out = prefix;
 
@@ -182,8 +182,8 @@ static void take_answer(const json_t *answer, const json_t *range, const char *p
     find_place(json_object_get(range, "kvs"), prefix, key, mode, place);
 }
 
-int flk_queue_put_key(struct client *client, const char *prefix, const char *key, int64_t lease,
-                      enum filelock_mode mode, int64_t limit, struct place *place, bool *unclear)
+int flk_etcd_queue_enter(struct client *client, const char *prefix, const char *key, int64_t lease,
+                         enum filelock_mode mode, int64_t limit, struct place *place, bool *unclear)
 {
     json_t *put = json_pack("{s:{s:o, s:o, s:o}}", "request_put", "key", encoded(key), "value", value_of(mode), "lease",
                             number(lease));
@@ -207,8 +207,8 @@ int flk_queue_put_key(struct client *client, const char *prefix, const char *key
     return 0;
 }
 
-int flk_queue_read(struct client *client, const char *prefix, const char *key, enum filelock_mode mode,
-                   struct place *place)
+int flk_etcd_queue_read(struct client *client, const char *prefix, const char *key, enum filelock_mode mode,
+                        struct place *place)
 {
     json_t *answer = NULL;
     int rc = flk_client_call(client, "/v3/kv/range", range_of(prefix), &answer, NULL);
@@ -219,7 +219,7 @@ int flk_queue_read(struct client *client, const char *prefix, const char *key, e
     return rc;
 }
 
-int flk_queue_delete_key(struct client *client, const char *key, int64_t created, bool *deleted, bool *unclear)
+int flk_etcd_queue_leave(struct client *client, const char *key, int64_t created, bool *deleted, bool *unclear)
 {
     json_t *request = json_pack("{s:[{s:o, s:s, s:s, s:o}], s:[{s:{s:o}}]}", "compare", "key", encoded(key), "target",
                                 "CREATE", "result", "EQUAL", "create_revision", number(created), "success",
@@ -233,7 +233,7 @@ int flk_queue_delete_key(struct client *client, const char *key, int64_t created
     return rc;
 }
 
-int flk_queue_find(struct client *client, const char *key, int64_t *created, int64_t *revision)
+int flk_etcd_queue_find(struct client *client, const char *key, int64_t *created, int64_t *revision)
 {
     json_t *answer = NULL;
     int rc = flk_client_call(client, "/v3/kv/range", json_pack("{s:o}", "key", encoded(key)), &answer, NULL);
@@ -271,7 +271,7 @@ static void describe_holder(const json_t *kv, struct filelock_owner *owner)
     json_decref(value);
 }
 
-int flk_queue_owner(struct client *client, const char *prefix, struct filelock_owner *owner)
+int flk_etcd_queue_owner(struct client *client, const char *prefix, struct filelock_owner *owner)
 {
     json_t *answer = NULL, *kv;
     size_t i;

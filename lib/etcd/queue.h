@@ -13,7 +13,7 @@
 #include "etcd/client.h"
 
 /* Returns the prefix of the keys of a lock, as a new string: the name, in which '/' and '%' are encoded, and a '/'. */
-char *flk_queue_prefix(const char *name);
+char *flk_etcd_queue_prefix(const char *name);
 
 /* The place of a contender in the queue. */
 struct place {
@@ -31,19 +31,19 @@ void flk_place_clear(struct place *place);
  * Puts the key into the queue, and reads the queue.  limit: INT64_MAX, or the key is put only if all keys in the queue
  * were created up to this revision.
  */
-int flk_queue_put_key(struct client *client, const char *prefix, const char *key, int64_t lease,
-                      enum filelock_mode mode, int64_t limit, struct place *place, bool *unclear);
-int flk_queue_read(struct client *client, const char *prefix, const char *key, enum filelock_mode mode,
-                   struct place *place);
+int flk_etcd_queue_enter(struct client *client, const char *prefix, const char *key, int64_t lease,
+                         enum filelock_mode mode, int64_t limit, struct place *place, bool *unclear);
+int flk_etcd_queue_read(struct client *client, const char *prefix, const char *key, enum filelock_mode mode,
+                        struct place *place);
 
 /* Deletes the key if it was created at that revision.  *deleted: false if there was no such key. */
-int flk_queue_delete_key(struct client *client, const char *key, int64_t created, bool *deleted, bool *unclear);
+int flk_etcd_queue_leave(struct client *client, const char *key, int64_t created, bool *deleted, bool *unclear);
 
 /* Finds the creation revision of a key; 0: there is none.  *revision: of the cluster, when the key was read. */
-int flk_queue_find(struct client *client, const char *key, int64_t *created, int64_t *revision);
+int flk_etcd_queue_find(struct client *client, const char *key, int64_t *created, int64_t *revision);
 
 /* Fills in the first holder.  Returns -ENOENT if there is none. */
-int flk_queue_owner(struct client *client, const char *prefix, struct filelock_owner *owner);
+int flk_etcd_queue_owner(struct client *client, const char *prefix, struct filelock_owner *owner);
 
 /* Grants, keeps alive and revokes a lease.  *seconds: what to ask for, and what was granted.  0 s: it is gone. */
 int flk_lease_grant(struct client *client, int64_t *lease, int64_t *seconds);

@@ -207,7 +207,7 @@ static void renew(struct session *s)
     int rc = flk_lease_keep_alive(s->client, s->lease, &seconds);
 
     if (rc == 0 && seconds > 0 && s->held)
-        rc = flk_queue_find(s->client, s->key, &created, &s->seen);
+        rc = flk_etcd_queue_find(s->client, s->key, &created, &s->seen);
     s->renew_at = flk_boot_now() + RETRY_MS * NS_PER_MS;
     s->unreached = rc == -EHOSTUNREACH;
     if (s->unreached)
@@ -279,7 +279,7 @@ static void leave(struct session *s, int64_t created)
     flk_client_unwatch(s->client);
     if (s->lease == 0 || (!s->tainted && created == 0))
         return;
-    if (s->tainted || flk_queue_delete_key(s->client, s->key, created, &deleted, NULL) != 0)
+    if (s->tainted || flk_etcd_queue_leave(s->client, s->key, created, &deleted, NULL) != 0)
         give_up_lease(s);
 }
 
@@ -292,8 +292,8 @@ static int try_lock(struct session *s)
     for (int i = 0; i < MAX_TRIES; i++) {
         rc = ensure_lease(s);
         if (rc == 0)
-            rc =
-                flk_queue_put_key(s->client, s->prefix, s->key, s->lease, s->mode, place.revision, &place, &s->tainted);
+            rc = flk_etcd_queue_enter(s->client, s->prefix, s->key, s->lease, s->mode, place.revision, &place,
+                                      &s->tainted);
         if (rc == -ENOENT && i + 1 < MAX_TRIES) { /* the lease has expired */
             forget_lease(s);
             continue;
@@ -362,7 +362,7 @@ static int wait_in_queue(struct session *s, struct place *place)
             continue;
         if (rc != 0 && pause_or_abort(s))
             return rc;
-        rc = flk_queue_read(s->client, s->prefix, s->key, s->mode, place);
+        rc = flk_etcd_queue_read(s->client, s->prefix, s->key, s->mode, place);
         if (rc != 0 && rc != -EHOSTUNREACH)
             return rc;
     }
@@ -374,7 +374,7 @@ static int enter_and_wait(struct session *s, struct place *place)
     int rc = ensure_lease(s);
 
     if (rc == 0)
-        rc = flk_queue_put_key(s->client, s->prefix, s->key, s->lease, s->mode, INT64_MAX, place, &s->tainted);
+        rc = flk_etcd_queue_enter(s->client, s->prefix, s->key, s->lease, s->mode, INT64_MAX, place, &s->tainted);
     return rc == 0 ? wait_in_queue(s, place) : rc;
 }
 
@@ -422,7 +422,7 @@ static void hold(struct session *s)
     int64_t created = s->token;
     bool fired = wait_for_event(s, flk_client_watches(s->client) ? IDLE_MS : RETRY_MS);
 
-    if (fired && s->renewing && flk_queue_find(s->client, s->key, &created, &s->seen) == 0 && created != s->token)
+    if (fired && s->renewing && flk_etcd_queue_find(s->client, s->key, &created, &s->seen) == 0 && created != s->token)
         lose(s, LOSS_REMOVED);
 }
 
@@ -452,7 +452,7 @@ static int remove_key(struct session *s)
         rc = flk_lease_revoke(s->client, s->lease);
         return rc == -EHOSTUNREACH ? 0 : rc;
     }
-    rc = flk_queue_delete_key(s->client, s->key, s->token, &deleted, &unclear);
+    rc = flk_etcd_queue_leave(s->client, s->key, s->token, &deleted, &unclear);
     if (rc == -EHOSTUNREACH && unclear) {
         s->tainted = true;
         return 0;
@@ -489,7 +489,7 @@ static int do_job(struct session *s, enum job job)
     case JOB_RELEASE:
         return release_lock(s);
     case JOB_OWNER:
-        return flk_queue_owner(s->client, s->prefix, s->owner);
+        return flk_etcd_queue_owner(s->client, s->prefix, s->owner);
     case JOB_END:
     case JOB_NONE:
     default:

@@ -448,6 +448,34 @@ START_TEST(test_unreachable)
 }
 END_TEST
 
+static void set_unreachable(int unreachable)
+{
+    pthread_mutex_lock(&memory.mutex);
+    memory.unreachable = unreachable;
+    pthread_mutex_unlock(&memory.mutex);
+}
+
+/* So does an attempt that no thread waits for. */
+START_TEST(test_begin_unreachable)
+{
+    struct filelock *a = provided("a", NULL);
+    int rc;
+
+    set_unreachable(1);
+    EXPECT(filelock_acquire_begin(a, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EHOSTUNREACH);
+    EXPECT(filelock_acquire_begin(a, FILELOCK_EXCLUSIVE, 50), -EINPROGRESS);
+    EVENTUALLY((rc = filelock_acquire_finish(a)) != -EINPROGRESS);
+    EXPECT(rc, -EHOSTUNREACH);
+    EXPECT(filelock_acquire_begin(a, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), -EINPROGRESS);
+    nap_ms(10);
+    EXPECT(filelock_acquire_finish(a), -EINPROGRESS);
+    set_unreachable(0);
+    EVENTUALLY((rc = filelock_acquire_finish(a)) != -EINPROGRESS);
+    EXPECT(rc, 0);
+    filelock_free(a);
+}
+END_TEST
+
 START_TEST(test_release_refused)
 {
     struct filelock *a = provided("a", NULL);
@@ -584,6 +612,7 @@ Suite *make_suite(void)
     tcase_add_test(acquire, test_waits);
     tcase_add_test(acquire, test_cancelled);
     tcase_add_test(acquire, test_unreachable);
+    tcase_add_test(acquire, test_begin_unreachable);
     tcase_add_test(acquire, test_release_refused);
     TCase *questions = add_case(suite, "questions");
     tcase_add_test(questions, test_questions);

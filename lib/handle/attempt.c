@@ -86,7 +86,7 @@ static enum outcome look_for_kind(struct attempt *attempt)
     if (target->kind->look != NULL)
         return target->kind->look(target, attempt->lock->state, attempt->mode, lookout);
     rc = target->kind->try(target, attempt->lock->state, attempt->mode, false);
-    if (rc == CONTENDED)
+    if (rc == CONTENDED || rc == UNREACHED)
         flk_lookout_nap(lookout);
     return rc;
 }
@@ -111,11 +111,11 @@ static bool look_for_lock(struct attempt *attempt, int reason)
         rc = look_for_kind(attempt);
     else
         withdraw(attempt, flk_lookout_result(lookout, &result));
-    if (rc == CONTENDED && reason == 0)
+    if ((rc == CONTENDED || rc == UNREACHED) && reason == 0)
         return false;
     if (reason != 0)
         flk_lookout_stop(lookout); /* a call that the last look wants is not made */
-    attempt->result = rc == CONTENDED ? reason : rc;
+    attempt->result = rc == CONTENDED ? reason : rc == UNREACHED ? -EHOSTUNREACH : rc;
     return true;
 }
 

@@ -212,6 +212,7 @@ int flk_attempt_start(struct filelock *lock, enum filelock_mode mode, const stru
     flk_mutex_lock(&lock->shelf->mutex);
     if (rc == 0) {
         lock->attempt = attempt;
+        flk_shelf_put(lock);
         return -EINPROGRESS;
     }
     unwant_turn(attempt, has_turn);
@@ -278,6 +279,7 @@ int flk_attempt_finish(struct filelock *lock)
     }
     attempt = lock->attempt;
     lock->attempt = NULL;
+    flk_shelf_put(lock);
     rc = attempt->result;
     lock->request = (struct request) { ASKED_ACQUIRE, attempt->mode, attempt->errand.limits.timeout_ms };
     end_turn(lock, attempt);
@@ -341,6 +343,7 @@ static struct attempt *detach(struct filelock *lock, bool *ready)
 
     *ready = attempt->ready;
     lock->attempt = NULL;
+    flk_shelf_put(lock);
     return attempt;
 }
 

@@ -104,7 +104,7 @@ static void start_call(struct errand *errand)
     started = flk_job_start(&lookout->job, lookout->call, lookout->room, told);
     flk_mutex_lock(&mutex);
     looking = NULL;
-    lookout->state = started ? CALL_RUNS : CALL_NONE;
+    lookout->state = started ? CALL_RUNS : CALL_NEXT; /* after the nap it is still this errand's turn */
     if (!started)
         errand->next = flk_after(flk_next_nap(&lookout->nap));
 }
@@ -121,6 +121,13 @@ static void finish(struct errand *errand)
     flk_mutex_lock(&mutex);
 }
 
+/* Caller holds the mutex.  A call that has not begun is made only if the next look wants it once more. */
+static void forget_wish(struct lookout *lookout)
+{
+    if (lookout->state != CALL_RUNS && lookout->state != CALL_ENDED)
+        lookout->state = CALL_NONE;
+}
+
 /* Caller holds the mutex, which is let go meanwhile. */
 static void look(struct errand *errand)
 {
@@ -129,6 +136,7 @@ static void look(struct errand *errand)
     int reason = errand->reason;
 
     errand->due = false;
+    forget_wish(&errand->lookout);
     looking = errand;
     flk_mutex_unlock(&mutex);
     errand->lookout.left = FLK_NEVER;

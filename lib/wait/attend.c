@@ -235,19 +235,60 @@ static void watch_once(struct wakeup *wakeup, int64_t idle_until)
     flk_vigil_tell(&errands);
 }
 
-/* Caller holds the mutex, which is let go meanwhile.  True if the attendant has to end. */
+/*
+ * Caller holds the mutex, which is let go meanwhile.  Ends the calls of errands that other threads have begun while the
+ * process ends: a helper must not tell a wake-up that is closed.
+ */
+static void stop_calls(void)
+{
+    struct link *link = errands.first;
+
+    while (link != NULL) {
+        struct errand *errand = errand_of(link);
+
+        link = link->next;
+        if (errand->lookout.state != CALL_RUNS)
+            continue;
+        looking = errand;
+        flk_mutex_unlock(&mutex);
+        flk_lookout_stop(&errand->lookout);
+        flk_mutex_lock(&mutex);
+        looking = NULL;
+        link = errands.first; /* the list may have changed meanwhile */
+    }
+}
+
+/* Caller holds the mutex, which is let go meanwhile.  Gives back what the next errand would need. */
+static void give_back(void)
+{
+    bool alone = errands.first == NULL;
+
+    flk_mutex_unlock(&mutex);
+    if (alone)
+        flk_crowd_end();
+    flk_vigil_end();
+    flk_mutex_lock(&mutex);
+}
+
+/*
+ * Caller holds the mutex, which is let go meanwhile.  True if the attendant has to end.  The end of the process waits
+ * for no errand: other threads could begin one after the other.
+ */
 static bool may_end(int64_t *idle_until)
 {
+    if (joins_end) {
+        stop_calls();
+        discard_all();
+        give_back();
+        return true;
+    }
     if (errands.first != NULL || discarded.first != NULL) {
         *idle_until = flk_now() + IDLE_NS;
         return false;
     }
     if (!ends && flk_now() < *idle_until)
         return false;
-    flk_mutex_unlock(&mutex);
-    flk_crowd_end();
-    flk_vigil_end();
-    flk_mutex_lock(&mutex);
+    give_back();
     return errands.first == NULL && discarded.first == NULL;
 }
 

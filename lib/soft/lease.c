@@ -93,7 +93,8 @@ static enum outcome lease_look(const struct target *target, void *state, enum fi
 {
     int rc;
 
-    start_over(state);
+    if (lookout->path == NULL) /* the first look: later, a call may be at work on the state */
+        start_over(state);
     rc = flk_soft_look(target, state, mode, lookout);
     return rc == TAKEN ? begin_renewal(target, state) : rc;
 }

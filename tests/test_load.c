@@ -244,15 +244,14 @@ static void exit_beside_begins(const struct kind *kind)
 START_TEST(test_exit_beside_begins)
 {
     const struct kind *kind = kind_at(_i);
-    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
     int status;
-    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    PEER_SAYS(peer, "0", "acquire a exclusive 0");
     pid_t child = fork();
     if (child == 0)
         exit_beside_begins(kind);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
-    filelock_free(lock);
 }
 END_TEST
 

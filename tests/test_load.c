@@ -224,6 +224,7 @@ static void *begin_for_ever(void *unused)
             (void) filelock_acquire_begin(begun[i], FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
         if (round == 0)
             pthread_barrier_wait(&all_begun);
+        nap_ms(1);
     }
     return unused;
 }

@@ -186,7 +186,7 @@ static void look_at_due(void)
 {
     struct link *link = errands.first;
 
-    while (link != NULL) {
+    while (link != NULL && !joins_end) {
         struct errand *errand = errand_of(link);
 
         link = link->next;
@@ -223,11 +223,11 @@ static void watch_once(struct wakeup *wakeup, int64_t idle_until)
         discard_all();
         look_at_due();
         until = make_due();
-    } while (until != FLK_NEVER && until <= flk_now());
+    } while (!joins_end && until != FLK_NEVER && until <= flk_now());
     if (errands.first == NULL)
         until = idle_until;
     flk_vigil_gather(&errands);
-    if (discarded.first != NULL || ends)
+    if (discarded.first != NULL || ends || joins_end)
         until = flk_now();
     flk_mutex_unlock(&mutex);
     flk_vigil_wait(wakeup, until);

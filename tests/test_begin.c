@@ -580,6 +580,33 @@ START_TEST(test_many_files)
 }
 END_TEST
 
+/*
+ * Attempts on dead owners' markers share a few helpers, and both names here have the same one.  An attempt that has to
+ * wait for a living holder after all is not in the way of the others.
+ */
+START_TEST(test_dead_owners)
+{
+    NEEDS_SOFT();
+    struct filelock *same[] = { new_soft(scratch("1x2"), 0), new_soft(scratch("1x2"), 0) };
+    struct filelock *other = new_soft(scratch("2x1"), 0);
+    put_marker(filelock_path(same[0]), marker_record(dead_pid()));
+    put_marker(filelock_path(other), marker_record(dead_pid()));
+    BEGIN(same[0], FILELOCK_FOREVER, -EINPROGRESS);
+    BEGIN(same[1], FILELOCK_FOREVER, -EINPROGRESS);
+    EVENTUALLY(is_ready(same[0]) || is_ready(same[1]));
+    int first = is_ready(same[0]) ? 0 : 1;
+    EXPECT(finish(same[first]), 0);
+    BEGIN(other, FILELOCK_FOREVER, -EINPROGRESS);
+    EXPECT(finish(other), 0);
+    ck_assert(!is_ready(same[!first]));
+    EXPECT(filelock_release(same[first]), 0);
+    EXPECT(finish(same[!first]), 0);
+    filelock_free(same[0]);
+    filelock_free(same[1]);
+    filelock_free(other);
+}
+END_TEST
+
 struct told {
     int times, begun, acquired, finished, aborted;
 };
@@ -690,5 +717,6 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_modes);
     ADD_FOR_KINDS(tcase, test_one_file);
     ADD_FOR_KINDS(tcase, test_many_files);
+    tcase_add_test(tcase, test_dead_owners);
     return suite;
 }

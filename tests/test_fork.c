@@ -1093,6 +1093,36 @@ START_TEST(test_attempt)
 }
 END_TEST
 
+static int is_over(const struct filelock *lock)
+{
+    struct signal_pair pair = { .waitable = filelock_acquire_waitable(lock) };
+    return waitable_is_set(&pair);
+}
+
+/* Nor has it one that is over, and whose result its parent has not taken. */
+START_TEST(test_attempt_over)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS_FORK_BESIDE_THREADS();
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    struct caller caller;
+    int status;
+    caller_start(&caller);
+    EXPECT(caller_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    EXPECT(filelock_acquire_begin(lock, FILELOCK_EXCLUSIVE, 1), -EINPROGRESS);
+    EVENTUALLY(is_over(lock));
+    EXPECT(caller_call(&caller, CALL_RELEASE, lock), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(filelock_acquire_finish(lock) != -EINVAL ? 1 : filelock_acquire_begin(lock, FILELOCK_EXCLUSIVE, 0));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    EXPECT(filelock_acquire_finish(lock), -ETIMEDOUT);
+    caller_end(&caller);
+    filelock_free(lock);
+}
+END_TEST
+
 /* The child has nothing that keeps its parent's lock: not if that is granted during the fork either. */
 START_TEST(test_attempt_granted)
 {
@@ -1133,6 +1163,7 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_from_fd);
     tcase = add_case(suite, "attempt");
     ADD_FOR_KINDS(tcase, test_attempt);
+    ADD_FOR_KINDS(tcase, test_attempt_over);
     ADD_FOR_KINDS(tcase, test_attempt_granted);
     add_threads(suite);
     tcase = add_case(suite, "server");

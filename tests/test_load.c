@@ -211,6 +211,51 @@ static void exit_holding(plugin_use_function *use)
     exit(0);
 }
 
+enum { BEGUN = 64 };
+
+static struct filelock *begun[BEGUN];
+static pthread_barrier_t all_begun;
+
+/* Begins all attempts again and again, as the exit aborts them. */
+static void *begin_for_ever(void *unused)
+{
+    for (int round = 0;; round++) {
+        for (int i = 0; i < BEGUN; i++)
+            (void) filelock_acquire_begin(begun[i], FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+        if (round == 0)
+            pthread_barrier_wait(&all_begun);
+        nap_ms(1);
+    }
+    return unused;
+}
+
+static void exit_beside_begins(const struct kind *kind)
+{
+    pthread_t thread;
+    for (int i = 0; i < BEGUN; i++)
+        begun[i] = new_lock(kind, scratch("lock"), 0);
+    if (pthread_barrier_init(&all_begun, NULL, 2) != 0 || pthread_create(&thread, NULL, begin_for_ever, NULL) != 0)
+        _exit(2);
+    pthread_barrier_wait(&all_begun);
+    alarm(PATIENCE_MS / 1000);
+    exit(0);
+}
+
+/* The end of a process waits for no attempt: another thread may begin one after the other. */
+START_TEST(test_exit_beside_begins)
+{
+    const struct kind *kind = kind_at(_i);
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    int status;
+    PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    pid_t child = fork();
+    if (child == 0)
+        exit_beside_begins(kind);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(test_held_in_exit_handlers)
 {
     NEEDS_EARLY_START();
@@ -399,6 +444,7 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_fork_beside_first_use);
     ADD_FOR_KINDS(tcase, test_locks_in_fork_handlers);
     ADD_FOR_KINDS(tcase, test_held_in_exit_handlers);
+    ADD_FOR_KINDS(tcase, test_exit_beside_begins);
 #ifdef PLUGIN
     tcase = add_case(suite, "plugin");
     ADD_FOR_KINDS(tcase, test_unloaded_before_thread_ends);

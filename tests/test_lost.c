@@ -472,6 +472,49 @@ START_TEST(test_lost_watches)
     }
 }
 END_TEST
+
+/*
+ * The descriptor by which a waiter is told of the holder's end is lost.  The waiter, and an attempt that no thread
+ * waits for, find out that the holder has ended.
+ */
+START_TEST(test_lost_process)
+{
+    const struct kind *kind = kind_at(_i);
+    if (kind->can & CAN_KEEP_FILE)
+        return;
+    int probe = (int) syscall(SYS_pidfd_open, getpid(), 0);
+    if (probe < 0)
+        SKIP("the end of a process cannot be watched here");
+    close(probe);
+    for (int begun = 0; begun < 2; begun++) {
+        struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+        struct peer *peer = peer_with(kind, scratch("lock"), 0);
+        struct caller caller;
+        int fds[MANY], ends[2], rc = 0;
+        caller_start(&caller);
+        PEER_SAYS(peer, "0", "acquire a exclusive 0");
+        if (begun)
+            EXPECT(filelock_acquire_begin(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), -EINPROGRESS);
+        else
+            begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+        EVENTUALLY(find_open("anon_inode:[pidfd]", fds, 0) + find_open("pidfd", fds, 0) > 0);
+        ck_assert_int_eq(pipe(ends), 0);
+        ck_assert_int_eq(dup2(ends[0], fds[0]), fds[0]);
+        peer_kill(peer);
+        if (begun)
+            EVENTUALLY((rc = filelock_acquire_finish(lock)) != -EINPROGRESS);
+        else
+            rc = end_call(&caller);
+        EXPECT(rc, 0);
+        caller_end(&caller);
+        filelock_free(lock);
+        ck_assert_msg(fd_is_open(fds[0]), "the program's descriptor was closed");
+        close(fds[0]);
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+END_TEST
 #endif
 
 Suite *make_suite(void)
@@ -488,6 +531,7 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_lost_and_forked);
 #ifdef __linux__
     ADD_FOR_KINDS(tcase, test_lost_watches);
+    ADD_FOR_KINDS(tcase, test_lost_process);
     ADD_FOR_KINDS(tcase, test_table_of_a_thread);
 #endif
     return suite;

@@ -101,6 +101,32 @@ START_TEST(test_system_waits)
 }
 END_TEST
 
+/*
+ * Where processes cannot be watched, a helper looks at the marker for an attempt that no thread waits for.  The attempt
+ * still knows what the helper has found.
+ */
+START_TEST(test_lease_of_other_duration)
+{
+    ON_SYSTEM(NO_PIDFD);
+    struct filelock_options options = FILELOCK_OPTIONS_INIT;
+    char text[MARKER_SIZE];
+    int rc;
+    if (!filelock_supported(FILELOCK_KIND_LEASE))
+        SKIP("this build has no kind lease");
+    options.kind = FILELOCK_KIND_LEASE;
+    options.lease_ms = 10250;
+    struct filelock *lock = new_lock_with(&options, scratch("lock"));
+    fill_marker(LEASE("%1", "%4", "lease", "30.5"), text);
+    put_marker(scratch("lock"), text);
+    EXPECT(filelock_acquire_begin(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), -EINPROGRESS);
+    EVENTUALLY((rc = filelock_acquire_finish(lock)) != -EINPROGRESS);
+    EXPECT(rc, -EINVAL);
+    filelock_describe(lock, -EINVAL, text, sizeof text);
+    ck_assert_msg(strstr(text, "a lease of 30.500 s") != NULL, "%s", text);
+    filelock_free(lock);
+}
+END_TEST
+
 static void churn(void)
 {
     char path[2048];
@@ -978,6 +1004,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(tcase, test_system, 0, COUNT(systems));
     tcase_add_loop_test(tcase, test_system_waits, 0, COUNT(systems));
     tcase_add_loop_test(tcase, test_system_storm, 0, COUNT(systems));
+    tcase_add_test(tcase, test_lease_of_other_duration);
     tcase_add_test(tcase, test_busy_directory);
     tcase = add_case(suite, "instances");
     tcase_add_test(tcase, test_one_instance);

@@ -682,6 +682,9 @@ every_soft_process() {
         "f: waited for by pid $waiter ($name) with an exclusive soft lock or a recorded flock, alive"
     run "$tool" --who --all f
     verdict "--all: soft, of any kind" test "$(grep -c ' soft lock ' out) $(grep -c ' flock lock,' out)" = "2 2"
+    verdict "--all: no place in the queue" test "$(grep -c ' ofd lock' out)" = 0
+    run "$tool" --who f
+    verdict "--who: a marker with a queue" test "$(lines out) $(grep -c "held by pid $inside .* soft lock" out)" = "1 1"
     let_go
     wait "$waiter"
     rm -f f

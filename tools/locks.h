@@ -10,6 +10,12 @@
 #include <sys/stat.h>
 
 /*
+ * Waiters for a soft lock queue up by OFD locks of single bytes of its marker, from this byte on (doc/soft.md, "Queue").
+ * These are no locks on the file.
+ */
+#define LOCKS_QUEUE_START ((int64_t) 1 << 32)
+
+/*
  * Adds a sighting for each process that is seen to hold an operating-system lock or to wait for one.  path: only locks
  * on this file, and each sighting has this path; NULL: all locks, each with the path that the system shows, if it shows
  * one.  Returns

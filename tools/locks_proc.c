@@ -185,6 +185,13 @@ static const char *kind_of(const char *type)
     return NULL;
 }
 
+/* True for a byte by which a waiter for a soft lock queues up: that is no lock on the file. */
+static int is_place_in_queue(const struct line *line)
+{
+    return strcmp(line->kind, "ofd") == 0 && line->mode == FILELOCK_EXCLUSIVE && line->first == line->last &&
+           line->first >= LOCKS_QUEUE_START;
+}
+
 /* Parses "1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF".  A waiter has "->" before "FLOCK".  Returns 1 for a lock. */
 static int parse_line(const char *text, struct line *line)
 {
@@ -204,7 +211,7 @@ static int parse_line(const char *text, struct line *line)
                  : strcmp(mode, "WRITE") == 0 ? FILELOCK_EXCLUSIVE
                                               : MODE_UNKNOWN;
     line->last = strcmp(last, "EOF") == 0 ? INT64_MAX : strtoll(last, NULL, 10);
-    return line->kind != NULL;
+    return line->kind != NULL && !is_place_in_queue(line);
 }
 
 static int is_same_file(const struct line *one, const struct line *other)

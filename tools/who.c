@@ -132,10 +132,22 @@ static const char *settle_marker(struct answer answers[])
     return "flock";
 }
 
+/* Leaves out the bytes of a marker by which the waiters for the soft lock queue up. */
+static enum outcome leave_queue_out(const struct tool_options *options, struct answer answers[])
+{
+    struct tool_options below = *options;
+
+    if (answers[FILELOCK_KIND_SOFT].error != 0 || answers[FILELOCK_KIND_OFD].error != 0)
+        return OUTCOME_DONE;
+    below.range_length = LOCKS_QUEUE_START;
+    return ask(&below, FILELOCK_KIND_OFD, &answers[FILELOCK_KIND_OFD]);
+}
+
 static enum outcome tell_all(const struct tool_options *options)
 {
     struct answer answers[MAX_KINDS];
     int kind, held = 0, error = -ENOENT;
+    enum outcome outcome;
     const char *maybe;
 
     for (kind = FILELOCK_KIND_DEFAULT; kind < MAX_KINDS; kind++) {
@@ -144,12 +156,14 @@ static enum outcome tell_all(const struct tool_options *options)
         if (kind == FILELOCK_KIND_LEASE)
             continue;
         if (kind != FILELOCK_KIND_DEFAULT && filelock_kind_name(kind) != NULL && filelock_supported(kind)) {
-            enum outcome outcome = ask(options, kind, &answers[kind]);
-
+            outcome = ask(options, kind, &answers[kind]);
             if (outcome != OUTCOME_DONE)
                 return outcome;
         }
     }
+    outcome = leave_queue_out(options, answers);
+    if (outcome != OUTCOME_DONE)
+        return outcome;
     maybe = settle_marker(answers);
     for (kind = FILELOCK_KIND_DEFAULT; kind < MAX_KINDS; kind++) {
         if (answers[kind].error == 0) {

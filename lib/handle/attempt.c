@@ -86,7 +86,7 @@ static enum outcome look_for_kind(struct attempt *attempt)
     if (target->kind->look != NULL)
         return target->kind->look(target, attempt->lock->state, attempt->mode, lookout);
     rc = target->kind->try(target, attempt->lock->state, attempt->mode, false);
-    if (rc == CONTENDED)
+    if (rc == CONTENDED || rc == UNREACHED)
         flk_lookout_nap(lookout);
     return rc;
 }
@@ -115,9 +115,7 @@ static bool look_for_lock(struct attempt *attempt, int reason)
         return false;
     if (reason != 0)
         flk_lookout_stop(lookout); /* a call that the last look wants is not made */
-    if (rc == UNREACHED)
-        rc = -EHOSTUNREACH;
-    attempt->result = rc == CONTENDED ? reason : rc;
+    attempt->result = rc == CONTENDED ? reason : rc == UNREACHED ? -EHOSTUNREACH : rc;
     return true;
 }
 
@@ -214,6 +212,7 @@ int flk_attempt_start(struct filelock *lock, enum filelock_mode mode, const stru
     flk_mutex_lock(&lock->shelf->mutex);
     if (rc == 0) {
         lock->attempt = attempt;
+        flk_shelf_put(lock);
         return -EINPROGRESS;
     }
     unwant_turn(attempt, has_turn);
@@ -280,6 +279,7 @@ int flk_attempt_finish(struct filelock *lock)
     }
     attempt = lock->attempt;
     lock->attempt = NULL;
+    flk_shelf_put(lock);
     rc = attempt->result;
     lock->request = (struct request) { ASKED_ACQUIRE, attempt->mode, attempt->errand.limits.timeout_ms };
     end_turn(lock, attempt);
@@ -343,6 +343,7 @@ static struct attempt *detach(struct filelock *lock, bool *ready)
 
     *ready = attempt->ready;
     lock->attempt = NULL;
+    flk_shelf_put(lock);
     return attempt;
 }
 

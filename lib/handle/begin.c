@@ -26,17 +26,21 @@ struct beginning {
 };
 
 /*
- * Caller has the turn.  Tries to take the lock.  Returns as try() of struct kind does.  If on_wait is to be called, a
- * marker that looks held is read: on_wait is called only if it is held.
+ * Caller has the turn.  Tries to take the lock.  Returns CONTENDED if an attempt has to wait for it, else 0 or an error.
+ * If on_wait is to be called, a marker that looks held is read: on_wait is called only if it is held.
  */
 static enum outcome try_kind(struct filelock *lock, const struct beginning *beginning)
 {
     const struct kind *kind = lock->target.kind;
-    bool glance = beginning->limits.timeout_ms != FILELOCK_TRY && lock->on_wait == NULL;
+    bool waits = beginning->limits.timeout_ms != FILELOCK_TRY, glance = waits && lock->on_wait == NULL;
+    int rc;
 
     if (glance && kind->looks_held != NULL && kind->looks_held(&lock->target))
         return CONTENDED;
-    return kind->try(&lock->target, lock->state, beginning->mode, glance);
+    rc = kind->try(&lock->target, lock->state, beginning->mode, glance);
+    if (waits)
+        return rc == UNREACHED ? CONTENDED : rc;
+    return rc == CONTENDED ? -ETIMEDOUT : rc == UNREACHED ? -EHOSTUNREACH : rc;
 }
 
 /*
@@ -58,9 +62,7 @@ static int begin_with_turn(struct filelock *lock, struct beginning *beginning)
     flk_mutex_unlock(&lock->shelf->mutex);
     rc = try_kind(lock, beginning);
     flk_mutex_lock(&lock->shelf->mutex);
-    if ((rc == CONTENDED || rc == UNREACHED) && beginning->limits.timeout_ms == FILELOCK_TRY)
-        rc = rc == CONTENDED ? -ETIMEDOUT : -EHOSTUNREACH;
-    if (rc == CONTENDED || rc == UNREACHED)
+    if (rc == CONTENDED)
         rc = leave_under_way(lock, beginning, true);
     if (rc == -EINPROGRESS)
         return rc;

@@ -44,7 +44,7 @@ void flk_shelf_take(struct filelock *lock)
 /* Returns the list that a handle belongs on, or NULL. */
 static struct list *list_for(const struct filelock *lock)
 {
-    if (lock->gate.state != GATE_FREE)
+    if (lock->gate.state != GATE_FREE || lock->attempt != NULL)
         return &lock->shelf->active;
     return lock->target.kind->has_open(lock->state) ? &lock->shelf->resting : NULL;
 }

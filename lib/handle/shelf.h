@@ -15,7 +15,7 @@ struct filelock;
 
 struct shelf {
     struct mutex mutex;
-    struct list active;  /* the turn is not FREE */
+    struct list active;  /* the turn is not FREE, or there is an attempt */
     struct list resting; /* at rest, with something open that a forked child must not keep */
 };
 
@@ -29,7 +29,10 @@ struct filelock *flk_shelf_after(const struct filelock *lock);
 /* Returns the shelf of a new handle. */
 struct shelf *flk_shelf_for(const struct filelock *lock);
 
-/* Caller holds the shelf's mutex.  Puts a handle on the list that its turn and its state ask for, or on none. */
+/*
+ * Caller holds the shelf's mutex.  Puts a handle on the list that its turn, its attempt and its state ask for, or on
+ * none.
+ */
 void flk_shelf_put(struct filelock *lock);
 
 /* Caller holds the shelf's mutex.  Takes a handle off its list. */

@@ -777,6 +777,14 @@ static enum outcome keep_if_there(const struct target *target, struct soft_lock 
     return rc == 0 ? AGAIN : rc;
 }
 
+/* The path cannot be found any more.  Returns the error; a lock that a call has taken is given up. */
+static int no_path(const struct target *target, struct soft_lock *soft, const struct lookout *lookout, int error)
+{
+    if (soft->fd >= 0)
+        (void) give_up(target, lookout->path, soft);
+    return error;
+}
+
 /* True if a call has ended with an error that is the attempt's. */
 static bool has_failed(bool called, int result)
 {
@@ -801,7 +809,7 @@ enum outcome flk_soft_look(const struct target *target, void *state, enum filelo
         const char *path = path_of(target);
 
         if (path == NULL)
-            return -errno;
+            return no_path(target, state, lookout, -errno);
         rc = taken ? 0 : look_at(target, state, path, lookout);
         taken = false;
         if (rc == 0)

@@ -104,7 +104,7 @@ static void start_call(struct errand *errand)
     started = flk_job_start(&lookout->job, lookout->call, lookout->room, told);
     flk_mutex_lock(&mutex);
     looking = NULL;
-    lookout->state = started ? CALL_RUNS : CALL_NONE;
+    lookout->state = started ? CALL_RUNS : CALL_NEXT; /* after the nap it is still this errand's turn */
     lookout->refused = !started;
     if (!started)
         errand->next = flk_after(flk_next_nap(&lookout->nap));
@@ -122,6 +122,13 @@ static void finish(struct errand *errand)
     flk_mutex_lock(&mutex);
 }
 
+/* Caller holds the mutex.  A call that has not begun is made only if the next look wants it once more. */
+static void forget_wish(struct lookout *lookout)
+{
+    if (lookout->state != CALL_RUNS && lookout->state != CALL_ENDED)
+        lookout->state = CALL_NONE;
+}
+
 /* Caller holds the mutex, which is let go meanwhile. */
 static void look(struct errand *errand)
 {
@@ -130,6 +137,7 @@ static void look(struct errand *errand)
     int reason = errand->reason;
 
     errand->due = false;
+    forget_wish(&errand->lookout);
     looking = errand;
     flk_mutex_unlock(&mutex);
     errand->lookout.left = FLK_NEVER;
@@ -180,7 +188,7 @@ static void look_at_due(void)
 {
     struct link *link = errands.first;
 
-    while (link != NULL) {
+    while (link != NULL && !joins_end) {
         struct errand *errand = errand_of(link);
 
         link = link->next;
@@ -217,11 +225,11 @@ static void watch_once(struct wakeup *wakeup, int64_t idle_until)
         discard_all();
         look_at_due();
         until = make_due();
-    } while (until != FLK_NEVER && until <= flk_now());
+    } while (!joins_end && until != FLK_NEVER && until <= flk_now());
     if (errands.first == NULL)
         until = idle_until;
     flk_vigil_gather(&errands);
-    if (discarded.first != NULL || ends)
+    if (discarded.first != NULL || ends || joins_end)
         until = flk_now();
     flk_mutex_unlock(&mutex);
     flk_vigil_wait(wakeup, until);
@@ -229,19 +237,60 @@ static void watch_once(struct wakeup *wakeup, int64_t idle_until)
     flk_vigil_tell(&errands);
 }
 
-/* Caller holds the mutex, which is let go meanwhile.  True if the attendant has to end. */
+/*
+ * Caller holds the mutex, which is let go meanwhile.  Ends the calls of errands that other threads have begun while the
+ * process ends: a helper must not tell a wake-up that is closed.
+ */
+static void stop_calls(void)
+{
+    struct link *link = errands.first;
+
+    while (link != NULL) {
+        struct errand *errand = errand_of(link);
+
+        link = link->next;
+        if (errand->lookout.state != CALL_RUNS)
+            continue;
+        looking = errand;
+        flk_mutex_unlock(&mutex);
+        flk_lookout_stop(&errand->lookout);
+        flk_mutex_lock(&mutex);
+        looking = NULL;
+        link = errands.first; /* the list may have changed meanwhile */
+    }
+}
+
+/* Caller holds the mutex, which is let go meanwhile.  Gives back what the next errand would need. */
+static void give_back(void)
+{
+    bool alone = errands.first == NULL;
+
+    flk_mutex_unlock(&mutex);
+    if (alone)
+        flk_crowd_end();
+    flk_vigil_end();
+    flk_mutex_lock(&mutex);
+}
+
+/*
+ * Caller holds the mutex, which is let go meanwhile.  True if the attendant has to end.  The end of the process waits
+ * for no errand: other threads could begin one after the other.
+ */
 static bool may_end(int64_t *idle_until)
 {
+    if (joins_end) {
+        stop_calls();
+        discard_all();
+        give_back();
+        return true;
+    }
     if (errands.first != NULL || discarded.first != NULL) {
         *idle_until = flk_now() + IDLE_NS;
         return false;
     }
     if (!ends && flk_now() < *idle_until)
         return false;
-    flk_mutex_unlock(&mutex);
-    flk_crowd_end();
-    flk_vigil_end();
-    flk_mutex_lock(&mutex);
+    give_back();
     return errands.first == NULL && discarded.first == NULL;
 }
 

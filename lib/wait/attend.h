@@ -32,7 +32,7 @@ void flk_attend_discard(struct errand *errand);
 /* Lets the attendant end as soon as it has no errand: for when no handle is left. */
 void flk_attend_rest(void);
 
-/* Forgets the errands in a child.  At the end of the process, ends the attendant; there is no errand then. */
+/* Forgets the errands in a child.  At the end of the process, ends the attendant, also if there are errands. */
 extern const struct subscriber flk_attendant_subscriber;
 
 #endif

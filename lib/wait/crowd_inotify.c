@@ -159,11 +159,12 @@ static struct crowd_process *watch_process(int64_t pid, const char *token)
     return process;
 }
 
+/* True also if the program has closed the descriptor: then the process has to be watched anew. */
 static bool has_ended(const struct crowd_process *process)
 {
     struct pollfd fd = { .fd = process->fd, .events = POLLIN };
 
-    return poll(&fd, 1, 0) != 0;
+    return !flk_is_marked(process->fd) || poll(&fd, 1, 0) != 0;
 }
 
 bool flk_crowd_process(struct place *place, int64_t pid, const char *token)

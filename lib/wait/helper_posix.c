@@ -192,16 +192,17 @@ static int make_call(const struct job *job)
 static bool do_job(struct job *job)
 {
     int result = make_call(job);
-    struct waker waker;
+    struct waker waker = { .semaphore = NULL };
     bool wanted;
 
     flk_mutex_lock(&mutex);
     job->result = result;
     job->done = true;
     wanted = !job->abandoned;
-    if (wanted)
+    if (wanted) {
         on_their_way++;
-    waker = flk_wakeup_waker(job->wakeup);
+        waker = flk_wakeup_waker(job->wakeup); /* an abandoned job's may be closed */
+    }
     flk_mutex_unlock(&mutex);
     /* Without the mutex, which the woken waiter needs. */
     if (wanted)

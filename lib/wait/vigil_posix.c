@@ -112,24 +112,31 @@ static int64_t earlier(int64_t until, int64_t ns)
     return at < until ? at : until;
 }
 
+static void poll_until(struct pollfd *polled, size_t count, int64_t until)
+{
+    int64_t left = until - flk_now();
+
+    if (flk_poll(polled, count, left > 0 ? left : 0, NULL) < 0)
+        for (size_t i = 0; i < count; i++)
+            polled[i].revents = 0;
+}
+
 void flk_vigil_wait(struct wakeup *wakeup, int64_t until)
 {
     filelock_waitable wake = flk_wakeup_waitable(wakeup);
-    int64_t left;
 
     crowd = 0;
     if (have_room(cancels + flk_crowd_count()))
         crowd = flk_crowd_fill(fds + cancels, &until);
     else
         blind = true;
-    if (room == 0)
-        return;
-    fds[0] = (struct pollfd) { .fd = wake, .events = POLLIN };
     until = earlier(until, blind || wake == FILELOCK_NO_WAITABLE ? BLIND_NS : LOOK_NS);
-    left = until - flk_now();
-    if (flk_poll(fds, cancels + crowd, left > 0 ? left : 0, NULL) < 0)
-        for (size_t i = 0; i < cancels + crowd; i++)
-            fds[i].revents = 0;
+    if (room > 0) {
+        fds[0] = (struct pollfd) { .fd = wake, .events = POLLIN };
+        poll_until(fds, cancels + crowd, until);
+    } else {
+        poll_until(&(struct pollfd) { .fd = wake, .events = POLLIN }, 1, until);
+    }
     flk_wakeup_drain(wakeup);
     if (crowd > 0)
         flk_crowd_read(fds + cancels, crowd);

@@ -210,11 +210,12 @@ static void open_process(struct watch *watch, int64_t pid)
     flk_guard_unlock();
 }
 
+/* True also if the program has closed the descriptor: then the process has to be watched anew. */
 static bool has_ended(int process)
 {
     struct pollfd fd = { .fd = process, .events = POLLIN };
 
-    return flk_poll(&fd, 1, 0, NULL) != 0;
+    return !flk_is_marked(process) || flk_poll(&fd, 1, 0, NULL) != 0;
 }
 
 bool flk_watch_process(struct watch *watch, int64_t pid, const char *token)

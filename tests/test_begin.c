@@ -514,6 +514,12 @@ static int first_ready(struct filelock *const locks[HANDLES])
     return -1;
 }
 
+/* True if the threads are the library's own: emulators have more, and lack what watches an owner without a thread. */
+static int counts_threads(void)
+{
+    return thread_count() >= 0 && !UNDER_TSAN && !under_valgrind() && !getenv("FILELOCK_TEST_EMULATOR");
+}
+
 /* Attempts of many handles on one file are granted one after the other, and not more than one blocks in the kernel. */
 START_TEST(test_one_file)
 {
@@ -527,7 +533,7 @@ START_TEST(test_one_file)
     wait_for_queue(kind, scratch("lock"), 1);
     if (kind->can & CAN_QUEUE)
         ck_assert_int_le(queued_on(scratch("lock")), 1);
-    if (thread_count() >= 0 && !UNDER_TSAN)
+    if (counts_threads())
         ck_assert_int_le(thread_count(), 3);
     EXPECT(filelock_acquire_abort(locks[0]), 0);
     EXPECT(filelock_acquire_abort(locks[HANDLES - 1]), 0);
@@ -568,7 +574,7 @@ START_TEST(test_many_files)
         locks[i] = new_lock(kind, file(i), 0);
         BEGIN(locks[i], FILELOCK_FOREVER, -EINPROGRESS);
     }
-    if (!(kind->can & CAN_QUEUE) && thread_count() >= 0 && !UNDER_TSAN)
+    if (!(kind->can & CAN_QUEUE) && counts_threads())
         ck_assert_int_le(thread_count(), 2); /* no thread waits for a soft lock */
     for (int i = 0; i < FILES; i++)
         ck_assert(!is_ready(locks[i]));

@@ -41,6 +41,7 @@ static void expect_nothing_inherited(struct peer *child)
 START_TEST(test_child_of_holder)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS_LOCKS_IN_CHILDREN(kind);
     struct peer *parent = holding(kind, 0, 2);
     struct peer *child = peer_fork(parent, NULL);
     expect_nothing_inherited(child);
@@ -62,6 +63,7 @@ END_TEST
 START_TEST(test_child_waits_for_parent)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS_LOCKS_IN_CHILDREN(kind);
     for (int i = 0; i < 2; i++) {
         struct peer *parent = holding(kind, 0, 1);
         struct peer *child = peer_fork(parent, NULL);
@@ -135,6 +137,7 @@ END_TEST
 START_TEST(test_forked_at_rest)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS_LOCKS_IN_CHILDREN(kind);
     for (int shares = 0; shares < 2; shares++) {
         struct peer *parent = holding(kind, shares ? FORK_SHARE_OF(kind) : 0, 1);
         PEER_SAYS(parent, "0", "release a");
@@ -186,6 +189,7 @@ END_TEST
 START_TEST(test_grandchild)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS_LOCKS_IN_CHILDREN(kind);
     struct peer *parent = holding(kind, 0, 1);
     struct peer *child = peer_fork(parent, NULL);
     struct peer *grandchild = peer_fork(child, NULL);
@@ -209,6 +213,7 @@ END_TEST
 START_TEST(test_thread_holds)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS_LOCKS_IN_CHILDREN(kind);
     for (unsigned flags = 0; flags <= FILELOCK_ANY_THREAD; flags += FILELOCK_ANY_THREAD) {
         struct peer *parent = peer_with(kind, scratch("lock"), flags);
         PEER_SAYS(parent, "0", "on w acquire a exclusive 0");
@@ -230,6 +235,7 @@ END_TEST
 START_TEST(test_thread_waits)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS_LOCKS_IN_CHILDREN(kind);
     for (int finite = 0; finite < 2; finite++) {
         struct peer *holder = holding(kind, 0, 1);
         struct peer *parent = peer_with(kind, scratch("lock"), 0);
@@ -261,6 +267,7 @@ END_TEST
 START_TEST(test_waiting_parent_killed)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS_LOCKS_IN_CHILDREN(kind);
     for (int finite = 0; finite < 2; finite++) {
         struct peer *holder = holding(kind, 0, 1);
         struct peer *parent = peer_with(kind, scratch("lock"), 0);
@@ -283,6 +290,7 @@ END_TEST
 START_TEST(test_thread_forks)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS_LOCKS_IN_CHILDREN(kind);
     struct peer *parent = peer_with(kind, scratch("lock"), 0);
     PEER_SAYS(parent, "0", "on w acquire a exclusive 0");
     PEER_SAYS(parent, "0", "answer w");
@@ -1065,6 +1073,7 @@ static void expect_granted(struct peer *peer)
 START_TEST(test_attempt)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS_THREADS_IN_CHILDREN();
     NEEDS_FORK_BESIDE_THREADS();
     for (int shared = 0; shared < (kind->can & CAN_FORK_SHARE ? 2 : 1); shared++) {
         struct filelock *lock = new_lock(kind, scratch("lock"), 0);

@@ -870,6 +870,7 @@ START_TEST(test_fork)
 {
     NEEDS_LEASE();
     NEEDS_FORK_BESIDE_THREADS();
+    NEEDS_THREADS_IN_CHILDREN();
     struct peer *parent = peer_lease(LONG_MS);
     PEER_SAYS(parent, "0", "acquire a exclusive 0");
     struct peer *child = peer_fork(parent, NULL);
@@ -913,6 +914,7 @@ START_TEST(test_child_renews)
 {
     NEEDS_LEASE();
     NEEDS_FORK_BESIDE_THREADS();
+    NEEDS_THREADS_IN_CHILDREN();
     struct peer *parent = peer_lease(1500);
     PEER_SAYS(parent, "0", "acquire a exclusive 0");
     struct peer *child = peer_fork(parent, NULL);

@@ -263,6 +263,7 @@ END_TEST
 START_TEST(test_no_place)
 {
     NEEDS_QUEUE();
+    NEEDS_ROOT();
     struct filelock_options options = options_of(soft_kind());
     options.file_mode = 0444;
     open_scratch();

@@ -138,6 +138,19 @@ void say_skipped(const char *test, const char *format, ...)
             SKIP("a child forked beside a thread hangs in the sanitizer's allocator"); \
     } while (0)
 
+#define NEEDS_THREADS_IN_CHILDREN()                                                       \
+    do {                                                                                  \
+        if (getenv("FILELOCK_TEST_EMULATOR"))                                             \
+            SKIP("the emulator starts no thread in the child of a process with threads"); \
+    } while (0)
+
+/* A thread renews a lease, so that a child which takes one starts a thread. */
+#define NEEDS_LOCKS_IN_CHILDREN(kind)    \
+    do {                                 \
+        if (!((kind)->can & CAN_LAST))   \
+            NEEDS_THREADS_IN_CHILDREN(); \
+    } while (0)
+
 /* ---- Expectations --------------------------------------------------------------------------- */
 
 #define EXPECT(call, want)                                                                              \

@@ -46,13 +46,17 @@ static int looks_like_marker(const char *path)
 
 /* ---- The files below a directory ------------------------------------------------------------ */
 
+struct place {
+    struct place *next;
+    char path[];
+};
+
 struct walk {
     const struct tool_options *options;
     struct sightings *found;
-    dev_t device;   /* the file system that is looked through */
-    char **folders; /* directories that are still to be looked through */
-    size_t count;
-    enum outcome outcome; /* not DONE: the walk is over */
+    dev_t device;          /* the file system that is looked through */
+    struct place *folders; /* directories that are still to be looked through */
+    enum outcome outcome;  /* not DONE: the walk is over */
 };
 
 static void stop_walk(struct walk *walk, const char *path, int error)
@@ -61,48 +65,37 @@ static void stop_walk(struct walk *walk, const char *path, int error)
     walk->outcome = outcome_of_error(error);
 }
 
-/* The path becomes the walk's. */
-static void add_folder(struct walk *walk, char *path)
-{
-    char **folders = realloc(walk->folders, (walk->count + 1) * sizeof *folders);
-
-    if (folders == NULL) {
-        stop_walk(walk, path, ENOMEM);
-        free(path);
-        return;
-    }
-    walk->folders = folders;
-    folders[walk->count++] = path;
-}
-
 /* The paths of the walk are those by which the system shows files: without links and dots. */
-static void visit(struct walk *walk, const struct stat *st, char *path)
+static void visit(struct walk *walk, const struct stat *st, struct place *place)
 {
     struct tool_options of_file = *walk->options;
-    int error = locks_name(walk->found, st, path);
+    int error = locks_name(walk->found, st, place->path);
 
     if (error != 0) {
         complain("cannot list locks: %s", filelock_strerror(error));
         walk->outcome = outcome_of_error(-error);
     } else if (S_ISREG(st->st_mode) && st->st_size > 0 && st->st_size <= MARKER_SIZE &&
-               filelock_supported(FILELOCK_KIND_SOFT) && looks_like_marker(path)) {
-        of_file.path = path;
+               filelock_supported(FILELOCK_KIND_SOFT) && looks_like_marker(place->path)) {
+        of_file.path = place->path;
         walk->outcome = who_add_soft(&of_file, walk->found);
     }
-    if (walk->outcome == OUTCOME_DONE && S_ISDIR(st->st_mode) && st->st_dev == walk->device)
-        add_folder(walk, path);
-    else
-        free(path);
+    if (walk->outcome != OUTCOME_DONE || !S_ISDIR(st->st_mode) || st->st_dev != walk->device) {
+        free(place);
+        return;
+    }
+    place->next = walk->folders;
+    walk->folders = place;
 }
 
-static char *join(const char *folder, const char *name)
+/* Returns the place of this name in a folder.  NULL: there is no memory. */
+static struct place *place_in(const char *folder, const char *separator, const char *name)
 {
-    size_t size = strlen(folder) + strlen(name) + 2;
-    char *path = malloc(size);
+    size_t size = strlen(folder) + strlen(separator) + strlen(name) + 1;
+    struct place *place = malloc(sizeof *place + size);
 
-    if (path != NULL)
-        snprintf(path, size, "%s%s%s", folder, strcmp(folder, "/") == 0 ? "" : "/", name);
-    return path;
+    if (place != NULL)
+        snprintf(place->path, size, "%s%s%s", folder, separator, name);
+    return place;
 }
 
 /*
@@ -121,14 +114,14 @@ static void look_into(struct walk *walk, const char *folder, int is_first)
         return;
     }
     while (walk->outcome == OUTCOME_DONE && (entry = readdir(entries)) != NULL) {
-        char *path;
+        struct place *place;
 
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
             fstatat(dirfd(entries), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
-        path = join(folder, entry->d_name);
-        if (path != NULL)
-            visit(walk, &st, path);
+        place = place_in(folder, strcmp(folder, "/") == 0 ? "" : "/", entry->d_name);
+        if (place != NULL)
+            visit(walk, &st, place);
         else
             stop_walk(walk, folder, ENOMEM);
     }
@@ -139,25 +132,24 @@ static void look_into(struct walk *walk, const char *folder, int is_first)
 static enum outcome walk_through(const struct tool_options *options, const char *directory, struct sightings *found)
 {
     struct walk walk = { .options = options, .found = found, .outcome = OUTCOME_DONE };
-    char *path = strdup(directory);
+    struct place *place = place_in(directory, "", "");
     int is_first = 1;
     struct stat st;
 
-    if (path == NULL || lstat(directory, &st) != 0) {
-        stop_walk(&walk, directory, path == NULL ? ENOMEM : errno);
-        free(path);
+    if (place == NULL || lstat(directory, &st) != 0) {
+        stop_walk(&walk, directory, place == NULL ? ENOMEM : errno);
+        free(place);
         return walk.outcome;
     }
     walk.device = st.st_dev;
-    visit(&walk, &st, path);
-    while (walk.count > 0) {
-        path = walk.folders[--walk.count];
+    visit(&walk, &st, place);
+    while ((place = walk.folders) != NULL) {
+        walk.folders = place->next;
         if (walk.outcome == OUTCOME_DONE)
-            look_into(&walk, path, is_first);
+            look_into(&walk, place->path, is_first);
         is_first = 0;
-        free(path);
+        free(place);
     }
-    free(walk.folders);
     return walk.outcome;
 }
 

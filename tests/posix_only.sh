@@ -16,6 +16,7 @@ reason_of() { # SUITE
     test_rlimits) echo "limits that setrlimit() sets" ;;
     test_fork) echo "Windows has no fork" ;;
     test_lost) echo "descriptors that close_range() and dup2() take away" ;;
+    test_lease) echo "leases are not in a build for Windows" ;;
     test_load) echo "fork handlers, exit handlers and modules of POSIX" ;;
     test_foreign) echo "programs that lock by flock() and fcntl(); test_lockfileex is its equal" ;;
     test_soft_files) echo "links, FIFOs and modes in a marker's place" ;;

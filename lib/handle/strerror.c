@@ -22,6 +22,8 @@ static const struct meaning meanings[] = {
     { ETIMEDOUT, "somebody else holds it" },
     { ECANCELED, "the wait was cancelled" },
     { EDEADLK, "it would wait for itself" },
+    { EINPROGRESS, "it is under way" },
+    { EALREADY, "an attempt is under way already" },
     { EINTR, "a signal interrupted the wait" },
     { EPERM, "not held, or not permitted" },
     { ESTALE, "the path no longer names the locked file" },

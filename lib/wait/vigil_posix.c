@@ -116,7 +116,7 @@ static void poll_until(struct pollfd *polled, size_t count, int64_t until)
 {
     int64_t left = until - flk_now();
 
-    if (flk_poll(polled, count, left > 0 ? left : 0, NULL) < 0)
+    if (flk_poll(polled, (nfds_t) count, left > 0 ? left : 0, NULL) < 0)
         for (size_t i = 0; i < count; i++)
             polled[i].revents = 0;
 }

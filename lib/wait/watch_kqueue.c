@@ -173,6 +173,12 @@ static bool sees(const struct watch *watch)
     return flk_is_marked(watch->fd[EVENTS]) && watch->fd[FOLDER] >= 0 && (watch->kept.pid == 0 || watch->follows);
 }
 
+void flk_watch_renew(struct watch *watch)
+{
+    take_events(watch);
+    watch->changed = false;
+}
+
 int flk_watch_wait(struct watch *watch, const struct limits *limits, int64_t at_most)
 {
     int64_t nap = sees(watch) ? FLK_NEVER : flk_next_nap(&watch->nap);

@@ -21,6 +21,7 @@ reason_of() { # SUITE
     test_foreign) echo "programs that lock by flock() and fcntl(); test_lockfileex is its equal" ;;
     test_soft_files) echo "links, FIFOs and modes in a marker's place" ;;
     test_soft_posix) echo "fork, signals and modes of who holds a marker" ;;
+    test_soft_queue) echo "places of waiters, which OFD locks on Linux keep" ;;
     test_soft_storm) echo "a storm of forked processes; test_contention kills spawned ones" ;;
     test_soft_foreign) echo "Python's filelock under POSIX" ;;
     test_soft_takeover) echo "seccomp, links and sticky directories around a marker" ;;

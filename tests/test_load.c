@@ -246,10 +246,6 @@ static void exit_beside_begins(const struct kind *kind)
 START_TEST(test_exit_beside_begins)
 {
     const struct kind *kind = kind_at(_i);
-#if defined __linux__ && !defined __GLIBC__
-    if (kind->kind == FILELOCK_KIND_OFD)
-        SKIP("with musl, the end of the process may wait for attempts on OFD locks");
-#endif
     struct peer *peer = peer_with(kind, scratch("lock"), 0);
     int status;
     PEER_SAYS(peer, "0", "acquire a exclusive 0");

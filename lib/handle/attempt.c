@@ -408,7 +408,22 @@ static struct filelock *detach_one(struct shelf *shelf, struct attempt **attempt
     return lock;
 }
 
-/* An attempt that is granted later would leave a lock behind for which there is no process. */
+/* Returns how many attempts are under way on the handles of the shelf. */
+static size_t count_under_way(struct shelf *shelf)
+{
+    size_t count = 0;
+
+    flk_mutex_lock(&shelf->mutex);
+    for (struct filelock *lock = flk_shelf_first(&shelf->active); lock != NULL; lock = flk_shelf_after(lock))
+        count += flk_attempt_is_under_way(lock);
+    flk_mutex_unlock(&shelf->mutex);
+    return count;
+}
+
+/*
+ * An attempt that is granted later would leave a lock behind for which there is no process.  Aborts no more attempts than
+ * there are now: another thread may begin one after the other.  The attendant ends those that are left.
+ */
 static void abort_all(void)
 {
     for (struct shelf *shelf = flk_shelf_next(NULL); shelf != NULL; shelf = flk_shelf_next(shelf)) {
@@ -416,8 +431,9 @@ static void abort_all(void)
         struct filelock *lock;
         bool ready;
 
-        while ((lock = detach_one(shelf, &attempt, &ready)) != NULL)
-            end_detached(lock, attempt, ready);
+        for (size_t left = count_under_way(shelf); left > 0; left--)
+            if ((lock = detach_one(shelf, &attempt, &ready)) != NULL)
+                end_detached(lock, attempt, ready);
     }
 }
 

@@ -78,14 +78,20 @@ static void queue_call(struct errand *errand)
     }
 }
 
-/* Caller holds the mutex.  Makes the errand due that has been queued longest for this key. */
+/*
+ * Caller holds the mutex.  Makes the errand due that has been queued longest for this key, unless another errand has a
+ * call with this key: that one comes here when its call is over.
+ */
 static void call_next(const struct call_key *key)
 {
     struct errand *next = NULL;
 
-    for (struct link *link = errands.first; link != NULL; link = link->next)
+    for (struct link *link = errands.first; link != NULL; link = link->next) {
+        if (has_call(errand_of(link)) && flk_lookout_same_call(&errand_of(link)->lookout, key))
+            return;
         if (is_queued(errand_of(link), key))
             next = errand_of(link);
+    }
     if (next != NULL) {
         next->lookout.state = CALL_NEXT;
         next->due = true;

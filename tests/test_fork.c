@@ -1113,6 +1113,7 @@ START_TEST(test_attempt_over)
 {
     const struct kind *kind = kind_at(_i);
     NEEDS_FORK_BESIDE_THREADS();
+    NEEDS_LOCKS_IN_CHILDREN(kind);
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
     struct caller caller;
     int status;

@@ -593,16 +593,12 @@ int locks_name(struct sightings *sightings, const struct stat *st, const char *p
 
     for (i = 0; i < sightings->count; i++) {
         struct sighting *sighting = &sightings->list[i];
-        char *name;
 
         if (sighting->inode != st->st_ino || sighting->major != major(st->st_dev) ||
             sighting->minor != minor(st->st_dev) || !is_nameless(sighting->path))
             continue;
-        name = strdup(path);
-        if (name == NULL)
+        if (sighting_rename(sighting, path) != 0)
             return -ENOMEM;
-        free((void *) (uintptr_t) sighting->path);
-        sighting->path = name;
     }
     return 0;
 }

@@ -185,6 +185,19 @@ int sightings_add(struct sightings *sightings, const struct sighting *sighting)
     return 0;
 }
 
+int sighting_rename(struct sighting *sighting, const char *path)
+{
+    size_t size = strlen(path) + 1;
+    char *copy = malloc(size);
+
+    if (copy == NULL)
+        return -ENOMEM;
+    memcpy(copy, path, size);
+    free((void *) (uintptr_t) sighting->path);
+    sighting->path = copy;
+    return 0;
+}
+
 void sightings_free(struct sightings *sightings)
 {
     size_t i;

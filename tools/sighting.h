@@ -39,6 +39,9 @@ struct sightings {
 /* Adds a copy, whose path is copied too.  Returns 0 or -ENOMEM. */
 int sightings_add(struct sightings *sightings, const struct sighting *sighting);
 
+/* Gives a sighting of a list another path, which is copied.  Returns 0, or -ENOMEM and the path stays. */
+int sighting_rename(struct sighting *sighting, const char *path);
+
 void sightings_free(struct sightings *sightings);
 
 #endif

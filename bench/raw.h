@@ -13,31 +13,21 @@ struct raw_calls {
     int (*unlock)(int fd);
 };
 
+#define RAW_ROW(name, open, acquire, release, calls)         \
+    {                                                        \
+        name, open, acquire, release, raw_close, calls, 0, 0 \
+    }
+
 /* lock, unlock */
-#define RAW_BARE(name, calls)                                            \
-    {                                                                    \
-        name, raw_open, raw_acquire, raw_release, raw_close, calls, 0, 0 \
-    }
+#define RAW_BARE(name, calls) RAW_ROW(name, raw_open, raw_acquire, raw_release, calls)
 /* lock, stat of the path, unlock */
-#define RAW_STAT(name, calls)                                                 \
-    {                                                                         \
-        name, raw_open, raw_acquire_stat, raw_release, raw_close, calls, 0, 0 \
-    }
+#define RAW_STAT(name, calls) RAW_ROW(name, raw_open, raw_acquire_stat, raw_release, calls)
 /* fstat, lock, stat of the path; fstat, unlock */
-#define RAW_LOOK(name, calls)                                                      \
-    {                                                                              \
-        name, raw_open, raw_acquire_look, raw_release_look, raw_close, calls, 0, 0 \
-    }
+#define RAW_LOOK(name, calls) RAW_ROW(name, raw_open, raw_acquire_look, raw_release_look, calls)
 /* open, lock, fstat, unlock, close */
-#define RAW_CYCLE(name, calls)                                                            \
-    {                                                                                     \
-        name, raw_open_path, raw_acquire_cycle, raw_release_cycle, raw_close, calls, 0, 0 \
-    }
+#define RAW_CYCLE(name, calls) RAW_ROW(name, raw_open_path, raw_acquire_cycle, raw_release_cycle, calls)
 /* the first acquire of a handle that stays open: open, lock, fstat; unlock */
-#define RAW_FIRST(name, calls)                                                      \
-    {                                                                               \
-        name, raw_open_path, raw_acquire_cycle, raw_release, raw_close, calls, 0, 0 \
-    }
+#define RAW_FIRST(name, calls) RAW_ROW(name, raw_open_path, raw_acquire_cycle, raw_release, calls)
 
 void *raw_open(const struct subject *subject, const char *path);
 void *raw_open_path(const struct subject *subject, const char *path);

@@ -185,11 +185,21 @@ static void expect_held_at_exit(void)
         _exit(3);
 }
 
+#ifdef __GNUC__
 #ifdef __GLIBC__
-/* A program's own destructors run after its handlers of atexit(3).  With threads, musl's fork(2) hangs in them. */
+#define DESTRUCTORS_FORK 1
+#else
+#define DESTRUCTORS_FORK (used_kind == NULL || used_kind->kind != FILELOCK_KIND_LEASE)
+#endif
+
+/*
+ * A program's own destructors run after its handlers of atexit(3).  In them, musl's fork(2) hangs if there is another
+ * thread, such as that of a lease.
+ */
 __attribute__((destructor)) static void last_words(void)
 {
-    expect_held_at_exit();
+    if (DESTRUCTORS_FORK)
+        expect_held_at_exit();
 }
 #endif
 

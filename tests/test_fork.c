@@ -41,7 +41,7 @@ static void expect_nothing_inherited(struct peer *child)
 START_TEST(test_child_of_holder)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS_LOCKS_IN_CHILDREN(kind);
+    NEEDS_FORK_OF_HOLDER(kind);
     struct peer *parent = holding(kind, 0, 2);
     struct peer *child = peer_fork(parent, NULL);
     expect_nothing_inherited(child);
@@ -63,7 +63,7 @@ END_TEST
 START_TEST(test_child_waits_for_parent)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS_LOCKS_IN_CHILDREN(kind);
+    NEEDS_FORK_OF_HOLDER(kind);
     for (int i = 0; i < 2; i++) {
         struct peer *parent = holding(kind, 0, 1);
         struct peer *child = peer_fork(parent, NULL);
@@ -84,6 +84,7 @@ START_TEST(test_child_frees_and_ends)
 {
     static const char *const ends[] = { "free a", "exit 0" };
     const struct kind *kind = kind_at(_i);
+    NEEDS_FORK_OF_HOLDER(kind);
     for (unsigned flags = 0; flags <= FILELOCK_UNLINK; flags += FILELOCK_UNLINK)
         for (int i = 0; i < 2; i++) {
             struct peer *parent = holding(kind, flags, 1);
@@ -109,6 +110,7 @@ END_TEST
 START_TEST(test_parent_killed)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS_FORK_OF_HOLDER(kind);
     for (int waiting = 0; waiting < 2; waiting++) {
         struct peer *parent = holding(kind, 0, 1);
         struct peer *child = peer_fork(parent, NULL), *waiter = NULL;
@@ -137,7 +139,7 @@ END_TEST
 START_TEST(test_forked_at_rest)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS_LOCKS_IN_CHILDREN(kind);
+    NEEDS_FORK_OF_HOLDER(kind);
     for (int shares = 0; shares < 2; shares++) {
         struct peer *parent = holding(kind, shares ? FORK_SHARE_OF(kind) : 0, 1);
         PEER_SAYS(parent, "0", "release a");
@@ -159,6 +161,7 @@ END_TEST
 START_TEST(test_forked_before_first_acquire)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS_FORK_OF_HOLDER(kind);
     struct peer *parent = peer_with(kind, scratch("lock"), 0);
     struct peer *child = peer_fork(parent, NULL);
     PEER_SAYS(parent, "0", "acquire a exclusive 0");
@@ -173,6 +176,7 @@ END_TEST
 START_TEST(test_shared_mode)
 {
     const struct kind *kind = kind_at(_i);
+    NEEDS_FORK_OF_HOLDER(kind);
     NEEDS(kind, CAN_SHARE);
     struct peer *parent = peer_with(kind, scratch("lock"), 0);
     PEER_SAYS(parent, "0", "acquire a shared 0");
@@ -189,7 +193,7 @@ END_TEST
 START_TEST(test_grandchild)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS_LOCKS_IN_CHILDREN(kind);
+    NEEDS_FORK_OF_HOLDER(kind);
     struct peer *parent = holding(kind, 0, 1);
     struct peer *child = peer_fork(parent, NULL);
     struct peer *grandchild = peer_fork(child, NULL);
@@ -213,7 +217,7 @@ END_TEST
 START_TEST(test_thread_holds)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS_LOCKS_IN_CHILDREN(kind);
+    NEEDS_FORK_OF_HOLDER(kind);
     for (unsigned flags = 0; flags <= FILELOCK_ANY_THREAD; flags += FILELOCK_ANY_THREAD) {
         struct peer *parent = peer_with(kind, scratch("lock"), flags);
         PEER_SAYS(parent, "0", "on w acquire a exclusive 0");
@@ -235,7 +239,7 @@ END_TEST
 START_TEST(test_thread_waits)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS_LOCKS_IN_CHILDREN(kind);
+    NEEDS_FORK_OF_HOLDER(kind);
     for (int finite = 0; finite < 2; finite++) {
         struct peer *holder = holding(kind, 0, 1);
         struct peer *parent = peer_with(kind, scratch("lock"), 0);
@@ -267,7 +271,7 @@ END_TEST
 START_TEST(test_waiting_parent_killed)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS_LOCKS_IN_CHILDREN(kind);
+    NEEDS_FORK_OF_HOLDER(kind);
     for (int finite = 0; finite < 2; finite++) {
         struct peer *holder = holding(kind, 0, 1);
         struct peer *parent = peer_with(kind, scratch("lock"), 0);
@@ -290,7 +294,7 @@ END_TEST
 START_TEST(test_thread_forks)
 {
     const struct kind *kind = kind_at(_i);
-    NEEDS_LOCKS_IN_CHILDREN(kind);
+    NEEDS_FORK_OF_HOLDER(kind);
     struct peer *parent = peer_with(kind, scratch("lock"), 0);
     PEER_SAYS(parent, "0", "on w acquire a exclusive 0");
     PEER_SAYS(parent, "0", "answer w");
@@ -332,6 +336,7 @@ static void storm(const struct kind *kind, const char *other)
 
 START_TEST(test_storm_two_handles)
 {
+    NEEDS_FORK_OF_HOLDER(kind_at(_i));
     NEEDS_FORKS_AT_ANY_MOMENT();
     storm(kind_at(_i), "b");
 }
@@ -339,6 +344,7 @@ END_TEST
 
 START_TEST(test_storm_one_handle)
 {
+    NEEDS_FORK_OF_HOLDER(kind_at(_i));
     NEEDS_FORKS_AT_ANY_MOMENT();
     storm(kind_at(_i), "a");
 }
@@ -1113,7 +1119,7 @@ START_TEST(test_attempt_over)
 {
     const struct kind *kind = kind_at(_i);
     NEEDS_FORK_BESIDE_THREADS();
-    NEEDS_LOCKS_IN_CHILDREN(kind);
+    NEEDS_FORK_OF_HOLDER(kind);
     struct filelock *lock = new_lock(kind, scratch("lock"), 0);
     struct caller caller;
     int status;

@@ -91,7 +91,7 @@ START_TEST(test_fork_beside_first_use)
     NEEDS_EARLY_START();
     NEEDS_FORK_BESIDE_THREADS();
     used_kind = kind_at(_i);
-    NEEDS_LOCKS_IN_CHILDREN(used_kind);
+    NEEDS_FORK_OF_HOLDER(used_kind);
     in_thread = scratch("lock");
     in_child_of_it = scratch("other");
     srand(1);

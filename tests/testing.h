@@ -144,11 +144,16 @@ void say_skipped(const char *test, const char *format, ...)
             SKIP("the emulator starts no thread in the child of a process with threads"); \
     } while (0)
 
-/* A thread renews a lease, so that a child which takes one starts a thread. */
-#define NEEDS_LOCKS_IN_CHILDREN(kind)    \
+/*
+ * A thread renews a lease.  So a process that holds one forks beside a thread, and a child that takes one starts a
+ * thread.
+ */
+#define NEEDS_FORK_OF_HOLDER(kind)       \
     do {                                 \
-        if (!((kind)->can & CAN_LAST))   \
+        if (!((kind)->can & CAN_LAST)) { \
+            NEEDS_FORK_BESIDE_THREADS(); \
             NEEDS_THREADS_IN_CHILDREN(); \
+        }                                \
     } while (0)
 
 /* ---- Expectations --------------------------------------------------------------------------- */

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "outcome.h"
@@ -273,7 +272,7 @@ const struct subscriber flk_helpers_subscriber = { .process_ends = end_all, .chi
 
 /* ---- The waiter ----------------------------------------------------------------------------- */
 
-/* Stays false after a failure: a wait that finds no descriptor or memory is refused what the next wait may get. */
+/* Stays false after a failure: a wait that finds no memory is refused what the next wait may get. */
 static bool helpers_work; /* under the mutex */
 static size_t stack_size; /* set before helpers_work is set */
 
@@ -287,7 +286,7 @@ static bool note_can_help(bool can, size_t size)
     if (!helpers_work && can) {
         init_slots();
         stack_size = size;
-        helpers_work = atexit(end_all) == 0;
+        helpers_work = true;
     }
     can = helpers_work;
     flk_mutex_unlock(&mutex);

@@ -24,7 +24,7 @@
 #include <execinfo.h>
 #endif
 
-#define IDLE_MS 20 /* a process that makes no call for this long is waiting */
+#define IDLE_MS 20 /* a process that makes no call for this long, and sleeps, is waiting */
 
 /* ---- Which calls may fail, and how ------------------------------------------------------------------ */
 
@@ -279,6 +279,31 @@ static void on_call(struct subject *subject, const struct fault *fault, const st
         trace_answer(subject->tracer, call, at == fault->at ? subject->error : 0);
 }
 
+struct tasks {
+    int64_t pid;
+    int awake;
+};
+
+static void look_at_task(const char *task, void *arg)
+{
+    struct tasks *tasks = arg;
+    tasks->awake += task_asleep(tasks->pid, atoll(task)) == 0;
+}
+
+/* True if no thread of the process runs, or waits for a processor. */
+static int is_asleep(const struct subject *subject)
+{
+    struct tasks tasks = { subject->pid, 0 };
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%lld/task", (long long) subject->pid);
+    return each_entry(path, look_at_task, &tasks) != 0 || tasks.awake == 0;
+}
+
+static int is_idle(const struct subject *subject, int64_t since)
+{
+    return now_ns() - since > IDLE_MS * 1000000 && is_asleep(subject);
+}
+
 int subject_go(struct subject *subject, const struct fault *fault, void (*blocked)(void))
 {
     int64_t since = now_ns();
@@ -299,7 +324,7 @@ int subject_go(struct subject *subject, const struct fault *fault, void (*blocke
             subject->talking = 1;
             return 1;
         }
-        int waits = trace == TRACE_CALL ? may_block(&call) : now_ns() - since > IDLE_MS * 1000000;
+        int waits = trace == TRACE_CALL ? may_block(&call) : is_idle(subject, since);
         if (trace == TRACE_CALL) {
             on_call(subject, fault, &call);
             since = now_ns();

@@ -590,8 +590,8 @@ step_circles() {
     cp -r "$top/lib" "$work/circles/round"
     echo '#include "handle/handle.h"' >>"$work/circles/up/lib/system/list.c"
     refuses 'lib/handle is not below lib/system' "$top/.ci/circles" "$work/circles/up"
-    echo '#include "wait/retry.h"' >>"$work/circles/round/lib/wait/nap.h"
-    echo '#include "wait/nap.h"' >>"$work/circles/round/lib/wait/retry.h"
+    echo '#include "wait/await.h"' >>"$work/circles/round/lib/wait/nap.h"
+    echo '#include "wait/nap.h"' >>"$work/circles/round/lib/wait/await.h"
     refuses 'circle: ' "$top/.ci/circles" "$work/circles/round"
     printf 'int flk_start(void);\nint flk_up(void);\nint flk_up(void)\n{\n    return flk_start();\n}\n' >up.c
     gcc -c -o "$work/circles/linux/lib/system/libfilelock_la-up.o" up.c

@@ -89,13 +89,10 @@ struct kind {
     void (*end)(const struct target *target);
 
     /*
-     * The lock is not held before.  Locks without waiting.  waits: the caller calls wait() next, so that a lock that
+     * The lock is not held before.  Locks without waiting.  waits: the caller calls look() next, so that a lock that
      * looks held need not be examined.  Returns 0 or an error, CONTENDED if another holder has the lock, or UNREACHED.
      */
     enum outcome (*try)(const struct target *target, void *state, enum filelock_mode mode, bool waits);
-
-    /* Locks within limits.  Returns 0, -ETIMEDOUT, -ECANCELED, -EINTR or an error. */
-    int (*wait)(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits);
 
     /*
      * True if a glance, which costs much less than try(), tells that the lock is held: then an attempt goes on to
@@ -104,17 +101,20 @@ struct kind {
     bool (*looks_held)(const struct target *target);
 
     /*
-     * Looks whether the lock can be taken, for an attempt that no thread waits for.  Returns as try() does; CONTENDED or
+     * Looks whether the lock can be taken, for a thread or an attempt that waits.  Returns as try() does; CONTENDED or
      * UNREACHED: the lookout tells when to look again.  NULL: try() is called again after naps.
      */
     enum outcome (*look)(const struct target *target, void *state, enum filelock_mode mode, struct lookout *lookout);
 
-    /* Sees to it that nothing is held when looks end whose call was ended, since that may have taken the lock. */
+    /*
+     * Sees to it that nothing is held, and gives back what looks keep, when looks have ended in vain.  A call that was
+     * ended may have taken the lock.
+     */
     void (*withdraw)(const struct target *target, void *state);
 
     /*
-     * Changes the mode of the held lock within limits, with no moment in which it is not held.  Returns as wait() does;
-     * CONTENDED becomes -ETIMEDOUT.  After an error the lock is held as before.  NULL: the kind cannot do that.
+     * Changes the mode of the held lock within limits, with no moment in which it is not held.  Returns 0, -ETIMEDOUT,
+     * -ECANCELED, -EINTR or an error.  After an error the lock is held as before.  NULL: the kind cannot do that.
      */
     int (*convert)(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits);
 

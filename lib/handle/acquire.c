@@ -12,6 +12,7 @@
 #include "handle/gate.h"
 #include "handle/gate_state.h"
 #include "handle/handle.h"
+#include "handle/look.h"
 #include "handle/registry.h"
 #include "handle/shelf.h"
 #include "kind.h"
@@ -111,7 +112,7 @@ static int acquire_kind(struct filelock *lock, struct acquire *acquire)
     (void) announce_once(lock, acquire);
     flk_mutex_unlock(&lock->shelf->mutex);
     flk_limits_start(limits);
-    return kind->wait(&lock->target, lock->state, acquire->mode, limits);
+    return flk_look_within(lock, acquire->mode, limits);
 }
 
 static int acquire_lock(struct filelock *lock, void *arg)

@@ -13,6 +13,7 @@
 #include "handle/gate.h"
 #include "handle/gate_state.h"
 #include "handle/handle.h"
+#include "handle/look.h"
 #include "handle/release.h"
 #include "handle/shelf.h"
 #include "kind.h"
@@ -77,20 +78,6 @@ static enum outcome look_for_turn(struct attempt *attempt, int reason)
     return LOST;
 }
 
-static enum outcome look_for_kind(struct attempt *attempt)
-{
-    const struct target *target = &attempt->lock->target;
-    struct lookout *lookout = &attempt->errand.lookout;
-    enum outcome rc;
-
-    if (target->kind->look != NULL)
-        return target->kind->look(target, attempt->lock->state, attempt->mode, lookout);
-    rc = target->kind->try(target, attempt->lock->state, attempt->mode, false);
-    if (rc == CONTENDED || rc == UNREACHED)
-        flk_lookout_nap(lookout);
-    return rc;
-}
-
 static void withdraw(const struct attempt *attempt, bool called)
 {
     const struct target *target = &attempt->lock->target;
@@ -105,10 +92,11 @@ static bool look_for_lock(struct attempt *attempt, int reason)
     struct lookout *lookout = &attempt->errand.lookout;
     int rc = CONTENDED, result;
 
+    lookout->last = reason != 0;
     if (reason != 0)
         flk_lookout_stop(lookout);
     if (reason == 0 || reason == -ETIMEDOUT)
-        rc = look_for_kind(attempt);
+        rc = flk_look(attempt->lock, attempt->mode, lookout);
     else
         withdraw(attempt, flk_lookout_result(lookout, &result));
     if ((rc == CONTENDED || rc == UNREACHED) && reason == 0)

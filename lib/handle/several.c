@@ -14,8 +14,8 @@
 #include "handle/handle.h"
 #include "kind.h"
 #include "outcome.h"
+#include "wait/await.h"
 #include "wait/limits.h"
-#include "wait/retry.h"
 
 struct several {
     struct filelock *const *locks;

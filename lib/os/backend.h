@@ -9,6 +9,14 @@
 #include "system/file.h"
 #include "wait/limits.h"
 
+/* A lock that a caller waits for, by an open descriptor. */
+struct lock_request {
+    int fd;
+    struct identity id; /* of the file, when the wait began */
+    struct range range;
+    enum filelock_mode mode;
+};
+
 /* The functions return 0 or a negative errno value.  -ENOTSUP: the file system lacks this lock. */
 struct backend {
     /* An exclusive lock needs a descriptor that can be written, a shared lock a descriptor that can be read. */
@@ -20,23 +28,26 @@ struct backend {
     /* Takes the lock without waiting.  Also returns CONTENDED: another holder has it. */
     enum outcome (*try)(int fd, const struct range *range, enum filelock_mode mode);
 
-    /* Waits for the lock.  Also returns -ETIMEDOUT, -ECANCELED, -EINTR: a limit was reached; the lock is not held. */
-    int (*wait)(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits);
+    /*
+     * Waits for the lock within limits.  Returns as flk_helper_call() does, and -ESTALE if the descriptor is not that of
+     * the file any more.
+     */
+    enum outcome (*wait)(const struct lock_request *request, const struct limits *limits);
 
     /*
      * Waits for the lock in a helper thread, without limits.  stop: as flk_job_stopper() returns it; when it is ready,
      * returns -ECANCELED.
      */
-    enum outcome (*block)(int fd, const struct range *range, enum filelock_mode mode, filelock_waitable stop);
+    int (*block)(const struct lock_request *request, filelock_waitable stop);
 
     /* A descriptor that has the lock is granted it again at once by try. */
     bool grants_again;
 
     /*
-     * Changes the mode of the lock that fd has.  Waits and returns as wait does.  If limits is NULL, does not wait, and
-     * also returns CONTENDED.  After an error the lock has the mode that it had.  NULL: modes cannot be changed.
+     * Changes the mode of the lock that fd has, without waiting.  Returns as try does.  After an error the lock has the
+     * mode that it had.
      */
-    int (*convert)(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits);
+    enum outcome (*convert)(int fd, const struct range *range, enum filelock_mode mode);
 
     /* Unlocks.  Returns 0 also for a descriptor that holds no lock. */
     int (*unlock)(int fd, const struct range *range);

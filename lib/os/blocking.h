@@ -5,21 +5,21 @@
 #ifndef FLK_POSIX_BLOCKING_H
 #define FLK_POSIX_BLOCKING_H
 
+#include "os/backend.h"
 #include "outcome.h"
 #include "system/file.h"
 #include "wait/limits.h"
 
-struct blocking_lock {
-    enum outcome (*try)(int fd, const struct range *range, enum filelock_mode mode);
-
-    /* Blocks in the kernel until the lock is taken.  The thread may be cancelled asynchronously meanwhile. */
-    enum outcome (*block)(int fd, const struct range *range, enum filelock_mode mode);
-
-    int (*unlock)(int fd, const struct range *range);
-};
+/*
+ * Locks, and blocks in the kernel until that is done.  Returns 0 or -errno.  The thread may be cancelled asynchronously
+ * meanwhile.
+ */
+typedef int blocking_function(int fd, const struct range *range, enum filelock_mode mode);
 
 /* Waits and returns as wait of struct backend does. */
-int flk_block_within(const struct blocking_lock *lock, int fd, const struct range *range, enum filelock_mode mode,
-                     const struct limits *limits);
+enum outcome flk_block_within(const struct lock_request *request, blocking_function *lock, const struct limits *limits);
+
+/* Locks as block of struct backend does.  Returns -ESTALE if the descriptor is another file to the calling thread. */
+int flk_block_for_job(const struct lock_request *request, blocking_function *lock);
 
 #endif

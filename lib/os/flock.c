@@ -46,7 +46,7 @@ static enum outcome try_flock(int fd, const struct range *range, enum filelock_m
     return apply(fd, operation_of(mode) | LOCK_NB);
 }
 
-static enum outcome block_flock(int fd, const struct range *range, enum filelock_mode mode)
+static int block_flock(int fd, const struct range *range, enum filelock_mode mode)
 {
     (void) range;
     return apply(fd, operation_of(mode));
@@ -58,23 +58,22 @@ static int unlock_flock(int fd, const struct range *range)
     return apply(fd, LOCK_UN);
 }
 
-static enum outcome await_flock(int fd, const struct range *range, enum filelock_mode mode, filelock_waitable stop)
+static enum outcome wait_flock(const struct lock_request *request, const struct limits *limits)
 {
-    (void) stop;
-    return block_flock(fd, range, mode);
+    static const struct flock_calls calls = { try_flock, block_flock };
+
+    return flk_flock_within(request, &calls, limits);
 }
 
-static int wait_flock(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits)
+static int await_flock(const struct lock_request *request, filelock_waitable stop)
 {
-    static const struct blocking_lock lock = { try_flock, block_flock, unlock_flock };
-
-    return flk_flock_within(&lock, fd, range, mode, limits);
+    (void) stop;
+    return flk_block_for_job(request, block_flock);
 }
 
 /* Converts down only: the kernel replaces the lock of this open file by the shared lock in a single step. */
-static int convert_flock(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits)
+static enum outcome convert_flock(int fd, const struct range *range, enum filelock_mode mode)
 {
-    (void) limits;
     return try_flock(fd, range, mode);
 }
 

@@ -5,10 +5,19 @@
 #ifndef FLK_POSIX_FLOCK_WAIT_H
 #define FLK_POSIX_FLOCK_WAIT_H
 
+#include "os/backend.h"
 #include "os/blocking.h"
+#include "outcome.h"
+#include "wait/limits.h"
 
-/* Waits and returns as flk_block_within() does. */
-int flk_flock_within(const struct blocking_lock *lock, int fd, const struct range *range, enum filelock_mode mode,
-                     const struct limits *limits);
+/* Both functions of flock(2), by which a wait locks. */
+struct flock_calls {
+    enum outcome (*try)(int fd, const struct range *range, enum filelock_mode mode);
+    blocking_function *block;
+};
+
+/* Waits and returns as wait of struct backend does. */
+enum outcome flk_flock_within(const struct lock_request *request, const struct flock_calls *calls,
+                              const struct limits *limits);
 
 #endif

@@ -26,21 +26,19 @@
 #define LOOK_NS 1000000000
 
 struct unlocking {
-    const struct blocking_lock *lock;
-    int fd;
-    const struct range *range;
-    enum filelock_mode mode;
-    struct identity id; /* of the file, when the wait began */
-    int events;         /* the queue; -1: the waiter naps */
+    const struct lock_request *request;
+    const struct flock_calls *calls;
+    int events; /* the queue; -1: the waiter naps */
     int64_t nap;
 };
 
-/* Returns -ESTALE if the descriptor was closed during the wait: the number may be that of another file. */
-static int try(const struct unlocking *wait)
+static enum outcome try(const struct unlocking *wait)
 {
-    if (flk_own_file(wait->fd, &wait->id) != 0)
+    const struct lock_request *request = wait->request;
+
+    if (flk_own_file(request->fd, &request->id) != 0)
         return -ESTALE;
-    return wait->lock->try(wait->fd, wait->range, wait->mode);
+    return wait->calls->try(request->fd, &request->range, request->mode);
 }
 
 static void close_events(struct unlocking *wait)
@@ -54,12 +52,12 @@ static void open_events(struct unlocking *wait)
 {
     wait->events = -1;
     wait->nap = FLK_FIRST_NAP;
-    if (flk_file_is_remote(wait->fd))
+    if (flk_file_is_remote(wait->request->fd))
         return;
     flk_guard_lock();
     wait->events = flk_events_open();
     flk_guard_unlock();
-    if (!flk_events_of_lock(wait->events, wait->fd))
+    if (!flk_events_of_lock(wait->events, wait->request->fd))
         close_events(wait);
 }
 
@@ -76,21 +74,18 @@ static int wait_for_unlock(struct unlocking *wait, const struct limits *limits)
     return rc < 0 ? rc : 0;
 }
 
-int flk_flock_within(const struct blocking_lock *lock, int fd, const struct range *range, enum filelock_mode mode,
-                     const struct limits *limits)
+enum outcome flk_flock_within(const struct lock_request *request, const struct flock_calls *calls,
+                              const struct limits *limits)
 {
-    struct unlocking wait = { .lock = lock, .fd = fd, .range = range, .mode = mode };
+    struct unlocking wait = { .request = request, .calls = calls };
     int rc, waited = 0;
 
     if (flk_limits_none(limits))
-        return flk_block_within(lock, fd, range, mode, limits);
-    waited = flk_file_identity(fd, &wait.id);
-    if (waited != 0)
-        return waited;
+        return flk_block_within(request, calls->block, limits);
     open_events(&wait);
     do
         rc = try(&wait);
-    while (rc == CONTENDED && waited == 0 && ((waited = wait_for_unlock(&wait, limits)) == 0 || waited == -ETIMEDOUT));
+    while (rc == CONTENDED && (waited = wait_for_unlock(&wait, limits)) == 0);
     close_events(&wait);
     return rc == CONTENDED ? waited : rc;
 }

@@ -7,8 +7,8 @@
 #include "os/blocking.h"
 #include "os/flock_wait.h"
 
-int flk_flock_within(const struct blocking_lock *lock, int fd, const struct range *range, enum filelock_mode mode,
-                     const struct limits *limits)
+enum outcome flk_flock_within(const struct lock_request *request, const struct flock_calls *calls,
+                              const struct limits *limits)
 {
-    return flk_block_within(lock, fd, range, mode, limits);
+    return flk_block_within(request, calls->block, limits);
 }

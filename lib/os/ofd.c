@@ -55,7 +55,7 @@ static enum outcome try_ofd(int fd, const struct range *range, enum filelock_mod
     return apply(fd, F_OFD_SETLK, type_of(mode), range);
 }
 
-static enum outcome block_ofd(int fd, const struct range *range, enum filelock_mode mode)
+static int block_ofd(int fd, const struct range *range, enum filelock_mode mode)
 {
     return apply(fd, F_OFD_SETLKW, type_of(mode), range);
 }
@@ -65,32 +65,21 @@ static int unlock_ofd(int fd, const struct range *range)
     return apply(fd, F_OFD_SETLK, F_UNLCK, range);
 }
 
-static enum outcome await_ofd(int fd, const struct range *range, enum filelock_mode mode, filelock_waitable stop)
+static enum outcome wait_ofd(const struct lock_request *request, const struct limits *limits)
+{
+    return flk_block_within(request, block_ofd, limits);
+}
+
+static int await_ofd(const struct lock_request *request, filelock_waitable stop)
 {
     (void) stop;
-    return block_ofd(fd, range, mode);
-}
-
-static int wait_ofd(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits)
-{
-    static const struct blocking_lock lock = { try_ofd, block_ofd, unlock_ofd };
-
-    return flk_block_within(&lock, fd, range, mode, limits);
-}
-
-/* Takes back the shared lock that there was, after a wait for the exclusive lock has failed. */
-static int share_ofd(int fd, const struct range *range)
-{
-    return try_ofd(fd, range, FILELOCK_SHARED);
+    return flk_block_for_job(request, block_ofd);
 }
 
 /* Asks for the new lock: the kernel replaces the lock of this open file when no holder is in the way of the new one. */
-static int convert_ofd(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits)
+static enum outcome convert_ofd(int fd, const struct range *range, enum filelock_mode mode)
 {
-    static const struct blocking_lock lock = { try_ofd, block_ofd, share_ofd };
-    int rc = try_ofd(fd, range, mode);
-
-    return rc == CONTENDED && limits != NULL ? flk_block_within(&lock, fd, range, mode, limits) : rc;
+    return try_ofd(fd, range, mode);
 }
 
 const struct os_kind flk_kind_ofd = {

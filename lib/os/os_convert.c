@@ -11,11 +11,14 @@
 #include "os/os_file.h"
 #include "os/os_kind.h"
 #include "os/os_lock.h"
+#include "os/os_look.h"
 #include "outcome.h"
 #include "system/file.h"
 #include "system/guard.h"
 #include "system/own_file.h"
+#include "wait/await.h"
 #include "wait/limits.h"
+#include "wait/lookout.h"
 
 /* Opens the locked file again, for writing too, and takes the shared lock by that descriptor.  Returns 0 or -errno. */
 static int open_to_write(const struct target *target, const struct os_lock *os, struct os_lock *opened)
@@ -65,6 +68,53 @@ static bool can_write(const struct os_lock *os)
     return (os->access & FILE_WRITES) != 0;
 }
 
+/* A conversion to FILELOCK_EXCLUSIVE. */
+struct raising {
+    const struct target *target;
+    struct os_lock *os;
+};
+
+static enum outcome look_to_raise(void *arg, struct lookout *lookout)
+{
+    const struct raising *raising = arg;
+    const struct target *target = raising->target;
+    const struct os_lock *os = raising->os;
+    int result = 0, rc = flk_own_file(os->fd, &os->id);
+    bool called = flk_lookout_result(lookout, &result);
+
+    if (rc == 0)
+        rc = lookout->tried ? CONTENDED : flk_backend_of(target)->convert(os->fd, &target->range, FILELOCK_EXCLUSIVE);
+    if (rc != CONTENDED)
+        return rc;
+    if (called && flk_os_is_refusal(result))
+        return result;
+    if (called)
+        flk_lookout_nap(lookout); /* a call would not help */
+    else
+        flk_os_want_call(target, os, FILELOCK_EXCLUSIVE, lookout);
+    return CONTENDED;
+}
+
+/* Takes back the shared lock: a call that was ended may have got the exclusive lock. */
+static void lower(void *arg)
+{
+    const struct raising *raising = arg;
+    const struct os_lock *os = raising->os;
+
+    if (flk_own_file(os->fd, &os->id) == 0)
+        (void) flk_backend_of(raising->target)->convert(os->fd, &raising->target->range, FILELOCK_SHARED);
+}
+
+/* limits: NULL to convert without waiting. */
+static enum outcome raise_within(const struct target *target, struct os_lock *os, const struct limits *limits)
+{
+    static const struct awaited awaited = { .look = look_to_raise, .withdraw = lower, .tried = true };
+    struct raising raising = { target, os };
+    enum outcome rc = flk_backend_of(target)->convert(os->fd, &target->range, FILELOCK_EXCLUSIVE);
+
+    return rc == CONTENDED && limits != NULL ? flk_await(&awaited, &raising, limits) : rc;
+}
+
 static int convert_up(const struct target *target, struct os_lock *os, const struct limits *limits)
 {
     const struct backend *backend = flk_backend_of(target);
@@ -73,12 +123,12 @@ static int convert_up(const struct target *target, struct os_lock *os, const str
     if (backend->access_counts && os->ours && os->last_forker == 0 && !can_write(os))
         rc = replace_descriptor(target, os);
     if (rc == 0)
-        rc = backend->convert(os->fd, &target->range, FILELOCK_EXCLUSIVE, limits);
+        rc = raise_within(target, os, limits);
     if (rc != 0)
         return rc;
     rc = flk_os_file_record(target, os);
     if (rc != 0)
-        (void) backend->convert(os->fd, &target->range, FILELOCK_SHARED, NULL);
+        (void) backend->convert(os->fd, &target->range, FILELOCK_SHARED);
     return rc;
 }
 
@@ -91,7 +141,7 @@ static int convert_down(const struct target *target, struct os_lock *os)
         return -EBUSY; /* a relative by fork relies on the exclusive lock */
     if (os->recorded)
         (void) flk_file_write(os->fd, "", 0);
-    rc = flk_backend_of(target)->convert(os->fd, &target->range, FILELOCK_SHARED, NULL);
+    rc = flk_backend_of(target)->convert(os->fd, &target->range, FILELOCK_SHARED);
     if (rc != 0)
         (void) flk_os_file_record(target, os);
     else

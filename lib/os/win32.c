@@ -16,18 +16,12 @@
 #include "system/error_windows.h"
 #include "system/file.h"
 #include "system/file_windows.h"
+#include "wait/await.h"
 #include "wait/limits.h"
 #include "wait/objects.h"
-#include "wait/retry.h"
 
 /* The end of the longest lock.  A file can be longer by a single byte, which no process will lock. */
 #define MAX_LENGTH INT64_MAX
-
-struct request {
-    int fd;
-    const struct range *range;
-    enum filelock_mode mode;
-};
 
 static int64_t length_of(const struct range *range)
 {
@@ -40,9 +34,9 @@ static OVERLAPPED offset_of(const struct range *range)
 }
 
 /* Returns as LockFileEx() does.  ERROR_IO_PENDING: the request goes on, and `at` has to stay until it ends. */
-static bool lock(const struct request *request, DWORD flags, OVERLAPPED *at)
+static bool lock(const struct lock_request *request, DWORD flags, OVERLAPPED *at)
 {
-    int64_t length = length_of(request->range);
+    int64_t length = length_of(&request->range);
 
     if (request->mode == FILELOCK_EXCLUSIVE)
         flags |= LOCKFILE_EXCLUSIVE_LOCK;
@@ -58,8 +52,8 @@ static int outcome_of(bool locked)
 
 static enum outcome try_request(void *arg)
 {
-    const struct request *request = arg;
-    OVERLAPPED at = offset_of(request->range);
+    const struct lock_request *request = arg;
+    OVERLAPPED at = offset_of(&request->range);
     bool locked = lock(request, LOCKFILE_FAIL_IMMEDIATELY, &at);
     DWORD none;
 
@@ -70,7 +64,7 @@ static enum outcome try_request(void *arg)
 
 static enum outcome try_win32(int fd, const struct range *range, enum filelock_mode mode)
 {
-    struct request request = { fd, range, mode };
+    struct lock_request request = { .fd = fd, .range = *range, .mode = mode };
 
     return try_request(&request);
 }
@@ -79,7 +73,7 @@ static enum outcome try_win32(int fd, const struct range *range, enum filelock_m
  * Waits for a pending request within limits.  At the end it is either granted or taken back, and only the system knows
  * which: if the lock was granted at the last moment, returns 0.
  */
-static int await_request(const struct request *request, OVERLAPPED *at, const struct limits *limits)
+static int await_request(const struct lock_request *request, OVERLAPPED *at, const struct limits *limits)
 {
     HANDLE handle = flk_handle(request->fd);
     int rc = flk_wait_within(&at->hEvent, 1, limits, FLK_NEVER);
@@ -92,29 +86,30 @@ static int await_request(const struct request *request, OVERLAPPED *at, const st
     return rc < 0 && GetLastError() == ERROR_OPERATION_ABORTED ? rc : outcome_of(false);
 }
 
-static int wait_win32(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits)
+static enum outcome wait_win32(const struct lock_request *request, const struct limits *limits)
 {
-    struct request request = { fd, range, mode };
-    OVERLAPPED at = offset_of(range);
+    OVERLAPPED at = offset_of(&request->range);
     int rc;
 
-    if (flk_overlapped_completes(fd))
+    if (flk_overlapped_completes(request->fd))
         at.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL);
     if (at.hEvent == NULL)
-        return flk_retry(try_request, &request, limits);
-    if (lock(&request, 0, &at))
+        return NO_MEANS;
+    if (lock(request, 0, &at))
         rc = 0;
     else
-        rc = GetLastError() == ERROR_IO_PENDING ? await_request(&request, &at, limits) : outcome_of(false);
+        rc = GetLastError() == ERROR_IO_PENDING ? await_request(request, &at, limits) : outcome_of(false);
     (void) CloseHandle(at.hEvent);
     return rc == CONTENDED ? -EAGAIN : rc; /* no system returns CONTENDED if it was asked to wait */
 }
 
-static enum outcome await_win32(int fd, const struct range *range, enum filelock_mode mode, filelock_waitable stop)
+static int await_win32(const struct lock_request *request, filelock_waitable stop)
 {
     struct limits limits = { .deadline = FLK_NEVER, .cancel = stop };
+    struct lock_request tried = *request;
+    enum outcome rc = wait_win32(request, &limits);
 
-    return wait_win32(fd, range, mode, &limits);
+    return rc == NO_MEANS ? flk_retry(try_request, &tried, &limits) : rc;
 }
 
 /* Takes ERROR_LOCK_VIOLATION for success: Wine returns it for bytes that are not locked. */
@@ -133,11 +128,10 @@ static int unlock_win32(int fd, const struct range *range)
  * Converts down only: a handle may have a shared lock over its exclusive lock, and then the next unlock ends the
  * exclusive lock (UnlockFileEx).
  */
-static int convert_win32(int fd, const struct range *range, enum filelock_mode mode, const struct limits *limits)
+static enum outcome convert_win32(int fd, const struct range *range, enum filelock_mode mode)
 {
     int rc = try_win32(fd, range, mode);
 
-    (void) limits;
     return rc != 0 ? rc : unlock_win32(fd, range);
 }
 

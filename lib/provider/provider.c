@@ -83,15 +83,6 @@ static enum outcome try_acquire(const struct target *target, void *state, enum f
     return note_try(own, own->provider->try_acquire(own->opened, mode));
 }
 
-static int acquire(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
-{
-    struct provider_state *own = state;
-
-    (void) target;
-    own->used = true;
-    return own->provider->acquire(own->opened, mode, (const struct filelock_provider_limits *) (const void *) limits);
-}
-
 static int convert(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
 {
     const struct provider_state *own = state;
@@ -120,9 +111,9 @@ static void drop(const struct target *target, void *state)
     own->used = false;
 }
 
-/* ---- Without blocking ----------------------------------------------------------------------- */
+/* ---- Waiting -------------------------------------------------------------------------------- */
 
-/* What a helper is to try. */
+/* What a call is to acquire. */
 struct trial {
     struct provider_state *own;
     enum filelock_mode mode;
@@ -143,17 +134,37 @@ static int try_in_helper(void *arg)
     return rc;
 }
 
-/* Asks for a helper.  No other call waits for the same. */
-static void want_try(struct provider_state *own, enum filelock_mode mode, struct lookout *lookout)
+static int acquire_within(void *arg, const struct limits *limits)
 {
-    struct trial *given = (struct trial *) (void *) lookout->room;
+    const struct trial *given = arg;
+    const struct filelock_provider_limits *theirs = (const struct filelock_provider_limits *) (const void *) limits;
+
+    return given->own->provider->acquire(given->own->opened, given->mode, theirs);
+}
+
+/* Asks for a call.  No other call waits for the same. */
+static void want_call(struct provider_state *own, enum filelock_mode mode, struct lookout *lookout)
+{
+    struct trial *given = FLK_ROOM_OF(lookout, struct trial);
 
     *given = (struct trial) { own, mode };
+    lookout->wait = acquire_within;
     memcpy(lookout->key.bytes, &own, sizeof(own));
     lookout->key.size = sizeof(own);
     lookout->call = try_in_helper;
     lookout->lasting = true;
     lookout->state = CALL_WANTED;
+}
+
+/* The provider waits by itself.  What a wait has come to that has ended is its last word. */
+static enum outcome look_alone(struct provider_state *own, enum filelock_mode mode, struct lookout *lookout)
+{
+    int result;
+
+    if (flk_lookout_result(lookout, &result))
+        return result == -ECANCELED ? CONTENDED : (enum outcome) result;
+    want_call(own, mode, lookout);
+    return own->last;
 }
 
 /*
@@ -169,13 +180,15 @@ static enum outcome look(const struct target *target, void *state, enum filelock
 
     lookout->refused = false;
     own->used = true;
+    if (lookout->alone)
+        return look_alone(own, mode, lookout);
     if (flk_lookout_result(lookout, &result)) {
         own->granted = false;
         rc = note_try(own, result);
     } else if (refused) {
         rc = try_acquire(target, state, mode, false);
     } else {
-        want_try(own, mode, lookout);
+        want_call(own, mode, lookout);
         return own->last;
     }
     if (rc == CONTENDED || rc == UNREACHED)
@@ -380,7 +393,6 @@ static struct provider_kind *make_kind(const struct filelock_provider *provider)
             .init = init,
             .end = end,
             .try = try_acquire,
-            .wait = acquire,
             .look = look,
             .withdraw = withdraw,
             .convert = convert,

@@ -81,13 +81,6 @@ static enum outcome lease_try(const struct target *target, void *state, enum fil
     return rc == TAKEN ? begin_renewal(target, lease) : rc;
 }
 
-static int lease_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
-{
-    int rc = flk_soft_wait(target, state, mode, limits);
-
-    return rc == 0 ? begin_renewal(target, state) : rc;
-}
-
 static enum outcome lease_look(const struct target *target, void *state, enum filelock_mode mode,
                                struct lookout *lookout)
 {
@@ -216,7 +209,6 @@ const struct kind flk_kind_lease = {
     .state_size = FLK_STATE_SIZE(struct lease),
     .init = lease_init,
     .try = lease_try,
-    .wait = lease_wait,
     .looks_held = flk_soft_looks_held,
     .look = lease_look,
     .withdraw = flk_soft_withdraw,

@@ -24,8 +24,8 @@
 #include "system/file.h"
 #include "system/file_posix.h"
 #include "system/guard.h"
+#include "wait/await.h"
 #include "wait/limits.h"
-#include "wait/retry.h"
 
 /* A process that leaves a marker. */
 struct leaving {

@@ -32,8 +32,8 @@
 #include "system/file.h"
 #include "system/file_posix.h"
 #include "system/guard.h"
+#include "wait/await.h"
 #include "wait/limits.h"
-#include "wait/retry.h"
 
 /* Give up after making the parent directory this many times: another process keeps removing it. */
 #define MAX_RACES 100

@@ -32,7 +32,6 @@
 #include "system/probes.h"
 #include "system/remote.h"
 #include "system/thread.h"
-#include "wait/crowd.h"
 #include "wait/limits.h"
 #include "wait/lookout.h"
 #include "wait/watch.h"
@@ -270,33 +269,24 @@ static void draft_for(const struct target *target, struct draft *draft)
 /* An attempt to take the lock. */
 struct attempt {
     const char *path;
-    bool existence_only; /* only look whether there is a marker, and do not read it */
-    struct watch *watch; /* the watch that is set on the owner; NULL: the caller does not wait by a watch */
-    struct place *place; /* the place that is set on the owner; NULL: the caller does not wait in the crowd */
-    bool had_marker;     /* another contender's marker was found */
-    bool stale;          /* a dead owner's marker was found */
-    bool defers;         /* leave the marker of an owner that may be dead to a helper, since that takes time */
-    bool deferred;       /* such a marker was found */
-    int64_t left;        /* after CONTENDED, the ns until the next look is due */
-    int64_t began;       /* ns of flk_boot_now(), before the marker was made */
-    bool yields;         /* an earlier waiter is to make the next marker */
-    bool queues;         /* the waiters for the last marker that was seen queue up at it */
-    struct identity id;  /* of that marker */
-    int fd;              /* after TAKEN, the marker */
+    bool existence_only;     /* only look whether there is a marker, and do not read it */
+    struct lookout *lookout; /* by which the owner is watched; NULL: the caller does not wait by a watch */
+    bool had_marker;         /* another contender's marker was found */
+    bool stale;              /* a dead owner's marker was found */
+    bool defers;             /* leave the marker of an owner that may be dead to a helper, since that takes time */
+    bool deferred;           /* such a marker was found */
+    int64_t left;            /* after CONTENDED, the ns until the next look is due */
+    int64_t began;           /* ns of flk_boot_now(), before the marker was made */
+    bool yields;             /* an earlier waiter is to make the next marker */
+    bool queues;             /* the waiters for the last marker that was seen queue up at it */
+    struct identity id;      /* of that marker */
+    int fd;                  /* after TAKEN, the marker */
 };
 
 /* Sets which process is watched.  Returns as flk_watch_process() does; false if the caller does not wait. */
 static bool watch_owner(const struct attempt *attempt, int64_t pid, const char *token)
 {
-    if (attempt->place != NULL)
-        return flk_crowd_process(attempt->place, pid, token);
-    return attempt->watch != NULL && flk_watch_process(attempt->watch, pid, token);
-}
-
-/* True if the caller waits, so that the owner is watched. */
-static bool watches(const struct attempt *attempt)
-{
-    return attempt->watch != NULL || attempt->place != NULL;
+    return attempt->lookout != NULL && flk_lookout_process(attempt->lookout, pid, token);
 }
 
 /* Ends the suspicions, which closes their files.  Forks wait meanwhile, so that no child has a copy of these. */
@@ -352,9 +342,9 @@ static int look(const struct target *target, struct soft_lock *soft, struct atte
     const struct record *record = &marker->record;
 
     read_marker(soft, attempt->path, marker);
-    if (watches(attempt) && marker->verdict != VERDICT_GONE)
+    if (attempt->lookout != NULL && marker->verdict != VERDICT_GONE)
         marker->alive = watch_owner(attempt, marker->local ? record->pid : 0, record->token);
-    attempt->deferred = attempt->defers && flk_crowd_doubts(attempt->place);
+    attempt->deferred = attempt->defers && flk_lookout_doubts(attempt->lookout);
     if (attempt->deferred)
         return VERDICT_HELD; /* to find out whether the owner is dead may take a search of all processes */
     (void) flk_marker_judge(marker);
@@ -555,98 +545,6 @@ enum outcome flk_soft_try(const struct target *target, void *state, enum fileloc
     return rc;
 }
 
-/* ---- Waiting -------------------------------------------------------------------------------- */
-
-/* Waits for the waiter's turn.  Returns 1: it may watch the marker; 0: it has to look; or an error. */
-static int await_turn(struct soft_lock *soft, struct attempt *attempt, const struct limits *limits)
-{
-    enum outcome rc = flk_queue_wait(soft->queue, attempt->path, limits);
-
-    attempt->yields = rc == CONTENDED;
-    return rc == TAKEN ? 1 : rc == AGAIN || rc == CONTENDED ? 0 : (int) rc;
-}
-
-/*
- * Waits until the marker has to be looked at.  A waiter that is first, or is not in the queue, watches the marker.
- * When that goes, an earlier waiter may have come meanwhile.  Returns 0, or an error when a limit was reached.
- */
-static int await_look(struct soft_lock *soft, struct attempt *attempt, const struct limits *limits)
-{
-    int rc;
-
-    if (!attempt->queues)
-        (void) flk_queue_leave(soft->queue);
-    else if (flk_queue_enter(soft->queue, attempt->path, &attempt->id) == AGAIN)
-        return 0;
-    rc = await_turn(soft, attempt, limits);
-    if (rc == 0)
-        flk_watch_renew(attempt->watch);
-    if (rc != 1)
-        return rc;
-    rc = flk_watch_wait(attempt->watch, limits, attempt->left);
-    if (rc == 0)
-        rc = await_turn(soft, attempt, limits);
-    return rc == 1 ? 0 : rc;
-}
-
-/* Waits as await_look() does, and takes the limits as reached when the time is up: events could come without end. */
-static int await_look_in_time(struct soft_lock *soft, struct attempt *attempt, const struct limits *limits)
-{
-    int rc = await_look(soft, attempt, limits);
-
-    if (rc != 0 || flk_limits_left(limits) != 0)
-        return rc;
-    attempt->yields = false; /* the last try */
-    return -ETIMEDOUT;
-}
-
-/*
- * Acquires as acquire_to_keep() does.  If descriptors have run out, gives up the places in the queue, and tries again.
- */
-static enum outcome acquire_in_turn(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
-                                    const struct limits *limits)
-{
-    enum outcome rc = acquire_to_keep(target, soft, attempt, limits);
-
-    if (flk_error_no_resources(rc) && flk_queue_leave(soft->queue))
-        rc = acquire_to_keep(target, soft, attempt, limits);
-    return rc;
-}
-
-/* Makes the queue known to soft_after_fork(); NULL: it is to be forgotten. */
-static void set_queue(struct soft_lock *soft, struct queue *queue)
-{
-    flk_guard_lock();
-    soft->queue = queue;
-    flk_guard_unlock();
-}
-
-static int wait_at(const struct target *target, struct soft_lock *soft, const char *path, const struct limits *limits)
-{
-    struct watch watch;
-    struct queue queue;
-    struct attempt attempt = { .path = path, .watch = &watch, .had_marker = true };
-    int rc, waited = 0;
-
-    soft->suspicion.next = 0; /* a new wait searches for writers at once */
-    flk_queue_init(&queue);
-    set_queue(soft, &queue);
-    flk_watch_open(&watch, path);
-    for (;;) {
-        rc = acquire_in_turn(target, soft, &attempt, limits);
-        if (rc != CONTENDED || waited != 0)
-            break;
-        waited = await_look_in_time(soft, &attempt, limits);
-        if (waited != 0 && waited != -ETIMEDOUT)
-            break;
-    }
-    (void) flk_queue_leave(&queue);
-    set_queue(soft, NULL);
-    flk_watch_close(&watch);
-    /* The marker was looked at once more after the time was up. */
-    return rc == CONTENDED ? waited : rc;
-}
-
 /* ---- Closing -------------------------------------------------------------------------------- */
 
 /* Releases the lock if it is held.  No other attempt follows, so a marker that cannot be removed is disowned. */
@@ -663,30 +561,112 @@ void flk_soft_close(const struct target *target, void *state)
     drop_suspicions(soft);
 }
 
-/* ---- Waiting where a link leads ------------------------------------------------------------- */
+/* ---- Waiting in a thread -------------------------------------------------------------------- */
 
-int flk_soft_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits)
+/* What a thread waits for that has a lookout of its own: its turn in the queue, and the marker.  In the lookout's room. */
+struct waiting {
+    struct soft_lock *soft;
+    struct lookout *lookout;
+    struct queue queue;
+    struct identity id; /* of the marker */
+    bool queues;        /* the waiters queue up at this marker */
+    bool yields;        /* an earlier waiter is to make the next marker */
+};
+
+/* Makes the queue known to soft_after_fork(); NULL: it is to be forgotten. */
+static void set_queue(struct soft_lock *soft, struct queue *queue)
 {
-    const char *path = path_of(target);
+    flk_guard_lock();
+    soft->queue = queue;
+    flk_guard_unlock();
+}
+
+/* Returns what the thread waits for, which begins with its first look. */
+static struct waiting *waiting_of(struct soft_lock *soft, struct lookout *lookout)
+{
+    struct waiting *waiting = FLK_ROOM_OF(lookout, struct waiting);
+
+    if (soft->queue != NULL)
+        return waiting;
+    *waiting = (struct waiting) { .soft = soft, .lookout = lookout };
+    flk_queue_init(&waiting->queue);
+    set_queue(soft, &waiting->queue);
+    return waiting;
+}
+
+/* Ends what waiting_of() began. */
+static void leave_queue(struct soft_lock *soft)
+{
+    if (soft->queue == NULL)
+        return;
+    (void) flk_queue_leave(soft->queue);
+    set_queue(soft, NULL);
+}
+
+/* Waits for the waiter's turn.  Returns 1: it may watch the marker; 0: it has to look; or an error. */
+static int await_turn(struct waiting *waiting, const struct limits *limits)
+{
+    enum outcome rc = flk_queue_wait(&waiting->queue, waiting->lookout->path, limits);
+
+    waiting->yields = rc == CONTENDED;
+    return rc == TAKEN ? 1 : rc == AGAIN || rc == CONTENDED ? 0 : (int) rc;
+}
+
+/*
+ * Waits until the marker has to be looked at.  A waiter that is first, or is not in the queue, watches the marker.
+ * When that goes, an earlier waiter may have come meanwhile.  Returns 0, or an error when a limit was reached.
+ */
+static int await_look(void *room, const struct limits *limits)
+{
+    struct waiting *waiting = room;
+    struct watch *watch = &waiting->lookout->by.watch;
     int rc;
 
-    (void) mode;
-    if (path == NULL)
-        return -errno;
-    rc = wait_at(target, state, path, limits);
-    while (rc == 0 && !still_leads_there(target, path) && (rc = give_up(target, path, state)) == 0) {
-        free_path(target, path);
-        path = path_of(target);
-        rc = path != NULL ? wait_at(target, state, path, limits) : -errno;
-    }
+    if (!waiting->queues)
+        (void) flk_queue_leave(&waiting->queue);
+    else if (flk_queue_enter(&waiting->queue, waiting->lookout->path, &waiting->id) == AGAIN)
+        return 0;
+    rc = await_turn(waiting, limits);
     if (rc == 0)
-        keep_path(target, state, path);
-    else if (path != NULL)
-        free_path(target, path);
+        flk_watch_renew(watch);
+    if (rc != 1)
+        return rc;
+    rc = flk_watch_wait(watch, limits, waiting->lookout->left);
+    if (rc == 0)
+        rc = await_turn(waiting, limits);
+    return rc == 1 ? 0 : rc;
+}
+
+/*
+ * Acquires as acquire_to_keep() does.  If descriptors have run out, gives up the places in the queue, and tries again.
+ */
+static enum outcome acquire_in_turn(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
+                                    const struct limits *limits)
+{
+    enum outcome rc = acquire_to_keep(target, soft, attempt, limits);
+
+    if (flk_error_no_resources(rc) && flk_queue_leave(soft->queue))
+        rc = acquire_to_keep(target, soft, attempt, limits);
     return rc;
 }
 
-/* ---- Looking, for an attempt that no thread waits for --------------------------------------- */
+/* Looks for a thread that has the path watched, and waits in the queue.  The last look does not leave the lock to others. */
+static enum outcome look_in_turn(const struct target *target, struct soft_lock *soft, struct attempt *attempt)
+{
+    struct lookout *lookout = attempt->lookout;
+    struct waiting *waiting = waiting_of(soft, lookout);
+    enum outcome rc;
+
+    attempt->yields = waiting->yields && !lookout->last;
+    rc = acquire_in_turn(target, soft, attempt, lookout->limits);
+    waiting->queues = attempt->queues;
+    waiting->id = attempt->id;
+    lookout->wait = await_look;
+    lookout->state = CALL_WANTED;
+    return rc;
+}
+
+/* ---- Looking -------------------------------------------------------------------------------- */
 
 /* Look at no more than this many dead owners' markers at the same time: a helper thread does each, for some 30 ms. */
 #define MAX_HELPERS 16
@@ -726,7 +706,7 @@ static unsigned char slot_of(const char *path)
 
 static void want_call(const struct target *target, struct soft_lock *soft, struct lookout *lookout)
 {
-    struct taking_over *call = (struct taking_over *) (void *) lookout->room;
+    struct taking_over *call = FLK_ROOM_OF(lookout, struct taking_over);
 
     *call = (struct taking_over) { target, soft, lookout->path };
     lookout->key = (struct call_key) { .size = 2, .bytes = { FILELOCK_KIND_SOFT, slot_of(lookout->path) } };
@@ -734,29 +714,38 @@ static void want_call(const struct target *target, struct soft_lock *soft, struc
     lookout->state = CALL_WANTED;
 }
 
-/* Looks once at the path, and returns as try() of struct kind does.  A call looks at a marker that may be stale. */
+/* Looks in the attendant, which leaves a marker that may be stale to a call. */
+static enum outcome look_briefly(const struct target *target, struct soft_lock *soft, struct attempt *attempt)
+{
+    enum outcome rc;
+
+    attempt->defers = true;
+    rc = acquire_to_keep(target, soft, attempt, attempt->lookout->limits);
+    if (rc == CONTENDED && attempt->deferred)
+        want_call(target, soft, attempt->lookout);
+    return rc;
+}
+
+/* Looks once at the path, and returns as try() of struct kind does. */
 static enum outcome look_at(const struct target *target, struct soft_lock *soft, const char *path,
                             struct lookout *lookout)
 {
-    const struct limits none = { .timeout_ms = FILELOCK_TRY, .cancel = FILELOCK_NO_WAITABLE };
     struct attempt attempt = { .path = path, .had_marker = true };
-    int rc;
+    enum outcome rc;
 
     if (lookout->path == NULL) {
         soft->suspicion.next = 0; /* the first look searches for writers at once */
         soft->had_marker = true;  /* there was one just before */
     }
-    attempt.place = flk_lookout_watch(lookout, path);
-    attempt.defers = attempt.place != NULL;
-    rc = acquire_to_keep(target, soft, &attempt, &none);
-    if (rc != CONTENDED)
-        return rc;
-    lookout->left = attempt.left;
-    if (attempt.place == NULL)
+    if (!flk_lookout_watch(lookout, path)) {
+        rc = acquire_to_keep(target, soft, &attempt, lookout->limits);
         flk_lookout_nap(lookout);
-    else if (attempt.deferred)
-        want_call(target, soft, lookout);
-    return CONTENDED;
+        return rc;
+    }
+    attempt.lookout = lookout;
+    rc = lookout->alone ? look_in_turn(target, soft, &attempt) : look_briefly(target, soft, &attempt);
+    lookout->left = attempt.left;
+    return rc;
 }
 
 /*
@@ -791,10 +780,32 @@ static bool has_failed(bool called, int result)
     return called && result < 0 && result != -EAGAIN && result != -ECANCELED;
 }
 
+/* Looks where the path leads.  taken: a call has taken the lock at the path that is watched. */
+static enum outcome look_there(const struct target *target, struct soft_lock *soft, bool taken, struct lookout *lookout)
+{
+    int rc;
+
+    do {
+        const char *path = path_of(target);
+
+        if (path == NULL)
+            return no_path(target, soft, lookout, -errno);
+        rc = taken ? 0 : look_at(target, soft, path, lookout);
+        taken = false;
+        if (rc == 0)
+            rc = keep_if_there(target, soft, path, lookout);
+        if (rc != 0)
+            free_path(target, path);
+    } while (rc == AGAIN);
+    return rc;
+}
+
+/* The call of a thread only waits.  The call for an attempt may take the lock. */
 enum outcome flk_soft_look(const struct target *target, void *state, enum filelock_mode mode, struct lookout *lookout)
 {
-    int rc, result = 0;
-    bool called = flk_lookout_result(lookout, &result), taken = called && result == 0;
+    int result = 0;
+    bool called = flk_lookout_result(lookout, &result) && !lookout->alone;
+    enum outcome rc;
 
     (void) mode;
     if (lookout->state == CALL_RUNS)
@@ -805,18 +816,9 @@ enum outcome flk_soft_look(const struct target *target, void *state, enum filelo
         flk_lookout_nap(lookout);
         return CONTENDED;
     }
-    do {
-        const char *path = path_of(target);
-
-        if (path == NULL)
-            return no_path(target, state, lookout, -errno);
-        rc = taken ? 0 : look_at(target, state, path, lookout);
-        taken = false;
-        if (rc == 0)
-            rc = keep_if_there(target, state, path, lookout);
-        if (rc != 0)
-            free_path(target, path);
-    } while (rc == AGAIN);
+    rc = look_there(target, state, called && result == 0, lookout);
+    if (rc != CONTENDED || lookout->last)
+        leave_queue(state);
     return rc;
 }
 
@@ -830,12 +832,13 @@ bool flk_soft_looks_held(const struct target *target)
     return there;
 }
 
-/* Releases a lock that a call has taken.  Its marker is found by the path that the call went by. */
+/* Leaves the queue, and releases a lock that a call has taken.  Its marker is found by the path that the call went by. */
 void flk_soft_withdraw(const struct target *target, void *state)
 {
     struct soft_lock *soft = state;
     const char *path = soft->fd >= 0 ? path_of(target) : NULL;
 
+    leave_queue(soft);
     if (soft->fd < 0)
         return;
     (void) give_up(target, path != NULL ? path : target->path, soft);
@@ -981,7 +984,6 @@ const struct kind flk_kind_soft = {
     .state_size = FLK_STATE_SIZE(struct soft_lock),
     .init = soft_init,
     .try = flk_soft_try,
-    .wait = flk_soft_wait,
     .looks_held = flk_soft_looks_held,
     .look = flk_soft_look,
     .withdraw = flk_soft_withdraw,

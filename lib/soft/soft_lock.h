@@ -30,12 +30,11 @@ struct soft_lock {
     bool had_marker;            /* the last look found another contender's marker */
     struct suspicion suspicion; /* about the marker */
     struct suspicion leftover;  /* about a draft that a killed breaker left */
-    struct queue *queue;        /* of the thread that waits, on its stack; NULL: none waits */
+    struct queue *queue;        /* of the thread that waits, in its lookout; NULL: none waits */
 };
 
 /* The functions of struct kind.  state begins with a struct soft_lock. */
 enum outcome flk_soft_try(const struct target *target, void *state, enum filelock_mode mode, bool waits);
-int flk_soft_wait(const struct target *target, void *state, enum filelock_mode mode, const struct limits *limits);
 bool flk_soft_looks_held(const struct target *target);
 enum outcome flk_soft_look(const struct target *target, void *state, enum filelock_mode mode, struct lookout *lookout);
 void flk_soft_withdraw(const struct target *target, void *state);

@@ -15,8 +15,8 @@
 #include "system/file.h"
 #include "system/file_posix.h"
 #include "system/guard.h"
+#include "wait/await.h"
 #include "wait/limits.h"
-#include "wait/retry.h"
 
 static bool is_at(const struct marker *marker, const char *path)
 {

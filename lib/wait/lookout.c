@@ -12,34 +12,62 @@
 #include "wait/limits.h"
 #include "wait/lookout.h"
 #include "wait/nap.h"
+#include "wait/watch.h"
 
 void flk_lookout_open(struct lookout *lookout)
 {
-    *lookout = (struct lookout) { .left = FLK_NEVER, .nap = FLK_FIRST_NAP };
+    static const struct limits none = { .timeout_ms = FILELOCK_TRY, .cancel = FILELOCK_NO_WAITABLE };
+
+    *lookout = (struct lookout) { .limits = &none, .left = FLK_NEVER, .nap = FLK_FIRST_NAP };
+}
+
+void flk_lookout_open_alone(struct lookout *lookout, const struct limits *limits)
+{
+    flk_lookout_open(lookout);
+    lookout->alone = true;
+    lookout->limits = limits;
 }
 
 void flk_lookout_close(struct lookout *lookout)
 {
     if (lookout->path == NULL)
         return;
-    flk_crowd_leave(&lookout->place);
+    if (lookout->alone)
+        flk_watch_close(&lookout->by.watch);
+    else
+        flk_crowd_leave(&lookout->by.place);
     free(lookout->path);
     lookout->path = NULL;
 }
 
-struct place *flk_lookout_watch(struct lookout *lookout, const char *path)
+bool flk_lookout_watch(struct lookout *lookout, const char *path)
 {
     size_t size = strlen(path) + 1;
 
     if (lookout->path != NULL && strcmp(lookout->path, path) == 0)
-        return &lookout->place;
+        return true;
     flk_lookout_close(lookout);
     lookout->path = malloc(size);
     if (lookout->path == NULL)
-        return NULL;
+        return false;
     memcpy(lookout->path, path, size);
-    flk_crowd_join(&lookout->place, lookout->path);
-    return &lookout->place;
+    if (lookout->alone)
+        flk_watch_open(&lookout->by.watch, lookout->path);
+    else
+        flk_crowd_join(&lookout->by.place, lookout->path);
+    return true;
+}
+
+bool flk_lookout_process(struct lookout *lookout, int64_t pid, const char *token)
+{
+    if (lookout->alone)
+        return flk_watch_process(&lookout->by.watch, pid, token);
+    return flk_crowd_process(&lookout->by.place, pid, token);
+}
+
+bool flk_lookout_doubts(const struct lookout *lookout)
+{
+    return !lookout->alone && flk_crowd_doubts(&lookout->by.place);
 }
 
 void flk_lookout_nap(struct lookout *lookout)
@@ -80,7 +108,7 @@ void flk_lookout_stop(struct lookout *lookout)
 
 int64_t flk_lookout_patience(struct lookout *lookout)
 {
-    int64_t nap = lookout->path != NULL ? flk_crowd_patience(&lookout->place) : FLK_NEVER;
+    int64_t nap = lookout->path != NULL ? flk_crowd_patience(&lookout->by.place) : FLK_NEVER;
 
     return nap < lookout->left ? nap : lookout->left;
 }

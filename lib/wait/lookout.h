@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lookouts: what tells an attempt for which no thread waits when to look again.  A kind sets a lookout in each look.
+ * Lookouts: what tells a waiter when to look again.  A kind sets a lookout in each look.
+ *
+ * A thread that waits has a lookout of its own (await.h).  The attendant has one for each errand (attend.h), and waits by
+ * all of them at once.
  */
 #ifndef FLK_LOOKOUT_H
 #define FLK_LOOKOUT_H
@@ -10,12 +13,13 @@
 #include <stdint.h>
 
 #include "wait/crowd.h"
+#include "wait/limits.h"
 #include "wait_types.h"
 
 /*
- * The states of a lookout's call, which blocks in a helper thread:
+ * The states of a lookout's call, which blocks:
  *   CALL_NONE     there is none
- *   CALL_WANTED   it is to be started
+ *   CALL_WANTED   it is to be made
  *   CALL_QUEUED   the call of another lookout with the same key is WANTED or RUNS: this one waits until that has ended
  *   CALL_NEXT     the call was QUEUED, and its turn has come: the next look tells whether it is still wanted
  *   CALL_RUNS     a helper makes the call
@@ -29,30 +33,61 @@ struct call_key {
     unsigned char bytes[64];
 };
 
+/* The bytes of a lookout's room for what a kind gives to its call. */
+#define FLK_ROOM_SIZE 256
+
+/* The lookout's room, as a pointer to this type.  Does not compile if the room is too small. */
+#define FLK_ROOM_OF(lookout, type) \
+    ((type *) (void *) ((lookout)->room + 0 * sizeof(char[sizeof(type) <= FLK_ROOM_SIZE ? 1 : -1])))
+
 struct lookout {
+    bool alone; /* it is that of a thread, which does nothing but wait by it */
+    bool tried; /* the lock was tried just before this look, and was held */
+    bool last;  /* the time is up: no other look follows */
+
+    const struct limits *limits; /* for a look that has to wait a little; they only say what else may end it */
+
     int64_t left; /* the ns until the next look is due; FLK_NEVER: none is, until something is told */
     int64_t nap;  /* ns; the length of the next nap, which grows */
 
     char *path; /* the path that is watched; NULL: none */
-    struct place place;
+    union {
+        struct place place; /* in the crowd */
+        struct watch watch; /* alone */
+    } by;
 
+    /*
+     * The call.  Both functions get `room`.  wait() is made by the thread that waits.  It waits within limits, and returns
+     * as flk_helper_call() does.  call() is made by a helper thread for the attendant, and keeps to the rules of
+     * flk_helper_call().
+     */
     enum call_state state;
-    bool lasting;           /* the call cannot be ended: no look is due while it runs */
-    bool refused;           /* no helper was to be had for the last call that was wanted */
-    int (*call)(void *arg); /* keeps to the rules of flk_helper_call(), and gets `room` */
+    int (*wait)(void *room, const struct limits *limits);
+    int (*call)(void *room);
+    bool lasting; /* call() cannot be ended: no look is due while it runs */
+    bool refused; /* no helper was to be had for the last call that was wanted */
     int result;
     struct call_key key;
     struct job job;
-    int64_t room[24]; /* for what the kind gives to its call */
+    int64_t room[FLK_ROOM_SIZE / 8];
 };
 
 void flk_lookout_open(struct lookout *lookout);
 
+/* Opens the lookout of a thread.  limits: those of its wait. */
+void flk_lookout_open_alone(struct lookout *lookout, const struct limits *limits);
+
 /* Ends the watch.  There is no call any more. */
 void flk_lookout_close(struct lookout *lookout);
 
-/* For a kind: watches the path.  Returns the place, or NULL: it cannot be watched, and the lookout naps. */
-struct place *flk_lookout_watch(struct lookout *lookout, const char *path);
+/* For a kind: watches the path.  False: there is no memory for that, and the kind naps. */
+bool flk_lookout_watch(struct lookout *lookout, const char *path);
+
+/* For a kind whose path is watched: sets which process is watched, and returns as flk_watch_process() does. */
+bool flk_lookout_process(struct lookout *lookout, int64_t pid, const char *token);
+
+/* True if the attendant waits, and the process that is watched is known to have ended, or cannot be watched. */
+bool flk_lookout_doubts(const struct lookout *lookout);
 
 /* For a kind: makes the next look due after a nap. */
 void flk_lookout_nap(struct lookout *lookout);

@@ -148,8 +148,8 @@ void flk_vigil_tell(const struct list *errands)
         struct errand *errand = LINK_OWNER(link, struct errand, link);
         short found = errand->slot != 0 && errand->slot < cancels ? fds[errand->slot].revents : 0;
 
-        if (errand->lookout.path != NULL && errand->lookout.place.told) {
-            errand->lookout.place.told = false;
+        if (errand->lookout.path != NULL && errand->lookout.by.place.told) {
+            errand->lookout.by.place.told = false;
             errand->due = true;
         }
         if (found != 0) {

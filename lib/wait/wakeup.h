@@ -6,6 +6,7 @@
 #define FLK_WAKEUP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "wait/limits.h"
 #include "wait_types.h"
@@ -49,6 +50,9 @@ bool flk_waitable_valid(filelock_waitable waitable);
  *   -EINVAL                         the cancel waitable is not open
  */
 int flk_wakeup_wait(struct wakeup *wakeup, const struct limits *limits);
+
+/* Sleeps for this many ns, within limits.  Returns as flk_wakeup_wait() does. */
+int flk_nap_within(const struct limits *limits, int64_t ns);
 
 /* Waits until the signal, which alone ends this wait.  Not for a wake-up that naps. */
 void flk_wakeup_wait_only(struct wakeup *wakeup);

@@ -152,9 +152,15 @@ static int poll_ours(const struct wakeup *wakeup, const struct limits *limits)
     return rc < 0 ? rc : 1;
 }
 
-int flk_wakeup_wait(struct wakeup *wakeup, const struct limits *limits)
+int flk_nap_within(const struct limits *limits, int64_t ns)
 {
     struct pollfd cancel;
+
+    return flk_poll_within(&cancel, 1, limits, flk_after(ns));
+}
+
+int flk_wakeup_wait(struct wakeup *wakeup, const struct limits *limits)
+{
     int rc = 0;
 
     if (wakeup->way == WAKEUP_SLEEPS)
@@ -162,7 +168,7 @@ int flk_wakeup_wait(struct wakeup *wakeup, const struct limits *limits)
     if (wakeup->way == WAKEUP_POLLS)
         rc = poll_ours(wakeup, limits);
     if (rc == 0)
-        return flk_poll_within(&cancel, 1, limits, flk_after(flk_next_nap(&wakeup->nap)));
+        return flk_nap_within(limits, flk_next_nap(&wakeup->nap));
     return rc > 0 ? 0 : rc;
 }
 

@@ -117,6 +117,11 @@ int flk_wait_within(const HANDLE *objects, DWORD count, const struct limits *lim
     }
 }
 
+int flk_nap_within(const struct limits *limits, int64_t ns)
+{
+    return flk_wait_within(NULL, 0, limits, flk_after(ns));
+}
+
 int flk_wakeup_wait(struct wakeup *wakeup, const struct limits *limits)
 {
     int64_t nap = wakeup->event == NULL ? flk_next_nap(&wakeup->nap) : FLK_NEVER;

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Looking, and waiting until it is time to look again.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "outcome.h"
+#include "wait/await.h"
+#include "wait/limits.h"
+#include "wait/lookout.h"
+#include "wait/wakeup.h"
+#include "wait/watch.h"
+
+static bool is_limit(int rc)
+{
+    return rc == -ETIMEDOUT || rc == -ECANCELED || rc == -EINTR;
+}
+
+/*
+ * Makes the call that is wanted.  Returns 0, the limit that was reached, or NO_MEANS: it was not made.  After a limit the
+ * call may have done its work or not.
+ */
+static enum outcome make_call(struct lookout *lookout, const struct limits *limits)
+{
+    enum outcome rc = lookout->wait(lookout->room, limits);
+
+    if (rc == NO_MEANS) {
+        lookout->state = CALL_NONE;
+        flk_lookout_nap(lookout);
+        return NO_MEANS;
+    }
+    lookout->state = CALL_ENDED;
+    lookout->result = is_limit(rc) ? -ECANCELED : rc;
+    return is_limit(rc) ? rc : TAKEN;
+}
+
+/* Waits until it is time to look.  Returns 0, or the limit that was reached. */
+static int wait_once(struct lookout *lookout, const struct limits *limits)
+{
+    enum outcome rc = NO_MEANS;
+
+    if (lookout->state == CALL_WANTED)
+        rc = make_call(lookout, limits);
+    if (rc != NO_MEANS)
+        return rc;
+    if (lookout->path != NULL)
+        return flk_watch_wait(&lookout->by.watch, limits, lookout->left);
+    return flk_nap_within(limits, lookout->left);
+}
+
+/* Waits as wait_once() does.  Takes the time as up also when it is: there may always be something to look at. */
+static int wait_in_time(struct lookout *lookout, const struct limits *limits)
+{
+    int rc = wait_once(lookout, limits);
+
+    return rc == 0 && flk_limits_left(limits) == 0 ? -ETIMEDOUT : rc;
+}
+
+static enum outcome look(const struct awaited *awaited, void *arg, struct lookout *lookout)
+{
+    enum outcome rc;
+
+    lookout->left = FLK_NEVER;
+    rc = awaited->look(arg, lookout);
+    lookout->tried = false;
+    return rc;
+}
+
+static bool goes_on(enum outcome rc)
+{
+    return rc == CONTENDED || rc == UNREACHED;
+}
+
+enum outcome flk_await(const struct awaited *awaited, void *arg, const struct limits *limits)
+{
+    struct lookout lookout;
+    enum outcome rc;
+    int limit = 0;
+
+    flk_lookout_open_alone(&lookout, limits);
+    lookout.tried = awaited->tried;
+    while (goes_on(rc = look(awaited, arg, &lookout)) && !lookout.last) {
+        limit = wait_in_time(&lookout, limits);
+        lookout.last = limit == -ETIMEDOUT;
+        if (limit != 0 && !lookout.last)
+            break;
+    }
+    if (goes_on(rc) && awaited->withdraw != NULL)
+        awaited->withdraw(arg);
+    flk_lookout_close(&lookout);
+    if (!goes_on(rc))
+        return rc;
+    return rc == UNREACHED && limit == -ETIMEDOUT ? -EHOSTUNREACH : limit;
+}
+
+/* ---- What nothing tells --------------------------------------------------------------------- */
+
+struct retry {
+    enum outcome (*call)(void *arg);
+    void *arg;
+};
+
+static enum outcome look_by_call(void *arg, struct lookout *lookout)
+{
+    const struct retry *retry = arg;
+
+    flk_lookout_nap(lookout);
+    return retry->call(retry->arg);
+}
+
+enum outcome flk_retry(enum outcome (*call)(void *arg), void *arg, const struct limits *limits)
+{
+    static const struct awaited awaited = { .look = look_by_call };
+    struct retry retry = { call, arg };
+
+    return flk_await(&awaited, &retry, limits);
+}

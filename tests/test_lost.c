@@ -3,6 +3,7 @@
  * test_lost.c - descriptors of a handle that the program has closed, and other files that it has opened by the same
  * numbers.
  */
+#include "markers.h"
 #include "posix.h"
 
 #include <stdio.h>
@@ -122,6 +123,50 @@ START_TEST(test_lost_while_held)
         expect_untouched(fd);
         close(fd);
     }
+}
+END_TEST
+
+/*
+ * Removes a file, and makes others by its name until one has the same number.  Returns 0, or -1 where numbers are not
+ * used again.
+ */
+static int replace_by_same_number(const char *path, const char *text)
+{
+    struct stat old, made;
+    char aside[16];
+    ck_assert_int_eq(stat(path, &old), 0);
+    ck_assert_int_eq(remove_file(path), 0);
+    for (int i = 0; i < 1000; i++) {
+        put_marker(path, text);
+        ck_assert_int_eq(stat(path, &made), 0);
+        if (made.st_ino == old.st_ino)
+            return 0;
+        snprintf(aside, sizeof aside, "aside%d", i);
+        ck_assert_int_eq(rename(path, scratch(aside)), 0);
+    }
+    return -1;
+}
+
+/* The descriptor is lost, and another holder's marker has the number of the marker that there was. */
+START_TEST(test_lost_marker_and_its_number)
+{
+    const struct kind *kind = kind_at(_i);
+    if (kind->kind != FILELOCK_KIND_SOFT)
+        return;
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    int fd = held_fd(lock);
+    const char *record = marker_record(getppid());
+    nap_ms(20); /* the file system's clock goes on */
+    plant(fd);
+    if (replace_by_same_number(scratch("lock"), record) != 0)
+        SKIP("this file system does not use the number of a file again at once");
+    EXPECT(filelock_check(lock), -ESTALE);
+    EXPECT(filelock_release(lock), 0);
+    expect_contents(scratch("lock"), record);
+    filelock_free(lock);
+    expect_contents(scratch("lock"), record);
+    expect_untouched(fd);
+    close(fd);
 }
 END_TEST
 
@@ -525,6 +570,7 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_lost_and_freed);
     ADD_FOR_KINDS(tcase, test_lost_while_held);
     ADD_FOR_KINDS(tcase, test_lost_marker);
+    ADD_FOR_KINDS(tcase, test_lost_marker_and_its_number);
     ADD_FOR_KINDS(tcase, test_lost_while_waiting);
     ADD_FOR_KINDS(tcase, test_lost_wakeup);
     ADD_FOR_KINDS(tcase, test_lost_descriptor_of_the_caller);

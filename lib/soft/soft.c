@@ -150,15 +150,34 @@ static void forget(struct soft_lock *soft)
 }
 
 /*
+ * True if the path names a file that cannot be the marker, although its number is the marker's.  A number is used again
+ * once the marker is gone and no descriptor of it is open.
+ */
+static bool is_successor(const char *path, bool follow, const struct soft_lock *soft)
+{
+    struct file_version found;
+
+    if (soft->modified == 0 || flk_own_file(soft->fd, &soft->id) == 0)
+        return false;
+    return flk_file_path_version(path, follow, &found) == 0 && found.modified != soft->modified;
+}
+
+/* Removes the marker at the path.  -ENOENT: it is not there. */
+static int remove_at(const char *path, const struct soft_lock *soft)
+{
+    return is_successor(path, false, soft) ? -ENOENT : flk_file_remove_same(path, false, &soft->id);
+}
+
+/*
  * Removes the marker if it is still this lock's.  A marker that was broken stays: the path names another contender's by
  * now.  A marker that is elsewhere is given up: a directory on the way was renamed, or this process has another root.
  * Returns 0, LOST if the path does not name the marker, or -errno and the lock is held as before.
  */
 static enum outcome remove_own(const struct target *target, const char *path, struct soft_lock *soft)
 {
-    int rc = flk_file_remove_same(path, false, &soft->id);
+    int rc = remove_at(path, soft);
 
-    if (rc != 0 && path != target->path && flk_file_remove_same(target->path, false, &soft->id) == 0)
+    if (rc != 0 && path != target->path && remove_at(target->path, soft) == 0)
         rc = 0;
     if (rc != 0 && rc != -ENOENT)
         return rc;
@@ -451,21 +470,26 @@ static bool adopt_or_discard(const struct target *target, struct soft_lock *soft
                              unsigned epoch)
 {
     int fd = attempt->fd;
-    struct identity id = { 0 };
-    bool named = fd >= 0 && flk_file_identity(fd, &id) == 0, kept = flk_open_commit(epoch) && named;
+    struct file_version version = { .modified = 0 };
+    bool named = fd >= 0 && flk_file_version(fd, &version) == 0, kept = flk_open_commit(epoch) && named;
 
     if (kept)
         free(soft->resolved);
     if (kept)
         *soft = (struct soft_lock) {
-            .fd = fd, .id = id, .had_marker = attempt->had_marker, .queue = soft->queue, .began = attempt->began
+            .fd = fd,
+            .id = version.id,
+            .modified = target->lease_ms == 0 ? version.modified : 0,
+            .had_marker = attempt->had_marker,
+            .queue = soft->queue,
+            .began = attempt->began,
         };
     flk_guard_unlock();
     if (kept && (target->flags & FILELOCK_KEEP_ON_EXEC) != 0)
         (void) flk_file_inherit(fd, true);
     if (!kept && fd >= 0) {
         if (named)
-            (void) flk_file_remove_same(attempt->path, false, &id);
+            (void) flk_file_remove_same(attempt->path, false, &version.id);
         else
             (void) flk_file_remove(attempt->path, false);
         flk_file_close(fd);
@@ -881,8 +905,11 @@ bool flk_soft_has_open(const void *state)
 
 static void soft_before_fork(const struct target *target, void *state)
 {
+    struct soft_lock *soft = state;
+
     (void) target;
-    ((struct soft_lock *) state)->last_forker = flk_process_pid();
+    soft->last_forker = flk_process_pid();
+    soft->modified = 0; /* the child writes its name into the marker */
 }
 
 /* ---- Questions ------------------------------------------------------------------------------ */
@@ -912,11 +939,13 @@ int flk_soft_descriptor(const void *state)
 /* A marker is a lock without its descriptor as well. */
 int flk_soft_check(const struct target *target, const void *state)
 {
+    const struct soft_lock *soft = state;
+    bool follows = flk_target_follows(target);
     struct identity id;
-    int rc = flk_file_path_identity(target->path, flk_target_follows(target), &id);
+    int rc = flk_file_path_identity(target->path, follows, &id);
 
     if (rc == 0)
-        return flk_file_same(&id, &((const struct soft_lock *) state)->id) ? 0 : -ESTALE;
+        return flk_file_same(&id, &soft->id) && !is_successor(target->path, follows, soft) ? 0 : -ESTALE;
     return flk_error_no_file(rc) ? -ESTALE : rc;
 }
 

@@ -25,6 +25,7 @@ struct soft_lock {
     int64_t last_forker;        /* 0: no other process holds the lock */
     char *resolved;             /* where the path led when the lock was acquired; NULL: the path itself */
     struct identity id;         /* of the marker */
+    int64_t modified;           /* the marker's time, for when its descriptor is lost; 0: it may change */
     int64_t began;              /* ns of flk_boot_now(), before the marker was made */
     int64_t other_lease;        /* ns; the duration of a lease that refused this one; 0: none */
     bool had_marker;            /* the last look found another contender's marker */

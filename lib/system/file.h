@@ -96,6 +96,7 @@ struct file_version {
 };
 
 int flk_file_version(int fd, struct file_version *version);
+int flk_file_path_version(const char *path, bool follow, struct file_version *version);
 
 /* Reads the version, and the contents of a regular file, at most size bytes.  Returns how many, or -errno. */
 ssize_t flk_file_read_version(int fd, struct file_version *version, char *bytes, size_t size);

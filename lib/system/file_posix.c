@@ -399,18 +399,6 @@ int flk_file_identity(int fd, struct identity *id)
 }
 
 /* Looks again after the first -ESTALE: a server may lose track of a file on the way to a path that exists. */
-int flk_file_path_identity(const char *path, bool follow, struct identity *id)
-{
-    struct stat st;
-    int stale = 0;
-
-    while ((follow ? stat(path, &st) : lstat(path, &st)) != 0)
-        if (errno != EINTR && (errno != ESTALE || stale++ > 0))
-            return -errno;
-    identity_of(&st, id);
-    return 0;
-}
-
 /*
  * False also for a removed file that the file system keeps under a name of its own.  NFS does that for a process of
  * this host that has the file open.
@@ -460,6 +448,28 @@ int flk_file_version(int fd, struct file_version *version)
 
     if (rc == 0)
         version_of(&st, version);
+    return rc;
+}
+
+int flk_file_path_version(const char *path, bool follow, struct file_version *version)
+{
+    struct stat st;
+    int stale = 0;
+
+    while ((follow ? stat(path, &st) : lstat(path, &st)) != 0)
+        if (errno != EINTR && (errno != ESTALE || stale++ > 0))
+            return -errno;
+    version_of(&st, version);
+    return 0;
+}
+
+int flk_file_path_identity(const char *path, bool follow, struct identity *id)
+{
+    struct file_version version;
+    int rc = flk_file_path_version(path, follow, &version);
+
+    if (rc == 0)
+        *id = version.id;
     return rc;
 }
 

@@ -213,20 +213,30 @@ int flk_file_identity(int fd, struct identity *id)
 }
 
 /* Opens for attributes only, which is allowed in whatever way other processes have the file open. */
-int flk_file_path_identity(const char *path, bool follow, struct identity *id)
+/* Opens the file to ask about it.  Returns INVALID_HANDLE_VALUE after an error, and then *rc is set. */
+static HANDLE open_to_ask(const char *path, bool follow, int *rc)
 {
     DWORD flags = FILE_FLAG_BACKUP_SEMANTICS | (follow ? 0 : FILE_FLAG_OPEN_REPARSE_POINT);
-    int rc;
-    wchar_t *wide = flk_path_wide(path, &rc);
-    HANDLE handle;
+    wchar_t *wide = flk_path_wide(path, rc);
+    HANDLE handle = INVALID_HANDLE_VALUE;
 
     if (wide == NULL)
-        return rc;
+        return handle;
     handle = CreateFileW(wide, FILE_READ_ATTRIBUTES, SHARE_ALL, NULL, OPEN_EXISTING, flags, NULL);
-    rc = handle != INVALID_HANDLE_VALUE ? identity_of(handle, id) : flk_last_error();
+    *rc = handle != INVALID_HANDLE_VALUE ? 0 : flk_last_error();
     free(wide);
-    if (handle != INVALID_HANDLE_VALUE)
-        (void) CloseHandle(handle);
+    return handle;
+}
+
+int flk_file_path_identity(const char *path, bool follow, struct identity *id)
+{
+    int rc;
+    HANDLE handle = open_to_ask(path, follow, &rc);
+
+    if (handle == INVALID_HANDLE_VALUE)
+        return rc;
+    rc = identity_of(handle, id);
+    (void) CloseHandle(handle);
     return rc;
 }
 
@@ -263,9 +273,8 @@ size_t flk_file_key(const struct identity *id, unsigned char *bytes)
     return sizeof(id->volume) + sizeof(id->file);
 }
 
-int flk_file_version(int fd, struct file_version *version)
+static int version_of(HANDLE handle, struct file_version *version)
 {
-    HANDLE handle = flk_handle(fd);
     FILE_BASIC_INFO info;
 
     if (!GetFileInformationByHandleEx(handle, FileBasicInfo, &info, sizeof(info)))
@@ -274,6 +283,23 @@ int flk_file_version(int fd, struct file_version *version)
     version->directory = (info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
     version->regular = !version->directory && GetFileType(handle) == FILE_TYPE_DISK;
     return identity_of(handle, &version->id);
+}
+
+int flk_file_version(int fd, struct file_version *version)
+{
+    return version_of(flk_handle(fd), version);
+}
+
+int flk_file_path_version(const char *path, bool follow, struct file_version *version)
+{
+    int rc;
+    HANDLE handle = open_to_ask(path, follow, &rc);
+
+    if (handle == INVALID_HANDLE_VALUE)
+        return rc;
+    rc = version_of(handle, version);
+    (void) CloseHandle(handle);
+    return rc;
 }
 
 bool flk_file_same_version(const struct file_version *a, const struct file_version *b)

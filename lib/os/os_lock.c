@@ -37,15 +37,6 @@
 
 /* ---- Locking ------------------------------------------------------------------------------- */
 
-/*
- * -EBADF by a descriptor that is open in one way only is -EACCES: the kernel refuses to lock by it, so the error is about
- * the file, not about fd.
- */
-int flk_os_explain_error(const struct os_lock *os, int rc)
-{
-    return rc == -EBADF && os->ours && os->access != (FILE_READS | FILE_WRITES) ? -EACCES : rc;
-}
-
 /* Does what a held lock needs beside the lock itself.  Returns 0 or -errno. */
 static int on_locked(const struct target *target, struct os_lock *os, enum filelock_mode mode)
 {
@@ -75,16 +66,25 @@ static bool wants_write(struct os_lock *os, int rc)
     return true;
 }
 
-/* Locks the open file.  Returns as try of struct backend does; AGAIN: the file has to be opened once more. */
-static enum outcome lock_open(const struct target *target, struct os_lock *os, enum filelock_mode mode)
+/*
+ * -EBADF by a descriptor that is open in one way only is -EACCES: the kernel refuses to lock by it, so the error is about
+ * the file, not about fd.
+ */
+enum outcome flk_os_lock_refused(struct os_lock *os, int error)
 {
-    int rc = flk_backend_of(target)->try(os->fd, &target->range, mode);
-
-    if (wants_write(os, rc)) {
+    if (wants_write(os, error)) {
         flk_os_file_forget(os);
         return AGAIN;
     }
-    return flk_os_explain_error(os, rc);
+    return error == -EBADF && os->ours && os->access != (FILE_READS | FILE_WRITES) ? -EACCES : error;
+}
+
+/* Locks the open file.  Returns as try of struct backend does; AGAIN: the file has to be opened once more. */
+static enum outcome lock_open(const struct target *target, struct os_lock *os, enum filelock_mode mode)
+{
+    enum outcome rc = flk_backend_of(target)->try(os->fd, &target->range, mode);
+
+    return rc == TAKEN || rc == CONTENDED ? rc : flk_os_lock_refused(os, rc);
 }
 
 /*

@@ -80,6 +80,14 @@ bool flk_os_is_refusal(int result)
 
 /* ---- Looking -------------------------------------------------------------------------------- */
 
+void flk_os_lock_withdraw(const struct target *target, void *state)
+{
+    struct os_lock *os = state;
+
+    if (os->fd >= 0 && flk_own_file(os->fd, &os->id) == 0)
+        (void) flk_backend_of(target)->unlock(os->fd, &target->range);
+}
+
 /* True if the call that has ended was for the file that is open. */
 static bool was_for(const struct os_lock *os, struct lookout *lookout)
 {
@@ -93,7 +101,10 @@ static enum outcome take_granted(const struct target *target, struct os_lock *os
     const struct backend *backend = flk_backend_of(target);
     enum outcome rc = backend->grants_again ? backend->try(os->fd, &target->range, mode) : TAKEN;
 
-    return rc == TAKEN ? flk_os_lock_prove(target, os, mode) : rc;
+    if (rc == TAKEN)
+        return flk_os_lock_prove(target, os, mode);
+    flk_os_lock_withdraw(target, os);
+    return rc;
 }
 
 /* Takes the lock, if it can be had.  granted: the call got the lock of the file that is open. */
@@ -119,19 +130,11 @@ enum outcome flk_os_lock_look(const struct target *target, void *state, enum fil
     if (rc != CONTENDED)
         return rc;
     same = same && was_for(os, lookout);
-    if (same && flk_os_is_refusal(result))
-        return flk_os_explain_error(os, result);
+    if (same && flk_os_is_refusal(result) && (rc = flk_os_lock_refused(os, result)) != AGAIN)
+        return rc;
     if (same || os->fd < 0)
         flk_lookout_nap(lookout); /* a call would not help */
     else
         flk_os_want_call(target, os, mode, lookout);
     return CONTENDED;
-}
-
-void flk_os_lock_withdraw(const struct target *target, void *state)
-{
-    struct os_lock *os = state;
-
-    if (os->fd >= 0 && flk_own_file(os->fd, &os->id) == 0)
-        (void) flk_backend_of(target)->unlock(os->fd, &target->range);
 }

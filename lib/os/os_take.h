@@ -21,7 +21,10 @@ enum outcome flk_os_lock_take(const struct target *target, struct os_lock *os, e
  */
 enum outcome flk_os_lock_prove(const struct target *target, struct os_lock *os, enum filelock_mode mode);
 
-/* Returns the error that the caller is told for rc. */
-int flk_os_explain_error(const struct os_lock *os, int rc);
+/*
+ * The open file cannot be locked.  Returns the error that the caller is told; or AGAIN, and the file is closed, if it is
+ * to be opened in another way.
+ */
+enum outcome flk_os_lock_refused(struct os_lock *os, int error);
 
 #endif

@@ -27,6 +27,16 @@ static struct peer *holding(const struct kind *kind, unsigned flags, int depth)
     return parent;
 }
 
+/* Starts a peer whose thread "w" waits for the lock that another process holds. */
+static struct peer *waiting(const struct kind *kind, int timeout_ms)
+{
+    struct peer *parent = peer_with(kind, scratch("lock"), 0);
+    PEER_SAYS(parent, "0", "on w acquire a exclusive %d", timeout_ms);
+    wait_for_queue(kind, scratch("lock"), 1);
+    PEER_SAYS(parent, "1", "asleep w");
+    return parent;
+}
+
 static void expect_nothing_inherited(struct peer *child)
 {
     PEER_SAYS(child, "0", "held a");
@@ -36,6 +46,16 @@ static void expect_nothing_inherited(struct peer *child)
     PEER_SAYS(child, "-EPERM", "release a");
     PEER_SAYS(child, "-EPERM", "release_all a");
     PEER_SAYS(child, "0", "descriptors %s", scratch("lock"));
+}
+
+/* Has the child do what it is told, which may be to end, and returns when it has done that. */
+static void see_out(struct peer *parent, struct peer *child, const char *order)
+{
+    peer_send(child, "%s", order);
+    if (strcmp(order, "exit 0") == 0)
+        PEER_SAYS(parent, "0", "reap %lld", (long long) peer_pid(child));
+    else
+        PEER_ANSWERS(child, "0");
 }
 
 START_TEST(test_child_of_holder)
@@ -89,13 +109,7 @@ START_TEST(test_child_frees_and_ends)
         for (int i = 0; i < 2; i++) {
             struct peer *parent = holding(kind, flags, 1);
             struct peer *child = peer_fork(parent, NULL);
-            peer_send(child, "%s", ends[i]);
-            if (i == 0) {
-                PEER_ANSWERS(child, "0");
-                peer_end(child);
-            } else {
-                PEER_SAYS(parent, "0", "reap %lld", (long long) peer_pid(child));
-            }
+            see_out(parent, child, ends[i]);
             expect_taken(kind, scratch("lock"));
             PEER_SAYS(parent, "0", "check a");
             PEER_SAYS(parent, "1", "held a");
@@ -242,10 +256,7 @@ START_TEST(test_thread_waits)
     NEEDS_FORK_OF_HOLDER(kind);
     for (int finite = 0; finite < 2; finite++) {
         struct peer *holder = holding(kind, 0, 1);
-        struct peer *parent = peer_with(kind, scratch("lock"), 0);
-        PEER_SAYS(parent, "0", "on w acquire a exclusive %d", finite ? PATIENCE_MS : -1);
-        wait_for_queue(kind, scratch("lock"), 1);
-        PEER_SAYS(parent, "1", "asleep w");
+        struct peer *parent = waiting(kind, finite ? PATIENCE_MS : -1);
         struct peer *child = peer_fork(parent, NULL);
         expect_nothing_inherited(child);
         PEER_SAYS(child, "-ETIMEDOUT", "acquire a exclusive 0");
@@ -274,10 +285,7 @@ START_TEST(test_waiting_parent_killed)
     NEEDS_FORK_OF_HOLDER(kind);
     for (int finite = 0; finite < 2; finite++) {
         struct peer *holder = holding(kind, 0, 1);
-        struct peer *parent = peer_with(kind, scratch("lock"), 0);
-        PEER_SAYS(parent, "0", "on w acquire a exclusive %d", finite ? PATIENCE_MS : -1);
-        wait_for_queue(kind, scratch("lock"), 1);
-        PEER_SAYS(parent, "1", "asleep w");
+        struct peer *parent = waiting(kind, finite ? PATIENCE_MS : -1);
         struct peer *child = peer_fork(parent, NULL);
         peer_kill(parent);
         wait_for_queue(kind, scratch("lock"), 0);
@@ -457,11 +465,7 @@ START_TEST(test_share_child_first)
     for (int i = 0; i < 3; i++) {
         struct peer *parent = holding(kind, FILELOCK_FORK_SHARE, 1);
         struct peer *child = peer_fork(parent, NULL);
-        peer_send(child, "%s", ends[i]);
-        if (i == 2)
-            PEER_SAYS(parent, "0", "reap %lld", (long long) peer_pid(child));
-        else
-            PEER_ANSWERS(child, "0");
+        see_out(parent, child, ends[i]);
         expect_taken(kind, scratch("lock"));
         PEER_SAYS(parent, "1", "held a");
         PEER_SAYS(parent, "0", "release a");

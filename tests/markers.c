@@ -28,6 +28,11 @@ int under_valgrind(void)
     return preloaded && strstr(preloaded, "vgpreload");
 }
 
+int counts_threads(void)
+{
+    return thread_count() >= 0 && !UNDER_TSAN && !under_valgrind() && !getenv("FILELOCK_TEST_EMULATOR");
+}
+
 /* ---- Hosts ---------------------------------------------------------------------------------- */
 
 void marker_escape(const char *name, char *host)

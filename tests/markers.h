@@ -107,4 +107,10 @@ void end_patient(struct waiter *waiter, const struct patient *patient);
 /* True while valgrind runs the test: some tests do to a process what valgrind does not bear. */
 int under_valgrind(void);
 
+/*
+ * True if thread_count() counts the program's and the library's own threads alone: emulators have more, and lack what
+ * watches an owner without a thread.
+ */
+int counts_threads(void);
+
 #endif

@@ -514,12 +514,6 @@ static int first_ready(struct filelock *const locks[HANDLES])
     return -1;
 }
 
-/* True if the threads are the library's own: emulators have more, and lack what watches an owner without a thread. */
-static int counts_threads(void)
-{
-    return thread_count() >= 0 && !UNDER_TSAN && !under_valgrind() && !getenv("FILELOCK_TEST_EMULATOR");
-}
-
 /* Attempts of many handles on one file are granted one after the other, and not more than one blocks in the kernel. */
 START_TEST(test_one_file)
 {

@@ -135,8 +135,9 @@ START_TEST(test_one_for_many)
         caller_start(&callers[i]);
         locks[i] = cancellable(kind, &pair, 0);
         begin_acquire(&callers[i], locks[i], FILELOCK_EXCLUSIVE, waits[(size_t) i % WAITS]);
+        wait_for_sleep(&callers[i]);
     }
-    wait_for_queue(kind, scratch("lock"), MANY);
+    wait_for_queue(kind, scratch("lock"), 1);
     waitable_set(&pair);
     for (int i = 0; i < MANY; i++) {
         EXPECT(end_call(&callers[i]), -ECANCELED);

@@ -2,6 +2,7 @@
  *
  * test_threads.c - a handle in several threads, and several handles in several threads.
  */
+#include "markers.h"
 #include "peers.h"
 #include "testing.h"
 
@@ -93,6 +94,48 @@ START_TEST(test_one_timeout_for_both_waits)
     caller_end(&first);
     caller_end(&second);
     filelock_free(lock);
+}
+END_TEST
+
+enum { WAITERS = 20 };
+
+/*
+ * Threads that wait for one file by handles of their own need one helper thread.  They are granted the lock one after the
+ * other, and the deadline of each is its own.
+ */
+START_TEST(test_one_helper)
+{
+    static struct caller callers[WAITERS];
+    struct filelock *locks[WAITERS];
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_QUEUE);
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    for (int i = 0; i < WAITERS; i++) {
+        caller_start(&callers[i]);
+        locks[i] = new_lock(kind, scratch("lock"), 0);
+    }
+    int threads = thread_count();
+    for (int i = 0; i < WAITERS; i++) {
+        begin_acquire(&callers[i], locks[i], FILELOCK_EXCLUSIVE, i == WAITERS / 2 ? 200 : PATIENCE_MS);
+        wait_for_sleep(&callers[i]);
+        if (i == 0)
+            wait_for_queue(kind, scratch("lock"), 1);
+    }
+    ck_assert_int_le(queued_on(scratch("lock")), 1);
+    if (counts_threads())
+        ck_assert_int_le(thread_count(), threads + 2); /* another is kept idle */
+    EXPECT(end_call(&callers[WAITERS / 2]), -ETIMEDOUT);
+    PEER_SAYS(peer, "0", "release a");
+    for (int i = 0; i < WAITERS; i++) {
+        if (i != WAITERS / 2) {
+            EXPECT(end_call(&callers[i]), 0);
+            EXPECT(caller_call(&callers[i], CALL_RELEASE, locks[i]), 0);
+        }
+        caller_end(&callers[i]);
+        filelock_free(locks[i]);
+    }
+    expect_free(kind, scratch("lock"));
 }
 END_TEST
 
@@ -410,6 +453,7 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_thread_waits);
     ADD_FOR_KINDS(tcase, test_thread_times_out);
     ADD_FOR_KINDS(tcase, test_one_timeout_for_both_waits);
+    ADD_FOR_KINDS(tcase, test_one_helper);
     ADD_FOR_KINDS(tcase, test_short_wait_behind_a_long_one);
     ADD_FOR_KINDS(tcase, test_any_thread);
     ADD_FOR_KINDS(tcase, test_turns);

@@ -15,6 +15,7 @@
 #include "wait/attend.h"
 #include "wait/crowd.h"
 #include "wait/helper.h"
+#include "wait/line.h"
 #include "wait/wakeup.h"
 #include "wait/watch.h"
 
@@ -23,9 +24,15 @@
  * files before the waits that used them.  At the end, soft locks are released while helpers can still be used.
  */
 const struct subscriber *const flk_subscribers[] = {
-    &flk_process_subscriber, &flk_attempts_subscriber,
-    &flk_handles_subscriber, &flk_renewals_subscriber,
-    &flk_wakeups_subscriber, &flk_watches_subscriber,
-    &flk_crowd_subscriber,   &flk_attendant_subscriber,
-    &flk_helpers_subscriber, NULL,
+    &flk_process_subscriber,
+    &flk_attempts_subscriber,
+    &flk_handles_subscriber,
+    &flk_renewals_subscriber,
+    &flk_wakeups_subscriber,
+    &flk_watches_subscriber,
+    &flk_crowd_subscriber,
+    &flk_attendant_subscriber,
+    &flk_helpers_subscriber,
+    &flk_lines_subscriber,
+    NULL,
 };

@@ -64,7 +64,7 @@ static bool has_call(const struct errand *errand)
 /* True if this errand is queued for the key.  An errand that is just looked at finds out by itself. */
 static bool is_queued(const struct errand *errand, const struct call_key *key)
 {
-    return errand != looking && errand->lookout.state == CALL_QUEUED && flk_lookout_same_call(&errand->lookout, key);
+    return errand != looking && errand->lookout.state == CALL_QUEUED && flk_same_call(&errand->lookout.key, key);
 }
 
 /* Caller holds the mutex.  Queues a call that is wanted if another call with its key is wanted or runs. */
@@ -73,7 +73,7 @@ static void queue_call(struct errand *errand)
     for (struct link *link = errands.first; link != NULL; link = link->next) {
         const struct errand *other = errand_of(link);
 
-        if (other != errand && has_call(other) && flk_lookout_same_call(&other->lookout, &errand->lookout.key))
+        if (other != errand && has_call(other) && flk_same_call(&other->lookout.key, &errand->lookout.key))
             errand->lookout.state = CALL_QUEUED;
     }
 }
@@ -87,7 +87,7 @@ static void call_next(const struct call_key *key)
     struct errand *next = NULL;
 
     for (struct link *link = errands.first; link != NULL; link = link->next) {
-        if (has_call(errand_of(link)) && flk_lookout_same_call(&errand_of(link)->lookout, key))
+        if (has_call(errand_of(link)) && flk_same_call(&errand_of(link)->lookout.key, key))
             return;
         if (is_queued(errand_of(link), key))
             next = errand_of(link);
@@ -153,7 +153,7 @@ static void look(struct errand *errand)
         errand->next = flk_after(flk_lookout_patience(&errand->lookout));
         if (errand->lookout.state == CALL_WANTED)
             queue_call(errand);
-        called = called && !(has_call(errand) && flk_lookout_same_call(&errand->lookout, &key));
+        called = called && !(has_call(errand) && flk_same_call(&errand->lookout.key, &key));
     } else {
         finish(errand);
     }

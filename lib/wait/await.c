@@ -9,6 +9,7 @@
 #include "outcome.h"
 #include "wait/await.h"
 #include "wait/limits.h"
+#include "wait/line.h"
 #include "wait/lookout.h"
 #include "wait/wakeup.h"
 #include "wait/watch.h"
@@ -19,12 +20,30 @@ static bool is_limit(int rc)
 }
 
 /*
+ * Makes the call when no other thread of this process waits for the same.  A call without limits needs no helper, and is
+ * made at once.
+ */
+static enum outcome call_in_line(struct lookout *lookout, const struct limits *limits)
+{
+    struct line_place place;
+    enum outcome rc;
+
+    if (lookout->key.size == 0 || flk_limits_none(limits))
+        return lookout->wait(lookout->room, limits);
+    rc = flk_line_join(&place, &lookout->key, limits);
+    if (rc == TAKEN)
+        rc = lookout->wait(lookout->room, limits);
+    flk_line_leave(&place);
+    return rc;
+}
+
+/*
  * Makes the call that is wanted.  Returns 0, the limit that was reached, or NO_MEANS: it was not made.  After a limit the
  * call may have done its work or not.
  */
 static enum outcome make_call(struct lookout *lookout, const struct limits *limits)
 {
-    enum outcome rc = lookout->wait(lookout->room, limits);
+    enum outcome rc = call_in_line(lookout, limits);
 
     if (rc == NO_MEANS) {
         lookout->state = CALL_NONE;

@@ -113,7 +113,7 @@ int64_t flk_lookout_patience(struct lookout *lookout)
     return nap < lookout->left ? nap : lookout->left;
 }
 
-bool flk_lookout_same_call(const struct lookout *a, const struct call_key *key)
+bool flk_same_call(const struct call_key *a, const struct call_key *b)
 {
-    return a->key.size == key->size && memcmp(a->key.bytes, key->bytes, key->size) == 0;
+    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
 }

@@ -27,7 +27,7 @@
  */
 enum call_state { CALL_NONE, CALL_WANTED, CALL_QUEUED, CALL_NEXT, CALL_RUNS, CALL_ENDED };
 
-/* What a call waits for.  Only one of several calls with the same key is made at a time. */
+/* What a call waits for.  Only one of several calls with the same key is made at a time.  size: 0 for a call alone. */
 struct call_key {
     size_t size;
     unsigned char bytes[64];
@@ -107,7 +107,7 @@ void flk_lookout_stop(struct lookout *lookout);
 /* Returns the ns until the next look is due. */
 int64_t flk_lookout_patience(struct lookout *lookout);
 
-/* True if the calls of both wait for the same. */
-bool flk_lookout_same_call(const struct lookout *a, const struct call_key *key);
+/* True if calls with these keys wait for the same. */
+bool flk_same_call(const struct call_key *a, const struct call_key *b);
 
 #endif

@@ -107,8 +107,8 @@ struct kind {
     enum outcome (*look)(const struct target *target, void *state, enum filelock_mode mode, struct lookout *lookout);
 
     /*
-     * Sees to it that nothing is held, and gives back what looks keep, when looks have ended in vain.  A call that was
-     * ended may have taken the lock.
+     * Sees to it that nothing is held, and gives back what looks keep, when looks were ended or have failed.  A call may
+     * have taken the lock.  A last look (lookout->last) that finds the lock held keeps nothing.
      */
     void (*withdraw)(const struct target *target, void *state);
 

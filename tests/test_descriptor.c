@@ -128,6 +128,29 @@ START_TEST(test_from_fd_words)
 }
 END_TEST
 
+/* Two handles have one descriptor, and so one lock.  A wait that ends in vain leaves what the other handle holds. */
+START_TEST(test_from_fd_twice)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_FD | CAN_CONVERT_UP); /* else the wait itself gives up the shared lock */
+    struct filelock_options options = options_of(kind);
+    struct filelock *lock = NULL, *other = NULL;
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    int fd = open_fd(scratch("lock"));
+    EXPECT(filelock_new_from_fd(&lock, fd, &options), 0);
+    EXPECT(filelock_new_from_fd(&other, fd, &options), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), 0);
+    PEER_SAYS(peer, "0", "acquire a shared 0");
+    EXPECT(filelock_acquire(other, FILELOCK_EXCLUSIVE, 30), -ETIMEDOUT);
+    PEER_SAYS(peer, "0", "release a");
+    PEER_SAYS(peer, "-ETIMEDOUT", "acquire a exclusive 0");
+    EXPECT(filelock_release(lock), 0);
+    filelock_free(other);
+    filelock_free(lock);
+    close_fd(fd);
+}
+END_TEST
+
 /* If the descriptor was closed without the library, the next acquire fails, and does not lock another file. */
 START_TEST(test_from_fd_closed)
 {
@@ -151,6 +174,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_from_fd_default_options);
     ADD_FOR_KINDS(tcase, test_from_fd_other_flags);
     ADD_FOR_KINDS(tcase, test_from_fd_words);
+    ADD_FOR_KINDS(tcase, test_from_fd_twice);
     ADD_FOR_KINDS(tcase, test_from_fd_closed);
     return suite;
 }

@@ -126,6 +126,25 @@ START_TEST(test_lost_while_held)
 }
 END_TEST
 
+/* The marker's time tells nothing if somebody else has changed it. */
+START_TEST(test_lost_marker_touched)
+{
+    const struct kind *kind = kind_at(_i);
+    if (kind->kind != FILELOCK_KIND_SOFT)
+        return;
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    int fd = held_fd(lock);
+    plant(fd);
+    ck_assert_int_eq(utimensat(AT_FDCWD, scratch("lock"), (const struct timespec[]) { { 1, 0 }, { 1, 0 } }, 0), 0);
+    EXPECT(filelock_check(lock), 0);
+    EXPECT(filelock_release(lock), 0);
+    expect_nothing_at(scratch("lock"));
+    filelock_free(lock);
+    expect_untouched(fd);
+    close(fd);
+}
+END_TEST
+
 /*
  * Removes a file, and makes others by its name until one has the same number.  Returns 0, or -1 where numbers are not
  * used again.
@@ -562,6 +581,78 @@ START_TEST(test_lost_process)
 END_TEST
 #endif
 
+/* ---- During a wait ------------------------------------------------------------------------------ */
+
+static int planted; /* the number, or -1 */
+
+/* Closes the lock file, which the waiting handle has open, and opens a file of the program by its number. */
+static void close_and_plant(struct filelock *lock, void *unused)
+{
+    struct stat file, open_file;
+    (void) lock;
+    (void) unused;
+    ck_assert_int_eq(stat(scratch("lock"), &file), 0);
+    for (int fd = 3; fd < 256; fd++)
+        if (fstat(fd, &open_file) == 0 && open_file.st_ino == file.st_ino && open_file.st_dev == file.st_dev) {
+            plant(fd);
+            __atomic_store_n(&planted, fd, __ATOMIC_SEQ_CST);
+            return;
+        }
+    ck_abort_msg("the handle has no file open");
+}
+
+/* on_wait closes the descriptor by which the handle is about to wait. */
+START_TEST(test_lost_before_the_wait)
+{
+    static const int64_t waits[] = { FILELOCK_FOREVER, PATIENCE_MS };
+    const struct kind *kind = kind_at(_i);
+    NEEDS(kind, CAN_KEEP_FILE);
+    for (int i = 0; i < 2; i++) {
+        struct filelock_options options = options_of(kind);
+        struct caller caller;
+        struct peer *peer = peer_with(kind, scratch("lock"), 0);
+        PEER_SAYS(peer, "0", "acquire a exclusive 0");
+        options.on_wait = close_and_plant;
+        options.flags = FILELOCK_ANY_THREAD;
+        struct filelock *lock = new_lock_with(&options, scratch("lock"));
+        caller_start(&caller);
+        __atomic_store_n(&planted, -1, __ATOMIC_SEQ_CST);
+        begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, waits[i]);
+        EVENTUALLY(__atomic_load_n(&planted, __ATOMIC_SEQ_CST) >= 0);
+        wait_for_queue(kind, scratch("lock"), 1); /* for which the test opens the file itself */
+        PEER_SAYS(peer, "0", "release a");
+        EXPECT(end_call(&caller), 0);
+        EXPECT(filelock_check(lock), 0);
+        expect_untouched(planted);
+        filelock_free(lock);
+        caller_end(&caller);
+        expect_untouched(planted);
+        close(planted);
+        peer_end(peer);
+    }
+}
+END_TEST
+
+/* No descriptor of this process has this number. */
+#define NOT_OPEN 999
+
+START_TEST(test_cancel_is_not_open)
+{
+    static const int64_t waits[] = { FILELOCK_FOREVER, PATIENCE_MS };
+    const struct kind *kind = kind_at(_i);
+    struct filelock_options options = options_of(kind);
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    options.cancel = NOT_OPEN;
+    struct filelock *lock = new_lock_with(&options, scratch("lock"));
+    PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    for (int i = 0; i < 2; i++)
+        EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, waits[i]), -EINVAL);
+    PEER_SAYS(peer, "0", "release a");
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    filelock_free(lock);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("lost");
@@ -570,7 +661,10 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_lost_and_freed);
     ADD_FOR_KINDS(tcase, test_lost_while_held);
     ADD_FOR_KINDS(tcase, test_lost_marker);
+    ADD_FOR_KINDS(tcase, test_lost_marker_touched);
     ADD_FOR_KINDS(tcase, test_lost_marker_and_its_number);
+    ADD_FOR_KINDS(tcase, test_lost_before_the_wait);
+    ADD_FOR_KINDS(tcase, test_cancel_is_not_open);
     ADD_FOR_KINDS(tcase, test_lost_while_waiting);
     ADD_FOR_KINDS(tcase, test_lost_wakeup);
     ADD_FOR_KINDS(tcase, test_lost_descriptor_of_the_caller);

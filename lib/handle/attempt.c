@@ -104,6 +104,8 @@ static bool look_for_lock(struct attempt *attempt, int reason)
     if (reason != 0)
         flk_lookout_stop(lookout); /* a call that the last look wants is not made */
     attempt->result = rc == CONTENDED ? reason : rc == UNREACHED ? -EHOSTUNREACH : rc;
+    if (rc < 0)
+        withdraw(attempt, true);
     return true;
 }
 

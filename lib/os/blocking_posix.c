@@ -18,15 +18,23 @@ struct blocking_call {
     blocking_function *lock;
 };
 
+/* A file system may have such an error of its own.  The caller would take it for a limit of the wait. */
+static bool looks_like_limit(int rc)
+{
+    return rc == -ETIMEDOUT || rc == -ECANCELED || rc == -EINTR || rc == -EINVAL;
+}
+
 static int block(const struct lock_request *request, blocking_function *lock)
 {
     int rc = lock(request->fd, &request->range, request->mode);
 
+    if (looks_like_limit(rc))
+        return -EIO;
     return rc > 0 ? -EAGAIN : rc; /* no kernel returns CONTENDED if it was asked to wait */
 }
 
-/* The helper may have another table of open files than the caller, and the program may have closed the descriptor. */
-int flk_block_for_job(const struct lock_request *request, blocking_function *lock)
+/* A helper may have another table of open files than the caller, and the program may have closed the descriptor. */
+int flk_block_here(const struct lock_request *request, blocking_function *lock)
 {
     return flk_own_file(request->fd, &request->id) != 0 ? -ESTALE : block(request, lock);
 }
@@ -35,12 +43,13 @@ static int block_in_helper(void *arg)
 {
     const struct blocking_call *call = arg;
 
-    return flk_block_for_job(call->request, call->lock);
+    return flk_block_here(call->request, call->lock);
 }
 
 enum outcome flk_block_within(const struct lock_request *request, blocking_function *lock, const struct limits *limits)
 {
     struct blocking_call call = { request, lock };
 
-    return flk_limits_none(limits) ? block(request, lock) : (int) flk_helper_call(block_in_helper, &call, limits);
+    return flk_limits_none(limits) ? flk_block_here(request, lock)
+                                   : (int) flk_helper_call(block_in_helper, &call, limits);
 }

@@ -68,7 +68,7 @@ static enum outcome wait_flock(const struct lock_request *request, const struct 
 static int await_flock(const struct lock_request *request, filelock_waitable stop)
 {
     (void) stop;
-    return flk_block_for_job(request, block_flock);
+    return flk_block_here(request, block_flock);
 }
 
 /* Converts down only: the kernel replaces the lock of this open file by the shared lock in a single step. */

@@ -73,7 +73,7 @@ static enum outcome wait_ofd(const struct lock_request *request, const struct li
 static int await_ofd(const struct lock_request *request, filelock_waitable stop)
 {
     (void) stop;
-    return flk_block_for_job(request, block_ofd);
+    return flk_block_here(request, block_ofd);
 }
 
 /* Asks for the new lock: the kernel replaces the lock of this open file when no holder is in the way of the new one. */

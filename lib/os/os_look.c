@@ -130,8 +130,10 @@ enum outcome flk_os_lock_look(const struct target *target, void *state, enum fil
     if (rc != CONTENDED)
         return rc;
     same = same && was_for(os, lookout);
-    if (same && flk_os_is_refusal(result) && (rc = flk_os_lock_refused(os, result)) != AGAIN)
-        return rc;
+    if (same && flk_os_is_refusal(result)) {
+        rc = flk_os_lock_refused(os, result);
+        return rc == AGAIN ? flk_os_lock_look(target, state, mode, lookout) : rc;
+    }
     if (same || os->fd < 0)
         flk_lookout_nap(lookout); /* a call would not help */
     else

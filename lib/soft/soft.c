@@ -149,23 +149,38 @@ static void forget(struct soft_lock *soft)
     free(resolved);
 }
 
+/* True if the marker at the path has the record of this process. */
+static bool has_own_record(const char *path)
+{
+    struct record self;
+    struct marker marker;
+    bool own;
+
+    flk_process_self(&self);
+    flk_marker_read(path, &marker);
+    own = marker.fd >= 0 && marker.record.pid == self.pid && strcmp(marker.record.token, self.token) == 0 &&
+          strcmp(marker.record.host, self.host) == 0;
+    flk_marker_leave(&marker);
+    return own;
+}
+
 /*
- * True if the path names a file that cannot be the marker, although its number is the marker's.  A number is used again
- * once the marker is gone and no descriptor of it is open.
+ * True if the path names another holder's marker, although its number is that of the caller's.  A number is used again
+ * once the marker is gone and no descriptor of it is open.  The caller's own may have been touched.
  */
-static bool is_successor(const char *path, bool follow, const struct soft_lock *soft)
+static bool is_successor(const char *path, const struct soft_lock *soft)
 {
     struct file_version found;
 
     if (soft->modified == 0 || flk_own_file(soft->fd, &soft->id) == 0)
         return false;
-    return flk_file_path_version(path, follow, &found) == 0 && found.modified != soft->modified;
+    return flk_file_path_version(path, false, &found) == 0 && found.modified != soft->modified && !has_own_record(path);
 }
 
 /* Removes the marker at the path.  -ENOENT: it is not there. */
 static int remove_at(const char *path, const struct soft_lock *soft)
 {
-    return is_successor(path, false, soft) ? -ENOENT : flk_file_remove_same(path, false, &soft->id);
+    return is_successor(path, soft) ? -ENOENT : flk_file_remove_same(path, false, &soft->id);
 }
 
 /*
@@ -682,6 +697,8 @@ static enum outcome look_in_turn(const struct target *target, struct soft_lock *
     enum outcome rc;
 
     attempt->yields = waiting->yields && !lookout->last;
+    attempt->queues = waiting->queues;
+    attempt->id = waiting->id;
     rc = acquire_in_turn(target, soft, attempt, lookout->limits);
     waiting->queues = attempt->queues;
     waiting->id = attempt->id;
@@ -782,7 +799,7 @@ static enum outcome keep_if_there(const struct target *target, struct soft_lock 
     const char *taken = lookout->path != NULL ? lookout->path : path;
     int rc;
 
-    if (still_leads_there(target, taken)) {
+    if (strcmp(path, taken) == 0 && still_leads_there(target, taken)) {
         keep_path(target, soft, path);
         return 0;
     }
@@ -824,11 +841,11 @@ static enum outcome look_there(const struct target *target, struct soft_lock *so
     return rc;
 }
 
-/* The call of a thread only waits.  The call for an attempt may take the lock. */
+/* The call of a thread only waits.  The call for an attempt may have taken the lock. */
 enum outcome flk_soft_look(const struct target *target, void *state, enum filelock_mode mode, struct lookout *lookout)
 {
     int result = 0;
-    bool called = flk_lookout_result(lookout, &result) && !lookout->alone;
+    bool called = flk_lookout_result(lookout, &result);
     enum outcome rc;
 
     (void) mode;
@@ -836,6 +853,7 @@ enum outcome flk_soft_look(const struct target *target, void *state, enum filelo
         return CONTENDED;
     if (has_failed(called, result))
         return result;
+    called = called && !lookout->alone;
     if (called && result == -EAGAIN) {
         flk_lookout_nap(lookout);
         return CONTENDED;
@@ -856,7 +874,7 @@ bool flk_soft_looks_held(const struct target *target)
     return there;
 }
 
-/* Leaves the queue, and releases a lock that a call has taken.  Its marker is found by the path that the call went by. */
+/* Leaves the queue, and releases a lock that a call has taken.  Its marker is sought where the path leads by now. */
 void flk_soft_withdraw(const struct target *target, void *state)
 {
     struct soft_lock *soft = state;
@@ -940,12 +958,11 @@ int flk_soft_descriptor(const void *state)
 int flk_soft_check(const struct target *target, const void *state)
 {
     const struct soft_lock *soft = state;
-    bool follows = flk_target_follows(target);
     struct identity id;
-    int rc = flk_file_path_identity(target->path, follows, &id);
+    int rc = flk_file_path_identity(target->path, flk_target_follows(target), &id);
 
     if (rc == 0)
-        return flk_file_same(&id, &soft->id) && !is_successor(target->path, follows, soft) ? 0 : -ESTALE;
+        return flk_file_same(&id, &soft->id) && !is_successor(flk_soft_path(target, soft), soft) ? 0 : -ESTALE;
     return flk_error_no_file(rc) ? -ESTALE : rc;
 }
 

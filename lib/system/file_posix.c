@@ -398,7 +398,6 @@ int flk_file_identity(int fd, struct identity *id)
     return 0;
 }
 
-/* Looks again after the first -ESTALE: a server may lose track of a file on the way to a path that exists. */
 /*
  * False also for a removed file that the file system keeps under a name of its own.  NFS does that for a process of
  * this host that has the file open.
@@ -451,6 +450,7 @@ int flk_file_version(int fd, struct file_version *version)
     return rc;
 }
 
+/* Looks again after the first -ESTALE: a server may lose track of a file on the way to a path that exists. */
 int flk_file_path_version(const char *path, bool follow, struct file_version *version)
 {
     struct stat st;

@@ -212,8 +212,10 @@ int flk_file_identity(int fd, struct identity *id)
     return identity_of(flk_handle(fd), id);
 }
 
-/* Opens for attributes only, which is allowed in whatever way other processes have the file open. */
-/* Opens the file to ask about it.  Returns INVALID_HANDLE_VALUE after an error, and then *rc is set. */
+/*
+ * Opens for attributes only, which is allowed in whatever way other processes have the file open.  Returns
+ * INVALID_HANDLE_VALUE after an error, and then *rc is set.
+ */
 static HANDLE open_to_ask(const char *path, bool follow, int *rc)
 {
     DWORD flags = FILE_FLAG_BACKUP_SEMANTICS | (follow ? 0 : FILE_FLAG_OPEN_REPARSE_POINT);

@@ -14,9 +14,10 @@
 #include "wait/wakeup.h"
 #include "wait/watch.h"
 
+/* -EINVAL: the cancel waitable is not open.  No call returns that of its own. */
 static bool is_limit(int rc)
 {
-    return rc == -ETIMEDOUT || rc == -ECANCELED || rc == -EINTR;
+    return rc == -ETIMEDOUT || rc == -ECANCELED || rc == -EINTR || rc == -EINVAL;
 }
 
 /*
@@ -38,10 +39,10 @@ static enum outcome call_in_line(struct lookout *lookout, const struct limits *l
 }
 
 /*
- * Makes the call that is wanted.  Returns 0, the limit that was reached, or NO_MEANS: it was not made.  After a limit the
- * call may have done its work or not.
+ * Makes the call that is wanted.  Returns 0, and the lookout has its result; the limit that was reached, and the call may
+ * have done its work or not; or NO_MEANS: it was not made.
  */
-static enum outcome make_call(struct lookout *lookout, const struct limits *limits)
+static int make_call(struct lookout *lookout, const struct limits *limits)
 {
     enum outcome rc = call_in_line(lookout, limits);
 
@@ -52,13 +53,13 @@ static enum outcome make_call(struct lookout *lookout, const struct limits *limi
     }
     lookout->state = CALL_ENDED;
     lookout->result = is_limit(rc) ? -ECANCELED : rc;
-    return is_limit(rc) ? rc : TAKEN;
+    return is_limit(rc) ? (int) rc : 0;
 }
 
 /* Waits until it is time to look.  Returns 0, or the limit that was reached. */
 static int wait_once(struct lookout *lookout, const struct limits *limits)
 {
-    enum outcome rc = NO_MEANS;
+    int rc = NO_MEANS;
 
     if (lookout->state == CALL_WANTED)
         rc = make_call(lookout, limits);
@@ -69,7 +70,7 @@ static int wait_once(struct lookout *lookout, const struct limits *limits)
     return flk_nap_within(limits, lookout->left);
 }
 
-/* Waits as wait_once() does.  Takes the time as up also when it is: there may always be something to look at. */
+/* Waits as wait_once() does, and looks at the clock too: if there is always something to look at, no wait ends by it. */
 static int wait_in_time(struct lookout *lookout, const struct limits *limits)
 {
     int rc = wait_once(lookout, limits);
@@ -95,18 +96,21 @@ static bool goes_on(enum outcome rc)
 enum outcome flk_await(const struct awaited *awaited, void *arg, const struct limits *limits)
 {
     struct lookout lookout;
+    bool called = false; /* a call was made that may have got what the last look did not take */
     enum outcome rc;
     int limit = 0;
 
     flk_lookout_open_alone(&lookout, limits);
     lookout.tried = awaited->tried;
     while (goes_on(rc = look(awaited, arg, &lookout)) && !lookout.last) {
+        called = called || lookout.state == CALL_WANTED;
         limit = wait_in_time(&lookout, limits);
         lookout.last = limit == -ETIMEDOUT;
         if (limit != 0 && !lookout.last)
             break;
     }
-    if (goes_on(rc) && awaited->withdraw != NULL)
+    /* The last look would have taken what a call got, unless it failed. */
+    if (called && rc != TAKEN && !(goes_on(rc) && lookout.last) && awaited->withdraw != NULL)
         awaited->withdraw(arg);
     flk_lookout_close(&lookout);
     if (!goes_on(rc))

@@ -19,7 +19,10 @@ struct awaited {
      */
     enum outcome (*look)(void *arg, struct lookout *lookout);
 
-    /* Gives back what looks have kept, and what a call may have got that was ended.  NULL: there is nothing. */
+    /*
+     * Gives back what looks have kept, and what a call may have got, after an error or a limit other than the time.
+     * NULL: there is nothing.
+     */
     void (*withdraw)(void *arg);
 
     bool tried; /* what the first look would try was tried just before, in vain */

@@ -58,7 +58,7 @@ struct lookout {
 
     /*
      * The call.  Both functions get `room`.  wait() is made by the thread that waits.  It waits within limits, and returns
-     * as flk_helper_call() does.  call() is made by a helper thread for the attendant, and keeps to the rules of
+     * as flk_helper_call() does; -EINVAL: the cancel waitable is not open.  call() is made by a helper thread for the attendant, and keeps to the rules of
      * flk_helper_call().
      */
     enum call_state state;

@@ -125,7 +125,7 @@ suites += tests/test_kqueue
 endif
 endif
 # What Linux needs to build and test the sources for macOS: .ci/steps.sh does that.
-EXTRA_DIST += tests/standin/standin.c tests/standin/stdio.h tests/standin/libproc.h tests/standin/sys/event.h \
+EXTRA_DIST += tests/standin/standin.c tests/standin/fcntl.h tests/standin/stdio.h tests/standin/libproc.h tests/standin/sys/event.h \
 	tests/standin/sys/mount.h
 if ETCD
 suites += tests/test_etcd

@@ -73,6 +73,21 @@ static int release_levels(struct filelock *lock, unsigned levels)
     return rc == LOST ? -ESTALE : rc;
 }
 
+void flk_give_up(struct filelock *lock)
+{
+    int cancel_state = flk_cancel_disable();
+    bool last;
+
+    flk_mutex_lock(&lock->shelf->mutex);
+    last = flk_is_mine(lock) && lock->depth == 1 && may_release(lock, true) == 0;
+    if (last)
+        flk_gate_reenter(lock);
+    flk_mutex_unlock(&lock->shelf->mutex);
+    if (last)
+        flk_abandon(lock);
+    flk_cancel_restore(cancel_state);
+}
+
 static int release(struct filelock *lock, unsigned levels)
 {
     int rc, cancel_state;

@@ -289,6 +289,10 @@ FILELOCK_API int filelock_acquire(struct filelock *lock, enum filelock_mode mode
  * when options.cancel becomes ready.  FILELOCK_INTERRUPTIBLE has no meaning: no signal ends an attempt.  on_wait is
  * called by filelock_acquire_begin().
  *
+ * A lock of a provider, such as libfilelock-etcd, is tried by another thread, because its answer may take seconds: the
+ * attempt is under way even if the lock is free.  Only with FILELOCK_TRY or on_wait does filelock_acquire_begin() wait
+ * for the first answer.
+ *
  * No thread waits for a soft lock.  For an operating-system lock, a thread blocks in the kernel for each file, mode and
  * range; attempts of several handles for the same queue up behind it.  It has ended when the attempts have.
  *

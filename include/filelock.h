@@ -278,7 +278,9 @@ FILELOCK_API int filelock_acquire(struct filelock *lock, enum filelock_mode mode
  *
  * The attempt belongs to the handle, and any thread may end it.  After 0, the thread that called
  * filelock_acquire_finish() holds the lock (with FILELOCK_ANY_THREAD: the handle).  Until finish or abort nobody holds
- * it.  A lock that was granted keeps other processes out from that moment on, so finish soon.
+ * it.  A lock that was granted keeps other processes out from that moment on, so finish soon.  With FILELOCK_ANY_THREAD,
+ * an attempt gets one more level of a lock that the handle holds.  The level is no caller's until finish:
+ * filelock_depth() does not count it, and filelock_release_all() leaves it.
  *
  * While an attempt is under way, an acquire of another thread on the handle waits for its end.  An acquire of the
  * thread that began it would wait for itself, and returns -EALREADY.  filelock_held() and the like answer that the

@@ -57,12 +57,12 @@ static int release_levels(struct filelock *lock, unsigned levels)
 
     flk_mutex_lock(&lock->shelf->mutex);
     lock->request.what = ASKED_RELEASE;
-    last = flk_is_mine(lock) && lock->depth <= levels;
+    last = flk_is_mine(lock) && lock->depth <= levels && lock->unclaimed == 0;
     rc = may_release(lock, last);
     if (rc == 0 && last)
         flk_gate_reenter(lock);
     else if (rc == 0)
-        lock->depth -= levels;
+        lock->depth -= levels < lock->depth ? levels : lock->depth;
     flk_mutex_unlock(&lock->shelf->mutex);
     if (rc != 0 || !last)
         return rc;
@@ -79,7 +79,7 @@ void flk_give_up(struct filelock *lock)
     bool last;
 
     flk_mutex_lock(&lock->shelf->mutex);
-    last = flk_is_mine(lock) && lock->depth == 1 && may_release(lock, true) == 0;
+    last = flk_is_mine(lock) && lock->depth == 1 && lock->unclaimed == 0 && may_release(lock, true) == 0;
     if (last)
         flk_gate_reenter(lock);
     flk_mutex_unlock(&lock->shelf->mutex);

@@ -13,10 +13,13 @@
 #include "subject.h"
 
 #include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define COUNT(array) ((int) (sizeof(array) / sizeof *(array)))
@@ -106,6 +109,8 @@ static const struct variant {
 static struct answers {
     int result, held, held_second, check, release;
     int64_t owner;
+    sem_t fork;            /* posted when a thread is to fork, or to end */
+    int told, over, child; /* it was posted at a call; the operation is over; the status of the child */
 } * answers;
 
 static struct trial {
@@ -237,6 +242,69 @@ static void obey(void *unused)
     answers->check = filelock_check(lock);
     subject_ready();
     answers->release = filelock_release(lock);
+    filelock_free(lock);
+    filelock_free(second);
+    subject_ready();
+}
+
+/* Returns 0 if the child has nothing of its parent's, and can use the handle. */
+static int be_a_child(struct filelock *lock)
+{
+    enum scene scene = trial.operation->scene;
+    if (filelock_held(lock) || filelock_acquire_waitable(lock) != FILELOCK_NO_WAITABLE)
+        return 1;
+    if (filelock_acquire_finish(lock) != -EINVAL || filelock_acquire_abort(lock) != -EINVAL)
+        return 2;
+    int result = begin_and_abort(lock);
+    if (result == 0)
+        result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    if (result != 0 && result != -ETIMEDOUT)
+        return 3;
+    if (result == 0 && (scene == OURS || scene == OURS_SHARED || filelock_release(lock) != 0))
+        return 4;
+    while (!__atomic_load_n(&answers->over, __ATOMIC_SEQ_CST))
+        nap_ms(1); /* what the child has a copy of would show in the operation */
+    filelock_free(lock);
+    return 0;
+}
+
+static void *fork_when_told(void *lock)
+{
+    while (sem_wait(&answers->fork) != 0)
+        ;
+    if (!answers->told)
+        return NULL;
+    int status = 1;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(be_a_child(lock));
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    answers->child = status;
+    return NULL;
+}
+
+/* Does as obey() does, while another thread forks at a call. */
+static void obey_and_fork(void *unused)
+{
+    struct filelock *lock = NULL, *second = NULL;
+    enum scene scene = trial.operation->scene;
+    pthread_t thread;
+    (void) unused;
+    if (open_quietly(&lock, 0) != 0 || open_at(&second, scratch("second/lock"), 0) != 0 ||
+        pthread_create(&thread, NULL, fork_when_told, lock) != 0)
+        _exit(70);
+    subject_ready();
+    if ((scene == OURS || scene == OURS_SHARED) && filelock_acquire(lock, mode_of(scene), FILELOCK_TRY) != 0)
+        _exit(71);
+    subject_ready();
+    answers->result = carry_out(lock, second);
+    __atomic_store_n(&answers->over, 1, __ATOMIC_SEQ_CST);
+    if (!answers->told)
+        sem_post(&answers->fork);
+    pthread_join(thread, NULL);
+    subject_ready();
+    answers->held = filelock_held(lock);
     filelock_free(lock);
     filelock_free(second);
     subject_ready();
@@ -606,6 +674,79 @@ static int interleave(enum act act, int pair)
     return paused;
 }
 
+/* ---- Forks ------------------------------------------------------------------------------------------- */
+
+static void tell_to_fork(void)
+{
+    answers->told = 1;
+    sem_post(&answers->fork);
+}
+
+/* Returns as run_trial() does. */
+static int fork_at(int call)
+{
+    int wants_it = trial.operation->order != ORDER_ABORT;
+    struct fault fault = { call, HOLD };
+    sem_init(&answers->fork, 1, 0);
+    answers->told = answers->over = answers->child = 0;
+    if (subject_start(&trial.subject, obey_and_fork, NULL) != 0)
+        return -1;
+    go_on(&no_fault, NULL);
+    set_scene(call);
+    go_on(&no_fault, NULL);
+    trial.subject.doom = tell_to_fork;
+    go_on(&fault, waits(trial.operation) ? let_go : NULL);
+    int hit = trial.subject.hit >= 0;
+    note_where();
+    go_on(&no_fault, NULL);
+    JUDGE(answers->result == 0, "with a fork: answers %s", result_name(answers->result));
+    JUDGE(answers->held == wants_it, "with a fork: held is %d", answers->held);
+    JUDGE(answers->child == 0, "the child's status is %d", answers->child);
+    subject_kill(&trial.subject);
+    let_go();
+    expect_nothing_left();
+    sem_destroy(&answers->fork);
+    return hit;
+}
+
+/* Forks at each third call of an operation, of whichever thread.  Returns -1 where system calls cannot be traced. */
+static int fork_everywhere(void)
+{
+    int hit = 1, stride = 9 / scaled(3, 1);
+    for (int call = 0; hit > 0; call = subject_next_call(call, stride)) {
+        trial.lock = open_lock(0);
+        hit = fork_at(call);
+        filelock_free(trial.lock);
+        ck_assert_int_lt(call, CALLS_MOST);
+    }
+    return hit;
+}
+
+/* A child that is forked at any call has no attempt and no lock, takes none away, and can use the handle. */
+START_TEST(test_forked)
+{
+    static const struct variant plain = { 0, 0, 0 };
+    NEEDS_TRACES();
+    NEEDS_FORK_BESIDE_THREADS();
+    ck_assert_int_eq(make_directory(scratch("second")), 0);
+    answers = shared_memory(sizeof *answers);
+    trial = (struct trial) { .kind = kind_at(_i), .variant = &plain };
+    if (!(trial.kind->can & CAN_LAST))
+        SKIP("the thread that renews makes calls of its own, at any time");
+    for (int i = 0; i < COUNT(operations); i++) {
+        enum order order = operations[i].order;
+        trial.operation = &operations[i];
+        if (order < ORDER_BEGIN || order > ORDER_CONVERT ||
+            (trial.kind->can & operations[i].wants) != operations[i].wants)
+            continue;
+        if (fork_everywhere() < 0)
+            SKIP("system calls cannot be traced here");
+    }
+}
+END_TEST
+
+/* ---- Pairs of an operation and an act ---------------------------------------------------------------- */
+
 static int are_owners_known(void)
 {
     struct filelock_owner owner = { .size = sizeof owner };
@@ -664,5 +805,6 @@ Suite *make_suite(void)
     Suite *suite = suite_create("interleaved");
     TCase *tcase = add_case(suite, "pairs");
     tcase_add_loop_test(tcase, test_interleaved, 0, variant_at(-1, &kind, &variant));
+    ADD_FOR_KINDS(tcase, test_forked);
     return suite;
 }

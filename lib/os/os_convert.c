@@ -59,6 +59,8 @@ static int replace_descriptor(const struct target *target, struct os_lock *os)
         flk_guard_unlock();
         if (rc != 0)
             return rc;
+        (void) flk_backend_of(target)->unlock(opened.fd,
+                                              &target->range); /* a forked child has a copy, which stays open */
         flk_file_close(opened.fd);
     }
 }

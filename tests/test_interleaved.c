@@ -5,7 +5,7 @@
  * A process does the operation and is paused at one of its calls: the first, and then each third, or fewer.  Meanwhile
  * the test acquires, releases, breaks, dies, or deletes the lock file.  The operation's answer must be the same as if
  * all this had been done before it, or after it.  No process may lose a lock that it holds, and nothing may be left
- * behind.
+ * behind.  Or another thread of the process forks meanwhile.
  */
 #include "markers.h"
 #include "raw.h"

@@ -38,7 +38,7 @@ static bool leaves_first_try(const struct filelock *lock, bool waits)
     return (kind->abilities & ANSWERS_LATE) != 0 || (kind->looks_held != NULL && kind->looks_held(&lock->target));
 }
 
-/* Caller has the turn.  Tries to take the lock.  Returns CONTENDED if an attempt has to wait for it, else 0 or an error. */
+/* Caller has the turn.  Tries to take the lock.  Returns CONTENDED if an attempt has to wait, else 0 or an error. */
 static enum outcome try_kind(struct filelock *lock, const struct beginning *beginning)
 {
     const struct kind *kind = lock->target.kind;

@@ -84,8 +84,8 @@ static int64_t ms_left(const struct limits *limits)
 }
 
 /*
- * Releases `had` locks, in the order that begins with `first`.  A lock that cannot be released is given up: the caller is
- * told that it holds none.
+ * Releases `had` locks, in the order that begins with `first`.  A lock that cannot be released is given up: the caller
+ * is told that it holds none.
  */
 static void let_go(const struct several *all, size_t first, size_t had)
 {

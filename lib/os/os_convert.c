@@ -76,7 +76,7 @@ struct raising {
     struct os_lock *os;
 };
 
-/* Takes back the shared lock.  A call that was ended, or whose lock is not taken over, may have got the exclusive lock. */
+/* Takes back the shared lock.  A call that was ended, or not taken over, may have got the exclusive lock. */
 static void lower(void *arg)
 {
     const struct raising *raising = arg;

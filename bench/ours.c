@@ -123,6 +123,64 @@ static void fresh_close(void *handle)
     free(fresh);
 }
 
+/* ---- A handle that is converted after each acquire ------------------------------------------ */
+
+static int converted_acquire(void *handle, int64_t timeout_ms)
+{
+    int error = filelock_acquire(handle, FILELOCK_EXCLUSIVE, timeout_ms);
+
+    if (!error)
+        error = filelock_convert(handle, FILELOCK_SHARED, FILELOCK_TRY);
+    if (!error && filelock_kind(handle) == FILELOCK_KIND_OFD)
+        error = filelock_convert(handle, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    return error ? complain(handle, error) : 0;
+}
+
+/* ---- Two handles, acquired at once ---------------------------------------------------------- */
+
+struct pair {
+    struct filelock *locks[2];
+    char path[4096]; /* of the second file */
+};
+
+static void *pair_open(const struct subject *subject, const char *path)
+{
+    struct pair *pair = malloc(sizeof *pair);
+
+    if (!pair)
+        return NULL;
+    subject_second(path, pair->path, sizeof pair->path);
+    pair->locks[0] = new_handle(subject->variant, path);
+    pair->locks[1] = new_handle(subject->variant, pair->path);
+    return pair->locks[0] && pair->locks[1] ? pair : NULL;
+}
+
+static int pair_acquire(void *handle, int64_t timeout_ms)
+{
+    struct pair *pair = handle;
+    int error = filelock_acquire_several(pair->locks, 2, FILELOCK_EXCLUSIVE, timeout_ms);
+
+    return error ? complain(pair->locks[0], error) : 0;
+}
+
+static int pair_release(void *handle)
+{
+    struct pair *pair = handle;
+    int error = filelock_release_several(pair->locks, 2);
+
+    return error ? complain(pair->locks[0], error) : 0;
+}
+
+static void pair_close(void *handle)
+{
+    struct pair *pair = handle;
+
+    filelock_free(pair->locks[0]);
+    filelock_free(pair->locks[1]);
+    unlink(pair->path);
+    free(pair);
+}
+
 /* ---- Subjects ------------------------------------------------------------------------------- */
 
 static int available(const struct subject *subject)
@@ -144,12 +202,22 @@ static const struct variant flock_plain = { FILELOCK_KIND_FLOCK, 0 }, flock_canc
     {                                                                                         \
         name, fresh_open, fresh_acquire, fresh_release, fresh_close, variant, NULL, available \
     }
+#define CONVERTED(name, variant)                                                                     \
+    {                                                                                                \
+        name, reused_open, converted_acquire, reused_release, reused_close, variant, NULL, available \
+    }
+#define PAIR(name, variant)                                                               \
+    {                                                                                     \
+        name, pair_open, pair_acquire, pair_release, pair_close, variant, NULL, available \
+    }
 
 extern const struct subject subjects_ours[];
 const struct subject subjects_ours[] = {
-    REUSED("flock", &flock_plain),      REUSED("flock, cancel", &flock_cancel),
-    FRESH("flock, new", &flock_plain),  REUSED("ofd", &ofd_plain),
-    REUSED("ofd, cancel", &ofd_cancel), FRESH("ofd, new", &ofd_plain),
-    REUSED("soft", &soft_plain),        REUSED("soft, cancel", &soft_cancel),
-    FRESH("soft, new", &soft_plain),    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+    REUSED("flock", &flock_plain),         REUSED("flock, cancel", &flock_cancel),
+    FRESH("flock, new", &flock_plain),     REUSED("ofd", &ofd_plain),
+    REUSED("ofd, cancel", &ofd_cancel),    FRESH("ofd, new", &ofd_plain),
+    REUSED("soft", &soft_plain),           REUSED("soft, cancel", &soft_cancel),
+    FRESH("soft, new", &soft_plain),       CONVERTED("flock, convert", &flock_plain),
+    CONVERTED("ofd, convert", &ofd_plain), PAIR("flock, several", &flock_plain),
+    PAIR("ofd, several", &ofd_plain),      { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
 };

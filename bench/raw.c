@@ -97,6 +97,15 @@ int raw_acquire_cycle(void *handle, int64_t timeout_ms)
     return status.st_nlink > 0 ? 0 : -1;
 }
 
+int raw_acquire_convert(void *handle, int64_t timeout_ms)
+{
+    struct raw *raw = handle;
+
+    if (raw_acquire_stat(raw, timeout_ms) != 0 || raw->calls->share(raw->fd) != 0)
+        return -1;
+    return raw->calls->both_ways ? raw->calls->lock(raw->fd, 0) : 0;
+}
+
 int raw_release(void *handle)
 {
     struct raw *raw = handle;
@@ -125,4 +134,47 @@ void raw_close(void *handle)
     if (raw->fd >= 0)
         close(raw->fd);
     free(raw);
+}
+
+/* ---- Two files ------------------------------------------------------------------------------ */
+
+struct raw_pair {
+    void *one, *two;
+    char path[4096]; /* of the second file */
+};
+
+void *raw_open_pair(const struct subject *subject, const char *path)
+{
+    struct raw_pair *pair = malloc(sizeof *pair);
+
+    if (!pair)
+        return NULL;
+    subject_second(path, pair->path, sizeof pair->path);
+    pair->one = raw_open(subject, path);
+    pair->two = raw_open(subject, pair->path);
+    return pair->one && pair->two ? pair : NULL;
+}
+
+int raw_acquire_pair(void *handle, int64_t timeout_ms)
+{
+    const struct raw_pair *pair = handle;
+
+    return raw_acquire_stat(pair->one, timeout_ms) != 0 ? -1 : raw_acquire_stat(pair->two, timeout_ms);
+}
+
+int raw_release_pair(void *handle)
+{
+    const struct raw_pair *pair = handle;
+
+    return raw_release(pair->one) != 0 ? -1 : raw_release(pair->two);
+}
+
+void raw_close_pair(void *handle)
+{
+    struct raw_pair *pair = handle;
+
+    raw_close(pair->one);
+    raw_close(pair->two);
+    unlink(pair->path);
+    free(pair);
 }

@@ -11,6 +11,8 @@
 struct raw_calls {
     int (*lock)(int fd, int wait);
     int (*unlock)(int fd);
+    int (*share)(int fd); /* makes the lock shared */
+    int both_ways;        /* a shared lock becomes exclusive in place, too */
 };
 
 #define RAW_ROW(name, open, acquire, release, calls)         \
@@ -28,6 +30,13 @@ struct raw_calls {
 #define RAW_CYCLE(name, calls) RAW_ROW(name, raw_open_path, raw_acquire_cycle, raw_release_cycle, calls)
 /* the first acquire of a handle that stays open: open, lock, fstat; unlock */
 #define RAW_FIRST(name, calls) RAW_ROW(name, raw_open_path, raw_acquire_cycle, raw_release, calls)
+/* lock, stat of the path, make it shared, and exclusive again where that is possible; unlock */
+#define RAW_CONVERT(name, calls) RAW_ROW(name, raw_open, raw_acquire_convert, raw_release, calls)
+/* two files: lock and stat each; unlock each */
+#define RAW_PAIR(name, calls)                                                                      \
+    {                                                                                              \
+        name, raw_open_pair, raw_acquire_pair, raw_release_pair, raw_close_pair, calls, NULL, NULL \
+    }
 
 void *raw_open(const struct subject *subject, const char *path);
 void *raw_open_path(const struct subject *subject, const char *path);
@@ -35,9 +44,15 @@ int raw_acquire(void *handle, int64_t timeout_ms);
 int raw_acquire_stat(void *handle, int64_t timeout_ms);
 int raw_acquire_look(void *handle, int64_t timeout_ms);
 int raw_acquire_cycle(void *handle, int64_t timeout_ms);
+int raw_acquire_convert(void *handle, int64_t timeout_ms);
 int raw_release(void *handle);
 int raw_release_look(void *handle);
 int raw_release_cycle(void *handle);
 void raw_close(void *handle);
+
+void *raw_open_pair(const struct subject *subject, const char *path);
+int raw_acquire_pair(void *handle, int64_t timeout_ms);
+int raw_release_pair(void *handle);
+void raw_close_pair(void *handle);
 
 #endif

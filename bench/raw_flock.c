@@ -19,11 +19,17 @@ static int unlock(int fd)
     return flock(fd, LOCK_UN);
 }
 
-static const struct raw_calls calls = { lock, unlock };
+static int share(int fd)
+{
+    return flock(fd, LOCK_SH);
+}
+
+static const struct raw_calls calls = { lock, unlock, share, 0 };
 
 extern const struct subject subjects_raw_flock[];
 const struct subject subjects_raw_flock[] = {
     RAW_BARE("raw flock", &calls),         RAW_STAT("raw flock, stat", &calls),
     RAW_LOOK("raw flock, look", &calls),   RAW_CYCLE("raw flock, open", &calls),
-    RAW_FIRST("raw flock, first", &calls), { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+    RAW_FIRST("raw flock, first", &calls), RAW_CONVERT("raw flock, convert", &calls),
+    RAW_PAIR("raw flock, two", &calls),    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
 };

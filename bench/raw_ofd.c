@@ -29,11 +29,17 @@ static int unlock(int fd)
     return set(fd, F_OFD_SETLK, F_UNLCK);
 }
 
-static const struct raw_calls calls = { lock, unlock };
+static int share(int fd)
+{
+    return set(fd, F_OFD_SETLK, F_RDLCK);
+}
+
+static const struct raw_calls calls = { lock, unlock, share, 1 };
 
 extern const struct subject subjects_raw_ofd[];
 const struct subject subjects_raw_ofd[] = {
     RAW_BARE("raw ofd", &calls),         RAW_STAT("raw ofd, stat", &calls),
     RAW_LOOK("raw ofd, look", &calls),   RAW_CYCLE("raw ofd, open", &calls),
-    RAW_FIRST("raw ofd, first", &calls), { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+    RAW_FIRST("raw ofd, first", &calls), RAW_CONVERT("raw ofd, convert", &calls),
+    RAW_PAIR("raw ofd, two", &calls),    { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
 };

@@ -8,6 +8,7 @@
 #ifndef BENCH_SUBJECT_H
 #define BENCH_SUBJECT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -31,6 +32,9 @@ struct subject {
     /* True if the subject can be used here.  Null: that is known when the program is built. */
     int (*available)(const struct subject *subject);
 };
+
+/* Writes the path of the second file of a subject that locks two.  The subject removes that file when it is closed. */
+void subject_second(const char *path, char *second, size_t size);
 
 /* Returns the subject of that name, or NULL: this system has none. */
 const struct subject *subject_find(const char *name);

@@ -6,7 +6,7 @@
 
 #include "subject.h"
 
-#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DECLARE(name) extern const struct subject subjects_##name[];
@@ -15,6 +15,11 @@
 BENCH_SUBJECTS(DECLARE)
 
 static const struct subject *const files[] = { BENCH_SUBJECTS(ROW) };
+
+void subject_second(const char *path, char *second, size_t size)
+{
+    snprintf(second, size, "%s.second", path);
+}
 
 const struct subject *subject_find(const char *name)
 {

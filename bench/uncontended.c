@@ -21,6 +21,12 @@
 #define OFD_LOOK "raw fstat, OFD lock, stat, fstat, unlock"
 #define OFD_OPEN "raw open, OFD lock, fstat, unlock, close"
 #define FLOCK_STAT_THREADS FLOCK_STAT "; threads"
+#define FLOCK_TRY "libfilelock flock, reused, try"
+#define OFD_TRY "libfilelock OFD, reused, try"
+#define FLOCK_CONVERT "raw flock to shared, less " FLOCK_STAT
+#define OFD_CONVERT "raw OFD lock to shared and back, less " OFD_STAT
+#define FLOCK_TWO "raw flock, stat, unlock of two files"
+#define OFD_TWO "raw OFD lock, stat, unlock of two files"
 #define EXISTS "raw O_EXCL create, write, close, unlink"
 #define LINK "raw create, write, close, link, unlink both"
 #define PROCESS "a process (true)"
@@ -35,10 +41,10 @@ static const struct row rows[] = {
     { .label = OFD_STAT, .subject = "raw ofd, stat", .floor = OFD_STAT },
     { .label = OFD_LOOK, .subject = "raw ofd, look", .floor = OFD_STAT },
     { .label = OFD_OPEN, .subject = "raw ofd, open", .floor = OFD_OPEN },
-    { .label = "libfilelock flock, reused, try", .subject = "flock", .floor = FLOCK_STAT, .goal = 1.2 },
+    { .label = FLOCK_TRY, .subject = "flock", .floor = FLOCK_STAT, .goal = 1.2 },
     { .label = "libfilelock flock, reused, 10 s", .subject = "flock", WAIT, .floor = FLOCK_STAT, .goal = 1.2 },
     { .label = "libfilelock flock, reused, for ever", .subject = "flock", FOREVER, .floor = FLOCK_STAT, .goal = 1.2 },
-    { .label = "libfilelock OFD, reused, try", .subject = "ofd", .floor = OFD_STAT, .goal = 1.2 },
+    { .label = OFD_TRY, .subject = "ofd", .floor = OFD_STAT, .goal = 1.2 },
     { .label = "libfilelock OFD, reused, 10 s", .subject = "ofd", WAIT, .floor = OFD_STAT, .goal = 1.2 },
     { .label = "libfilelock OFD, reused, for ever", .subject = "ofd", FOREVER, .floor = OFD_STAT, .goal = 1.2 },
     { .label = FLOCK_STAT_THREADS, .subject = "raw flock, stat", .threads = 1, .floor = FLOCK_STAT_THREADS },
@@ -47,6 +53,20 @@ static const struct row rows[] = {
       WAIT,
       .threads = 1,
       .floor = FLOCK_STAT_THREADS },
+    { .label = FLOCK_CONVERT, .subject = "raw flock, convert", .less = FLOCK_STAT, .floor = FLOCK_CONVERT },
+    { .label = "libfilelock flock, convert to shared",
+      .subject = "flock, convert",
+      .less = FLOCK_TRY,
+      .floor = FLOCK_CONVERT },
+    { .label = OFD_CONVERT, .subject = "raw ofd, convert", .less = OFD_STAT, .floor = OFD_CONVERT },
+    { .label = "libfilelock OFD, convert to shared and back",
+      .subject = "ofd, convert",
+      .less = OFD_TRY,
+      .floor = OFD_CONVERT },
+    { .label = FLOCK_TWO, .subject = "raw flock, two", .floor = FLOCK_TWO },
+    { .label = "libfilelock flock, two by acquire_several", .subject = "flock, several", WAIT, .floor = FLOCK_TWO },
+    { .label = OFD_TWO, .subject = "raw ofd, two", .floor = OFD_TWO },
+    { .label = "libfilelock OFD, two by acquire_several", .subject = "ofd, several", WAIT, .floor = OFD_TWO },
     { .label = "libfilelock flock, new handle", .subject = "flock, new", WAIT, .floor = FLOCK_OPEN },
     { .label = "libfilelock OFD, new handle", .subject = "ofd, new", WAIT, .floor = OFD_OPEN },
     { .label = "libbsd flopen, close", .subject = "libbsd", .floor = FLOCK_OPEN },

@@ -134,26 +134,45 @@ let_go
 check "cancel: acquires what is free" "cancel: waiting?cancel: acquired?" \
     "$("$here/cancel" cancel.lock | tr '\n' '?')"
 
-# poll: waits for two locks at once, and is told of each when its holder lets go
-hold first.lock
-mkfifo stop told
-"$here/poll" first.lock second.lock <stop >told 2>&1 8<&- 9>&- &
-poller=$!
-started="$started $poller"
-exec 7>stop 6<told
-read -r line <&6
-check "poll: names the holder" "poll: waiting for first.lock: held by *" "$line"
-read -r line <&6
-check "poll: acquires what is free" "poll: acquired second.lock" "$line"
-let_go
-read -r line <&6
-check "poll: acquires what its holder let go" "poll: acquired first.lock" "$line"
-check "poll: holds it" 75 "$("$here/timeout" first.lock 0 >/dev/null 2>&1; echo $?)"
-exec 7>&-
-wait $poller
-check "poll: ends with its input" 0 $?
-exec 6<&-
-check "poll: and lets go" "timeout: acquired" "$("$here/timeout" first.lock 0 2>/dev/null)"
+# event_loop NAME: the example waits for two locks at once, and is told of each when its holder lets go
+event_loop() {
+    [ -x "$here/$1" ] || { echo "SKIP: $1: configure has not found the library" && return; }
+    rm -f stop told
+    mkfifo stop told
+    hold first.lock
+    "$here/$1" first.lock second.lock <stop >told 2>&1 8<&- 9>&- &
+    waiter=$!
+    started="$started $waiter"
+    exec 7>stop 6<told
+    if [ "$1" = poll ]; then
+        read -r line <&6
+        check "$1: names the holder" "$1: waiting for first.lock: held by *" "$line"
+    fi
+    read -r line <&6
+    check "$1: acquires what is free" "$1: acquired second.lock" "$line"
+    if [ "$1" != poll ]; then
+        echo >&7
+        read -r line <&6
+        check "$1: serves its input meanwhile" "$1: waiting for 1" "$line"
+    fi
+    let_go
+    read -r line <&6
+    check "$1: acquires what its holder let go" "$1: acquired first.lock" "$line"
+    check "$1: holds it" 75 "$("$here/timeout" first.lock 0 >/dev/null 2>&1; echo $?)"
+    exec 7>&-
+    wait $waiter
+    check "$1: ends with its input" 0 $?
+    exec 6<&-
+    check "$1: and lets go" "timeout: acquired" "$("$here/timeout" first.lock 0 2>/dev/null)"
+    hold first.lock
+    : | "$here/$1" first.lock second.lock >abandoned 2>&1
+    check "$1: its end aborts what is under way" "0 $1: acquired second.lock" "$? $(tail -n 1 abandoned)"
+    let_go
+}
+
+event_loop poll
+event_loop libuv
+event_loop glib
 
 # daemon: holds its pid file in the background; a second daemon is refused
 "$here/daemon" "$dir/daemon.pid" >daemon.out 2>&1

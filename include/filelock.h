@@ -278,7 +278,9 @@ FILELOCK_API int filelock_acquire(struct filelock *lock, enum filelock_mode mode
  *
  * The attempt belongs to the handle, and any thread may end it.  After 0, the thread that called
  * filelock_acquire_finish() holds the lock (with FILELOCK_ANY_THREAD: the handle).  Until finish or abort nobody holds
- * it.  A lock that was granted keeps other processes out from that moment on, so finish soon.
+ * it.  A lock that was granted keeps other processes out from that moment on, so finish soon.  With FILELOCK_ANY_THREAD,
+ * an attempt gets one more level of a lock that the handle holds.  The level is no caller's until finish:
+ * filelock_depth() does not count it, and filelock_release_all() leaves it.
  *
  * While an attempt is under way, an acquire of another thread on the handle waits for its end.  An acquire of the
  * thread that began it would wait for itself, and returns -EALREADY.  filelock_held() and the like answer that the
@@ -288,6 +290,10 @@ FILELOCK_API int filelock_acquire(struct filelock *lock, enum filelock_mode mode
  * timeout_ms is as in filelock_acquire(): the attempt ends with -ETIMEDOUT when the time is up, and with -ECANCELED
  * when options.cancel becomes ready.  FILELOCK_INTERRUPTIBLE has no meaning: no signal ends an attempt.  on_wait is
  * called by filelock_acquire_begin().
+ *
+ * A lock of a provider, such as libfilelock-etcd, is tried by another thread, because its answer may take seconds: the
+ * attempt is under way even if the lock is free.  Only with FILELOCK_TRY or on_wait does filelock_acquire_begin() wait
+ * for the first answer.
  *
  * No thread waits for a soft lock.  For an operating-system lock, a thread blocks in the kernel for each file, mode and
  * range; attempts of several handles for the same queue up behind it.  It has ended when the attempts have.

@@ -67,7 +67,8 @@ enum ability {
     EXPIRES = 16,            /* lease_ms */
     CAN_CONVERT_DOWN = 32,   /* filelock_convert() to FILELOCK_SHARED */
     CAN_CONVERT_UP = 64,     /* filelock_convert() to FILELOCK_EXCLUSIVE */
-    NAMES_TAKER = 128        /* owner() may name a process that took the lock, left it to another process, and ended */
+    NAMES_TAKER = 128,       /* owner() may name a process that took the lock, left it to another process, and ended */
+    ANSWERS_LATE = 256       /* try() may take seconds, and look() does not: what keeps the lock is elsewhere */
 };
 
 /*

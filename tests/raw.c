@@ -11,12 +11,14 @@
 #include <stdio.h>
 #include <sys/file.h>
 
-static int apply(const struct kind *kind, int fd, int unlock)
+/* Applies an operation of flock(2), as it is or in the terms of fcntl(2). */
+static int apply(const struct kind *kind, int fd, int operation)
 {
-    struct flock whole = { .l_type = (short) (unlock ? F_UNLCK : F_WRLCK), .l_whence = SEEK_SET };
+    int type = operation == LOCK_UN ? F_UNLCK : operation == LOCK_SH ? F_RDLCK : F_WRLCK;
+    struct flock whole = { .l_type = (short) type, .l_whence = SEEK_SET };
     if (kind->kind == FILELOCK_KIND_OFD)
         return fcntl(fd, F_OFD_SETLK, &whole);
-    return flock(fd, unlock ? LOCK_UN : LOCK_EX | LOCK_NB);
+    return flock(fd, operation | LOCK_NB);
 }
 
 /* Makes a marker that is whole when it appears, and locks it. */
@@ -28,21 +30,31 @@ static int publish(struct raw_lock *lock)
     lock->fd = open(name, O_RDWR | O_CLOEXEC);
     int result = link(name, lock->path);
     unlink(name);
-    return result == 0 ? apply(lock->kind, lock->fd, 0) : -1;
+    return result == 0 ? apply(lock->kind, lock->fd, LOCK_EX) : -1;
 }
 
-int raw_lock(struct raw_lock *lock, const struct kind *kind, const char *path)
+static int take(struct raw_lock *lock, const struct kind *kind, const char *path, int operation)
 {
     *lock = (struct raw_lock) { kind, path, -1, 0 };
     int result = -1;
     if (kind->kind == FILELOCK_KIND_SOFT)
         result = publish(lock);
     else if ((lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) >= 0)
-        result = apply(kind, lock->fd, 0);
+        result = apply(kind, lock->fd, operation);
     lock->held = result == 0;
     if (!lock->held && lock->fd >= 0)
         close(lock->fd);
     return result;
+}
+
+int raw_lock(struct raw_lock *lock, const struct kind *kind, const char *path)
+{
+    return take(lock, kind, path, LOCK_EX);
+}
+
+int raw_share(struct raw_lock *lock, const struct kind *kind, const char *path)
+{
+    return take(lock, kind, path, LOCK_SH);
 }
 
 /* Unlocks, and does not only close, because a forked child may have a copy of the descriptor. */
@@ -52,7 +64,7 @@ void raw_unlock(struct raw_lock *lock)
         return;
     if (lock->kind->kind == FILELOCK_KIND_SOFT && raw_is_held(lock))
         unlink(lock->path);
-    apply(lock->kind, lock->fd, 1);
+    apply(lock->kind, lock->fd, LOCK_UN);
     close(lock->fd);
     lock->held = 0;
 }
@@ -64,13 +76,21 @@ int raw_is_held(const struct raw_lock *lock)
            raw_is_locked(lock->kind, lock->path);
 }
 
-int raw_is_locked(const struct kind *kind, const char *path)
+static int refuses(const struct kind *kind, const char *path, int operation)
 {
-    if (kind->kind == FILELOCK_KIND_SOFT)
-        return path_exists(path);
     int fd = open(path, O_RDWR | O_CLOEXEC);
-    int locked = fd >= 0 && apply(kind, fd, 0) != 0;
+    int refused = fd >= 0 && apply(kind, fd, operation) != 0;
     if (fd >= 0)
         close(fd);
-    return locked;
+    return refused;
+}
+
+int raw_is_locked(const struct kind *kind, const char *path)
+{
+    return kind->kind == FILELOCK_KIND_SOFT ? path_exists(path) : refuses(kind, path, LOCK_EX);
+}
+
+int raw_is_exclusive(const struct kind *kind, const char *path)
+{
+    return kind->kind == FILELOCK_KIND_SOFT ? path_exists(path) : refuses(kind, path, LOCK_SH);
 }

@@ -25,6 +25,7 @@
 #endif
 
 #define IDLE_MS 20 /* a process that makes no call for this long, and sleeps, is waiting */
+#define HELD_MS 3  /* so long no other thread makes a call while a call is held, until that is done */
 
 /* ---- Which calls may fail, and how ------------------------------------------------------------------ */
 
@@ -262,6 +263,7 @@ static void hit(struct subject *subject, const struct fault *fault, int number)
              row < CALLS ? calls[row].name : "another", number,
              fault->choice == KILL    ? "killed"
              : fault->choice == PAUSE ? "paused"
+             : fault->choice == HOLD  ? "held"
                                       : result_name(-subject->error));
 }
 
@@ -270,13 +272,34 @@ static void on_call(struct subject *subject, const struct fault *fault, const st
     int at = subject->calls++;
     if (at == fault->at)
         hit(subject, fault, number_of(call));
-    int killed = at == fault->at && fault->choice == KILL;
-    if (at == fault->at && fault->choice < 0 && subject->doom)
+    int choice = at == fault->at ? fault->choice : 0;
+    if (choice < 0 && subject->doom)
         subject->doom();
-    if (killed)
+    if (choice == KILL) {
         kill(subject->pid, SIGKILL);
-    else
+    } else if (choice == HOLD) {
+        subject->held = *call;
+        subject->holding = 1;
+    } else {
         trace_answer(subject->tracer, call, at == fault->at ? subject->error : 0);
+    }
+}
+
+static void let_held_go(struct subject *subject)
+{
+    if (subject->holding)
+        trace_answer(subject->tracer, &subject->held, 0);
+    subject->holding = 0;
+}
+
+/* Counts the time for which no other thread has made a call. */
+static void hold_on(struct subject *subject, enum trace trace)
+{
+    if (!subject->holding)
+        return;
+    subject->holding = trace == TRACE_IDLE ? subject->holding + 1 : 1;
+    if (subject->holding > HELD_MS)
+        let_held_go(subject);
 }
 
 struct tasks {
@@ -322,6 +345,7 @@ int subject_go(struct subject *subject, const struct fault *fault, void (*blocke
         if (trace == TRACE_CALL && call.number == TRACE_WORD) {
             subject->word = call;
             subject->talking = 1;
+            let_held_go(subject);
             return 1;
         }
         int waits = trace == TRACE_CALL ? may_block(&call) : is_idle(subject, since);
@@ -329,6 +353,7 @@ int subject_go(struct subject *subject, const struct fault *fault, void (*blocke
             on_call(subject, fault, &call);
             since = now_ns();
         }
+        hold_on(subject, trace);
         if (waits && blocked) {
             blocked();
             blocked = NULL;

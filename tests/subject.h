@@ -18,9 +18,11 @@
 /* What happens at a call. */
 #define KILL (-1)
 #define PAUSE (-2)
+#define HOLD (-3)
 struct fault {
     int at;     /* the number of the call since subject_go(); -1: none */
-    int choice; /* the call fails with this error of error_of(); KILL; or PAUSE: it is done, but later */
+    int choice; /* the call fails with this error of error_of(); KILL; PAUSE: it is done, but after subject.doom; or
+                   HOLD: it is done when the other threads have made no call for a while */
 };
 
 extern const struct fault no_fault;
@@ -45,9 +47,11 @@ extern const struct fault no_fault;
 struct subject {
     pid_t pid;
     int tracer;
-    void (*doom)(void); /* called at KILL or PAUSE, before the call; NULL: nothing */
+    void (*doom)(void); /* called at KILL, PAUSE or HOLD, before the call; NULL: nothing */
     int talking;        /* the process is in subject_ready(), and waits for the answer */
     struct trace_call word;
+    int holding; /* a call has been held for as many milliseconds without another, plus 1; 0: none is held */
+    struct trace_call held;
     int calls;      /* since subject_go() */
     int hit;        /* the number of the system call that the fault hit; -1: none */
     int error;      /* the error that this call failed with */

@@ -441,6 +441,41 @@ START_TEST(test_any_thread)
 }
 END_TEST
 
+/* The level of an attempt that has joined a held lock is not the holder's to release, nor to be counted. */
+START_TEST(test_any_thread_released_before_finish)
+{
+    const struct kind *kind = kind_at(_i);
+    struct filelock *lock = new_lock(kind, scratch("lock"), FILELOCK_ANY_THREAD);
+    struct peer *peer = holder(kind, scratch("lock"));
+    struct caller caller;
+    caller_start(&caller);
+    for (int round = 0; round < 4; round++) {
+        begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+        wait_for_sleep(&caller);
+        BEGIN(lock, FILELOCK_FOREVER, -EINPROGRESS);
+        PEER_SAYS(peer, "0", "release a");
+        EXPECT(end_call(&caller), 0);
+        EVENTUALLY(is_ready(lock));
+        ck_assert_uint_eq(filelock_depth(lock), 1);
+        EXPECT(round & 1 ? filelock_release(lock) : filelock_release_all(lock), 0);
+        ck_assert_int_eq(filelock_held(lock), 0);
+        EXPECT(filelock_release(lock), -EPERM);
+        EXPECT(filelock_release_all(lock), -EPERM);
+        PEER_SAYS(peer, "-ETIMEDOUT", "acquire a exclusive 0");
+        if (round & 2) {
+            EXPECT(filelock_acquire_abort(lock), 0);
+        } else {
+            EXPECT(finish(lock), 0);
+            ck_assert_uint_eq(filelock_depth(lock), 1);
+            EXPECT(filelock_release(lock), 0);
+        }
+        PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    }
+    caller_end(&caller);
+    filelock_free(lock);
+}
+END_TEST
+
 START_TEST(test_recursion)
 {
     const struct kind *kind = kind_at(_i);
@@ -711,6 +746,7 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_finished_by_another_thread);
     ADD_FOR_KINDS(tcase, test_held_by_another_thread);
     ADD_FOR_KINDS(tcase, test_any_thread);
+    ADD_FOR_KINDS(tcase, test_any_thread_released_before_finish);
     ADD_FOR_KINDS(tcase, test_own_other_handle);
     ADD_FOR_KINDS(tcase, test_replaced);
     tcase = add_case(suite, "many");

@@ -10,6 +10,7 @@
 #include "storm.h"
 #include "subject.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -81,15 +82,20 @@ static int visit(struct filelock *lock, uint32_t who, enum filelock_mode mode, i
     return 0;
 }
 
-static struct filelock *open_lock(void)
+static struct filelock *open_at(const char *path)
 {
     struct filelock_options options = FILELOCK_OPTIONS_INIT;
     struct filelock *lock = NULL;
     options.kind = plan.kind->kind;
     options.flags = plan.flags;
-    if (filelock_new(&lock, plan.path, &options) != 0)
+    if (filelock_new(&lock, path, &options) != 0)
         _exit(70);
     return lock;
+}
+
+static struct filelock *open_lock(void)
+{
+    return open_at(plan.path);
 }
 
 /* ---- Contenders ------------------------------------------------------------------------------------- */
@@ -187,6 +193,61 @@ static void be_a_victim(void *arg)
     subject_ready();
 }
 
+/* Waits as an event loop does.  Returns as filelock_acquire() does. */
+static int acquire_in_loop(struct filelock *lock)
+{
+    int result = filelock_acquire_begin(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+    if (result != -EINPROGRESS)
+        return result;
+    struct pollfd ready = { .fd = filelock_acquire_waitable(lock), .events = POLLIN };
+    while (poll(&ready, 1, -1) <= 0)
+        ;
+    return filelock_acquire_finish(lock);
+}
+
+/* Aborts an attempt that may have been granted meanwhile, but is not finished. */
+static void begin_and_abort(struct filelock *lock)
+{
+    if (filelock_acquire_begin(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER) != -EINPROGRESS)
+        filelock_release(lock);
+    else if (filelock_acquire_abort(lock) != 0)
+        _exit(71);
+}
+
+/* Leaves as a writer before others may read, and goes on as a reader. */
+static void visit_and_convert(struct filelock *lock, uint32_t who)
+{
+    if (filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER) != 0)
+        return;
+    stay(who, FILELOCK_EXCLUSIVE, plan.yields);
+    if (filelock_convert(lock, FILELOCK_SHARED, FILELOCK_TRY) == 0)
+        stay(who, FILELOCK_SHARED, plan.yields);
+    filelock_release(lock);
+}
+
+/* Does what programs do that cannot block, or need two locks. */
+static void be_an_artful_victim(void *arg)
+{
+    uint32_t who = *(const uint32_t *) arg;
+    struct filelock *lock = open_lock(), *second = open_at(scratch("second/lock"));
+    struct filelock *const both[] = { second, lock };
+    subject_ready();
+    if (acquire_in_loop(lock) == 0) {
+        stay(who, FILELOCK_EXCLUSIVE, plan.yields);
+        filelock_release(lock);
+    }
+    begin_and_abort(lock);
+    if (filelock_acquire_several(both, 2, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER) == 0) {
+        stay(who, FILELOCK_EXCLUSIVE, plan.yields);
+        filelock_release_several(both, 2);
+    }
+    if (can_share())
+        visit_and_convert(lock, who);
+    filelock_free(second);
+    filelock_free(lock);
+    subject_ready();
+}
+
 static void doom(void)
 {
     history_add(&scene->history, CONTENDERS + plan.victims, EVENT_DOOMED);
@@ -226,26 +287,45 @@ static void plan_for(const struct kind *kind, unsigned flags)
 static const unsigned flags[] = { 0, FILELOCK_UNLINK | FILELOCK_RECORD_OWNER };
 
 /*
- * A victim makes more calls when it waits more, so their number varies.  The end is where three victims in a row did
- * not get that far.
+ * Kills victims, each at a later call than the victim before it.  A victim makes more calls when it waits more, so their
+ * number varies.  The end is where three victims in a row did not get that far.  Returns -1 where system calls cannot be
+ * traced.
  */
-START_TEST(test_killed_in_a_crowd)
+static int kill_in_a_crowd(void (*body)(void *), int stride)
 {
-    NEEDS_TRACES();
-    plan_for(kind_at(_i / COUNT(flags)), flags[_i % COUNT(flags)]);
     int misses = 0, killed = 0;
     start_contenders();
     expect_progress("at the beginning");
-    for (int call = 0; misses < 3 && killed >= 0; call = subject_next_call(call, 1)) {
+    for (int call = 0; misses < 3 && killed >= 0; call = subject_next_call(call, stride)) {
         uint32_t who = CONTENDERS + plan.victims;
-        killed = kill_at(call, be_a_victim, &who);
+        killed = kill_at(call, body, &who);
         misses = killed ? 0 : misses + 1;
         expect_progress(plan.what);
     }
     end_contenders();
-    if (killed < 0)
+    ck_assert(killed < 0 || plan.victims > 12);
+    return killed;
+}
+
+START_TEST(test_killed_in_a_crowd)
+{
+    NEEDS_TRACES();
+    plan_for(kind_at(_i / COUNT(flags)), flags[_i % COUNT(flags)]);
+    if (kill_in_a_crowd(be_a_victim, 1) < 0)
         SKIP("system calls cannot be traced here");
-    ck_assert_uint_gt(plan.victims, 12);
+}
+END_TEST
+
+START_TEST(test_artful_killed_in_a_crowd)
+{
+    NEEDS_TRACES();
+    plan_for(kind_at(_i), 0);
+    ck_assert_int_eq(make_directory(scratch("second")), 0);
+    if (kill_in_a_crowd(be_an_artful_victim, 3) < 0)
+        SKIP("system calls cannot be traced here");
+    struct filelock *second = open_at(scratch("second/lock"));
+    EXPECT(filelock_acquire(second, FILELOCK_EXCLUSIVE, PATIENCE_MS), 0);
+    filelock_free(second);
 }
 END_TEST
 
@@ -604,6 +684,7 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_judge_sees_missing_lock);
     tcase = add_case(suite, "killed");
     tcase_add_loop_test(tcase, test_killed_in_a_crowd, 0, kinds_count() * COUNT(flags));
+    ADD_FOR_KINDS(tcase, test_artful_killed_in_a_crowd);
     tcase_add_loop_test(tcase, test_killed_alone, 0, 2 * COUNT(situations));
     tcase_add_loop_test(tcase, test_breaker_killed, 0, 2);
     tcase_add_loop_test(tcase, test_breaker_killed_in_a_crowd, 0, BREAKINGS);

@@ -14,6 +14,7 @@
 #include "subject.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,19 @@
 
 /* ---- What is done ------------------------------------------------------------------------------------ */
 
-enum order { ORDER_NEW, ORDER_ACQUIRE, ORDER_RELEASE, ORDER_CHECK, ORDER_OWNER, ORDER_BREAK, ORDER_FREE };
+enum order {
+    ORDER_NEW,
+    ORDER_ACQUIRE,
+    ORDER_BEGIN,   /* then the waitable is polled, and the attempt is finished */
+    ORDER_ABORT,   /* an attempt that has been under way for timeout_ms */
+    ORDER_SEVERAL, /* a second lock, and then the lock */
+    ORDER_CONVERT,
+    ORDER_RELEASE,
+    ORDER_CHECK,
+    ORDER_OWNER,
+    ORDER_BREAK,
+    ORDER_FREE
+};
 
 enum scene {
     NOTHING,         /* there is no lock file */
@@ -33,12 +46,15 @@ enum scene {
     HELD_A_WHILE,    /* by the test, until the subject waits */
     HELD_CANCELED,   /* by the test, throughout; the wait is cancelled when it has begun */
     HELD_UNCANCELED, /* by the test, until the subject waits; the wait could be cancelled */
-    OURS,            /* the subject holds the lock */
+    OURS,            /* the subject holds the lock, before a conversion in the other mode */
+    OURS_TOO,        /* the subject and the test share the lock */
+    OURS_TOO_LATER,  /* so they do until the subject waits */
     STALE,           /* there is the marker of a dead process */
     LINK             /* there is a link to the lock file */
 };
 
-enum { WANTS_SOFT = 1024, WANTS_FILE = 2048 };
+/* Beside the abilities of kinds. */
+enum { WANTS_SOFT = 1 << 20, WANTS_FILE = 1 << 21 };
 
 #define MINUTE 60000
 
@@ -71,6 +87,17 @@ static const struct scenario {
     { "wait until cancelled", 0, 0, HELD_CANCELED, 0, ACQUIRE(EXCLUSIVE, FILELOCK_FOREVER), -ECANCELED },
     { "wait, never cancelled", 0, 0, HELD_UNCANCELED, 0, ACQUIRE(EXCLUSIVE, FILELOCK_FOREVER), 0 },
     { "wait, interruptible", 0, 0, HELD_A_WHILE, FILELOCK_INTERRUPTIBLE, ACQUIRE(EXCLUSIVE, MINUTE), 0 },
+    { "begin, in vain", 0, 0, HELD, 0, ORDER_BEGIN, FILELOCK_EXCLUSIVE, 3, -ETIMEDOUT },
+    { "begin, granted", 0, 0, HELD_A_WHILE, 0, ORDER_BEGIN, FILELOCK_EXCLUSIVE, MINUTE, 0 },
+    { "begin, cancelled", 0, 0, HELD_CANCELED, 0, ORDER_BEGIN, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER, -ECANCELED },
+    { "abort", 0, 0, HELD, 0, ORDER_ABORT, FILELOCK_EXCLUSIVE, 0, 0 },
+    { "abort, later", 0, 0, HELD, 0, ORDER_ABORT, FILELOCK_EXCLUSIVE, 3, 0 },
+    { "several, in vain", 0, 0, HELD, 0, ORDER_SEVERAL, FILELOCK_EXCLUSIVE, 3, -ETIMEDOUT },
+    { "several, later", 0, 0, HELD_A_WHILE, 0, ORDER_SEVERAL, FILELOCK_EXCLUSIVE, MINUTE, 0 },
+    { "convert down", CAN_SHARE, 0, OURS, FILELOCK_RECORD_OWNER, ORDER_CONVERT, FILELOCK_SHARED, 0, 0 },
+    { "convert up", CAN_CONVERT_UP, 0, OURS, FILELOCK_RECORD_OWNER, ORDER_CONVERT, FILELOCK_EXCLUSIVE, 0, 0 },
+    { "convert up, in vain", CAN_CONVERT_UP, 0, OURS_TOO, 0, ORDER_CONVERT, FILELOCK_EXCLUSIVE, 3, -ETIMEDOUT },
+    { "convert up, later", CAN_CONVERT_UP, 0, OURS_TOO_LATER, 0, ORDER_CONVERT, FILELOCK_EXCLUSIVE, MINUTE, 0 },
     { "release", 0, 0, OURS, 0, NO_ACQUIRE(RELEASE), 0 },
     { "release, every option", 0, 0, OURS, EVERY_OPTION, NO_ACQUIRE(RELEASE), 0 },
     { "check", 0, 0, OURS, 0, NO_ACQUIRE(CHECK), 0 },
@@ -102,9 +129,9 @@ static struct orders {
     enum filelock_mode mode;
     int64_t timeout_ms;
     struct filelock_options options;
-    char path[2048];
-    long refuse; /* the number of the allocation that is refused */
-    int result, held;
+    char path[2048], second[2048]; /* "": there is no second lock */
+    long refuse;                   /* the number of the allocation that is refused */
+    int result, held, held_second;
     int64_t took_ns;
     struct filelock_owner owner;
     long allocations, blocks;
@@ -125,17 +152,60 @@ int close(int fd)
     return failed ? -1 : result;
 }
 
-static int carry_out(struct filelock **lock)
+/* Gives the attempt the time to wait for the lock.  Only then is there a call of this thread, which polls. */
+static int begin(struct filelock *lock)
 {
+    int result = filelock_acquire_begin(lock, orders->mode, orders->timeout_ms);
+    if (result != -EINPROGRESS)
+        return result;
+    struct pollfd ready = { .fd = filelock_acquire_waitable(lock), .events = POLLIN };
+    nap_ms(2);
+    while (poll(&ready, 1, -1) <= 0)
+        ; /* this call may fail too */
+    return filelock_acquire_finish(lock);
+}
+
+static int begin_and_abort(struct filelock *lock)
+{
+    int result = filelock_acquire_begin(lock, orders->mode, FILELOCK_FOREVER);
+    if (result != -EINPROGRESS)
+        return result;
+    nap_ms((int) orders->timeout_ms);
+    return filelock_acquire_abort(lock);
+}
+
+static int open_handles(struct filelock **lock, struct filelock **second)
+{
+    int result = filelock_new(lock, orders->path, &orders->options);
+    return result == 0 && *orders->second ? filelock_new(second, orders->second, &orders->options) : result;
+}
+
+static int release_handles(struct filelock *lock, struct filelock *second)
+{
+    int result = filelock_release(lock);
+    return result == 0 && filelock_held(second) ? filelock_release(second) : result;
+}
+
+static int carry_out(struct filelock **lock, struct filelock **second)
+{
+    struct filelock *const both[] = { *second, *lock };
     memset(&orders->owner, 0, sizeof orders->owner);
     orders->owner.size = sizeof orders->owner;
     switch (orders->order) {
     case ORDER_NEW:
-        return filelock_new(lock, orders->path, &orders->options);
+        return open_handles(lock, second);
     case ORDER_ACQUIRE:
         return filelock_acquire(*lock, orders->mode, orders->timeout_ms);
+    case ORDER_BEGIN:
+        return begin(*lock);
+    case ORDER_ABORT:
+        return begin_and_abort(*lock);
+    case ORDER_SEVERAL:
+        return filelock_acquire_several(both, 2, orders->mode, orders->timeout_ms);
+    case ORDER_CONVERT:
+        return filelock_convert(*lock, orders->mode, orders->timeout_ms);
     case ORDER_RELEASE:
-        return filelock_release(*lock);
+        return release_handles(*lock, *second);
     case ORDER_CHECK:
         return filelock_check(*lock);
     case ORDER_OWNER:
@@ -144,14 +214,15 @@ static int carry_out(struct filelock **lock)
         return filelock_break(*lock);
     default:
         filelock_free(*lock);
-        *lock = NULL;
+        filelock_free(*second);
+        *lock = *second = NULL;
         return 0;
     }
 }
 
 static void obey(void *lacks)
 {
-    struct filelock *lock = NULL;
+    struct filelock *lock = NULL, *second = NULL;
     if (impoverish(*(const unsigned *) lacks) != 0)
         _exit(70);
     is_subject = 1;
@@ -159,12 +230,13 @@ static void obey(void *lacks)
         subject_ready();
         memory_refuse(orders->refuse);
         int64_t start = now_ns();
-        orders->result = carry_out(&lock);
+        orders->result = carry_out(&lock, &second);
         orders->took_ns = now_ns() - start;
         orders->allocations = memory_calls();
         memory_refuse(-1);
         orders->blocks = memory_blocks();
         orders->held = filelock_held(lock);
+        orders->held_second = filelock_held(second);
     }
 }
 
@@ -262,6 +334,13 @@ static void set_scene(void)
         put_marker(lock_file(), marker_record(dead_pid()));
     if (scenario->scene >= HELD && scenario->scene <= HELD_UNCANCELED)
         ck_assert_int_eq(raw_lock(&trial.holder, trial.kind, lock_file()), 0);
+    if (scenario->scene == OURS_TOO || scenario->scene == OURS_TOO_LATER)
+        ck_assert_int_eq(raw_share(&trial.holder, trial.kind, lock_file()), 0);
+    orders->second[0] = '\0';
+    if (scenario->order == ORDER_SEVERAL) {
+        ck_assert_int_eq(make_directory(scratch("second")), 0);
+        snprintf(orders->second, sizeof orders->second, "%s", scratch("second/lock"));
+    }
     orders->options = options_of(trial.kind);
     orders->options.flags = scenario->flags;
     if (scenario->scene == HELD_CANCELED || scenario->scene == HELD_UNCANCELED)
@@ -276,6 +355,7 @@ static void clear_scene(void)
     remove_file(lock_file());
     remove_file(scratch("link"));
     remove_tree(scratch("folder"));
+    remove_tree(scratch("second"));
 }
 
 /* ---- What is right ----------------------------------------------------------------------------------- */
@@ -294,6 +374,15 @@ static int opens(int number)
     return number == SYS_openat;
 }
 
+static int starts_thread(int number)
+{
+#ifdef SYS_clone3
+    if (number == SYS_clone3)
+        return 1;
+#endif
+    return number == SYS_clone;
+}
+
 /* True if the call looks at a file, or at what a path names. */
 static int looks(int number)
 {
@@ -308,6 +397,11 @@ static int looks(int number)
     return number == SYS_newfstatat || number == SYS_fstat;
 }
 
+static int acquires(enum order order)
+{
+    return order == ORDER_ACQUIRE || order == ORDER_BEGIN || order == ORDER_SEVERAL;
+}
+
 /* True if this answer says something else than that a call has failed. */
 static int says_more(enum order order, int result)
 {
@@ -317,7 +411,12 @@ static int says_more(enum order order, int result)
     case ORDER_NEW:
         return 1;
     case ORDER_ACQUIRE:
-        return result == -ENOENT || result == -EDEADLK || result == -ECANCELED;
+    case ORDER_BEGIN:
+    case ORDER_ABORT:
+    case ORDER_SEVERAL:
+        return result == -ENOENT || result == -EDEADLK || result == -ECANCELED || result == -EINPROGRESS;
+    case ORDER_CONVERT:
+        return result == -EPERM || result == -EBUSY || result == -ENOTSUP || result == -ECANCELED;
     case ORDER_RELEASE:
         return result == -EPERM;
     case ORDER_CHECK:
@@ -336,6 +435,8 @@ static int is_documented(int result)
         return 0;
     if (result == -error && !says_more(scenario->order, result))
         return 1;
+    if (starts_thread(number) && result == -EAGAIN)
+        return 1; /* the answer of pthread_create(3) to all of them */
     if (result == -EINTR)
         return (scenario->flags & FILELOCK_INTERRUPTIBLE) != 0 && error == EINTR;
     if (locks(number) && (error == ENOSYS || error == EINVAL) && result == -ENOTSUP)
@@ -347,10 +448,25 @@ static int is_documented(int result)
     if (scenario->order == ORDER_OWNER && result == -ENOENT)
         return error == ESTALE && !(trial.kind->can & CAN_KEEP_FILE); /* a marker that is gone */
     /* These say that the lock is taken: by another holder, or by the owner of a marker that cannot be read. */
-    if (scenario->order == ORDER_ACQUIRE && scenario->timeout_ms != FILELOCK_FOREVER && result == -ETIMEDOUT)
+    int may_be_refused = acquires(scenario->order) || scenario->order == ORDER_CONVERT;
+    if (may_be_refused && scenario->timeout_ms != FILELOCK_FOREVER && result == -ETIMEDOUT)
         return (locks(number) && (error == EAGAIN || error == EACCES)) || (number == SYS_kill && error == EPERM) ||
                (opens(number) && error == EACCES && scenario->scene == STALE);
     return 0;
+}
+
+/* True if this answer, other than -ENOMEM, says that memory was refused. */
+static int is_answer_without_memory(int result)
+{
+    switch (trial.scenario->order) {
+    case ORDER_OWNER:
+        return result == -ENOTSUP;
+    case ORDER_BEGIN:
+    case ORDER_ABORT:
+        return result == -EAGAIN; /* no thread can be started */
+    default:
+        return 0;
+    }
 }
 
 /* Returns the pid of the record in the lock file; 0: there is no record. */
@@ -405,6 +521,8 @@ static void judge_success(long refuse)
 {
     switch (trial.scenario->order) {
     case ORDER_ACQUIRE:
+    case ORDER_BEGIN:
+    case ORDER_SEVERAL:
         judge_acquired();
         break;
     case ORDER_RELEASE:
@@ -420,6 +538,24 @@ static void judge_success(long refuse)
     }
 }
 
+/* A conversion that fails leaves the lock as it was.  A call that fails may spoil the record. */
+static void judge_converted(void)
+{
+    int down = trial.scenario->mode == FILELOCK_SHARED, exclusive = orders->result == 0 ? !down : down;
+    JUDGE(orders->held, "not held any more");
+    JUDGE(raw_is_exclusive(trial.kind, lock_file()) == exclusive, "answers %s, and is %sexclusive",
+          result_name(orders->result), exclusive ? "not " : "");
+    if (trial.scenario->flags & FILELOCK_RECORD_OWNER && !trial.subject.error)
+        JUDGE(recorded() == (exclusive ? trial.subject.pid : 0), "the record says %lld", recorded());
+}
+
+static void judge_second(void)
+{
+    JUDGE(orders->held_second == orders->held, "held is %d, of the second %d", orders->held, orders->held_second);
+    JUDGE(raw_is_locked(trial.kind, scratch("second/lock")) == orders->held,
+          "held is %d, but the second lock is %slocked", orders->held, orders->held ? "not " : "");
+}
+
 static void judge(long refuse)
 {
     const struct scenario *scenario = trial.scenario;
@@ -429,17 +565,22 @@ static void judge(long refuse)
     if (result == scenario->expected)
         judge_success(refuse);
     else if (refuse >= 0)
-        JUDGE(result == -ENOMEM || (scenario->order == ORDER_OWNER && result == -ENOTSUP), "answers %s",
-              result_name(result));
+        JUDGE(result == -ENOMEM || is_answer_without_memory(result), "answers %s", result_name(result));
     else
         JUDGE(is_documented(result), "answers %s", result_name(result));
-    if (scenario->order == ORDER_ACQUIRE)
+    if (acquires(scenario->order))
         JUDGE(held == (result == 0), "answers %s, but held is %d", result_name(result), held);
+    if (scenario->order == ORDER_ABORT)
+        JUDGE(!held, "answers %s, but held is %d", result_name(result), held);
+    if (scenario->order == ORDER_SEVERAL)
+        judge_second();
+    if (scenario->order == ORDER_CONVERT)
+        judge_converted();
     if (scenario->order == ORDER_RELEASE)
         JUDGE(held == (result != 0), "answers %s, but held is %d", result_name(result), held);
     if (scenario->order == ORDER_CHECK)
         JUDGE(held, "not held any more");
-    int leaves = scenario->order == ORDER_ACQUIRE || scenario->order == ORDER_RELEASE || scenario->order == ORDER_FREE;
+    int leaves = scenario->order <= ORDER_RELEASE || scenario->order == ORDER_FREE;
     if (leaves && !held && !trial.holder.held && trial.kind->can & CAN_KEEP_FILE && path_exists(lock_file()))
         JUDGE(!raw_is_locked(trial.kind, lock_file()), "answers %s, not held, but locked", result_name(result));
     if (scenario->order == ORDER_BREAK)
@@ -500,13 +641,25 @@ static void expect_threads_to_end(void)
     JUDGE(orders->blocks < trial.blocks + threads, "%ld blocks of memory more", orders->blocks - trial.blocks);
 }
 
+/* A thread that is about to end still has its own. */
+static void expect_descriptors_to_close(void)
+{
+    int64_t end = now_ns() + (int64_t) PATIENCE_MS * 1000000;
+    int more, hit = trial.subject.hit;
+    while ((more = subject_descriptors(&trial.subject) - trial.descriptors) > 0 && has_threads() && now_ns() < end) {
+        nap_ms(1);
+        command(ORDER_FREE, &no_fault, -1, NULL);
+    }
+    trial.subject.hit = hit;
+    JUDGE(more == 0, "%d descriptors more", more);
+}
+
 static void expect_nothing_left(void)
 {
     struct raw_lock lock;
     const char *beside = path_exists(scratch("folder")) ? NULL : file_beside(scratch("lock"));
-    int descriptors = subject_descriptors(&trial.subject);
-    JUDGE(descriptors == trial.descriptors, "%d descriptors more", descriptors - trial.descriptors);
     expect_threads_to_end();
+    expect_descriptors_to_close();
     if (!(trial.kind->can & CAN_KEEP_FILE))
         JUDGE(!path_exists(lock_file()), "the marker is left");
     if (path_exists(lock_file())) {
@@ -521,7 +674,9 @@ static void expect_nothing_left(void)
 
 static int starts_threads(const struct scenario *scenario)
 {
-    return scenario->scene == HELD_CANCELED || scenario->scene == HELD_UNCANCELED || scenario->timeout_ms > 0;
+    int attends = scenario->order == ORDER_BEGIN || scenario->order == ORDER_ABORT;
+    return attends || scenario->scene == HELD_CANCELED || scenario->scene == HELD_UNCANCELED ||
+           scenario->timeout_ms > 0;
 }
 
 static void prepare_handle(void)
@@ -530,8 +685,9 @@ static void prepare_handle(void)
     snprintf(trial.what, sizeof trial.what, "%s: beforehand", scenario->name);
     if (scenario->order != ORDER_NEW)
         ck_assert_int_eq(command(ORDER_NEW, &no_fault, -1, NULL), 0);
-    if (scenario->scene == OURS)
-        EXPECT(acquire_plainly(FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    int up = scenario->order == ORDER_CONVERT && scenario->mode == FILELOCK_EXCLUSIVE;
+    if (scenario->scene >= OURS && scenario->scene <= OURS_TOO_LATER)
+        EXPECT(acquire_plainly(up ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     orders->mode = scenario->mode;
     orders->timeout_ms = scenario->timeout_ms;
 }
@@ -540,14 +696,15 @@ static void prepare_handle(void)
 static int run_trial(const struct fault *fault, long refuse)
 {
     const struct scenario *scenario = trial.scenario;
-    int for_a_while = scenario->scene == HELD_A_WHILE || scenario->scene == HELD_UNCANCELED;
+    enum scene scene = scenario->scene;
+    int for_a_while = scene == HELD_A_WHILE || scene == HELD_UNCANCELED || scene == OURS_TOO_LATER;
     void (*blocked)(void) = for_a_while ? let_go : NULL;
     if (need_subject() != 0)
         return -1;
     trial.descriptors = subject_descriptors(&trial.subject);
     set_scene();
     prepare_handle();
-    command(scenario->order, fault, refuse, scenario->scene == HELD_CANCELED ? cancel : blocked);
+    command(scenario->order, fault, refuse, scene == HELD_CANCELED ? cancel : blocked);
     int hit = trial.subject.hit >= 0 || (refuse >= 0 && refuse < orders->allocations);
     judge(refuse);
     raw_unlock(&trial.holder);

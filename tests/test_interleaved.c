@@ -5,30 +5,46 @@
  * A process does the operation and is paused at one of its calls: the first, and then each third, or fewer.  Meanwhile
  * the test acquires, releases, breaks, dies, or deletes the lock file.  The operation's answer must be the same as if
  * all this had been done before it, or after it.  No process may lose a lock that it holds, and nothing may be left
- * behind.
+ * behind.  Or another thread of the process forks meanwhile.
  */
 #include "markers.h"
 #include "raw.h"
 #include "storm.h"
 #include "subject.h"
 
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define COUNT(array) ((int) (sizeof(array) / sizeof *(array)))
 #define WAIT_MS 30000
 
-enum order { ORDER_TRY, ORDER_WAIT, ORDER_RELEASE, ORDER_CHECK, ORDER_OWNER, ORDER_BREAK };
+enum order {
+    ORDER_TRY,
+    ORDER_WAIT,
+    ORDER_BEGIN,   /* then the waitable is polled, and the attempt is finished */
+    ORDER_ABORT,   /* an attempt that has been under way for a moment */
+    ORDER_SEVERAL, /* a second lock, and then the lock */
+    ORDER_CONVERT, /* to the other mode */
+    ORDER_RELEASE,
+    ORDER_CHECK,
+    ORDER_OWNER,
+    ORDER_BREAK
+};
 
 /* The situation at the beginning. */
 enum scene {
-    NOTHING, /* there is no lock file */
-    STALE,   /* there is the marker of a dead process */
-    OURS,    /* the subject holds the lock */
-    THEIRS   /* the test holds the lock */
+    NOTHING,     /* there is no lock file */
+    STALE,       /* there is the marker of a dead process */
+    OURS,        /* the subject holds the lock */
+    OURS_SHARED, /* the subject holds the lock, shared */
+    THEIRS       /* the test holds the lock */
 };
 
 /* What the test does meanwhile. */
@@ -51,13 +67,24 @@ static const struct operation {
     int soft_only;
     enum scene scene;
     enum order order;
+    unsigned wants; /* abilities of the kind */
 } operations[] = {
-    { "try", 0, NOTHING, ORDER_TRY },          { "try, held", 0, THEIRS, ORDER_TRY },
-    { "take over", 1, STALE, ORDER_TRY },      { "wait", 0, THEIRS, ORDER_WAIT },
-    { "release", 0, OURS, ORDER_RELEASE },     { "check", 0, OURS, ORDER_CHECK },
-    { "owner", 0, NOTHING, ORDER_OWNER },      { "owner, held", 0, THEIRS, ORDER_OWNER },
-    { "owner, stale", 1, STALE, ORDER_OWNER }, { "break, held", 1, THEIRS, ORDER_BREAK },
-    { "break, stale", 1, STALE, ORDER_BREAK },
+    { "try", 0, NOTHING, ORDER_TRY, 0 },
+    { "try, held", 0, THEIRS, ORDER_TRY, 0 },
+    { "take over", 1, STALE, ORDER_TRY, 0 },
+    { "wait", 0, THEIRS, ORDER_WAIT, 0 },
+    { "begin", 0, THEIRS, ORDER_BEGIN, 0 },
+    { "abort", 0, THEIRS, ORDER_ABORT, 0 },
+    { "several", 0, THEIRS, ORDER_SEVERAL, 0 },
+    { "convert down", 0, OURS, ORDER_CONVERT, CAN_SHARE },
+    { "convert up", 0, OURS_SHARED, ORDER_CONVERT, CAN_CONVERT_UP },
+    { "release", 0, OURS, ORDER_RELEASE, 0 },
+    { "check", 0, OURS, ORDER_CHECK, 0 },
+    { "owner", 0, NOTHING, ORDER_OWNER, 0 },
+    { "owner, held", 0, THEIRS, ORDER_OWNER, 0 },
+    { "owner, stale", 1, STALE, ORDER_OWNER, 0 },
+    { "break, held", 1, THEIRS, ORDER_BREAK, 0 },
+    { "break, stale", 1, STALE, ORDER_BREAK, 0 },
 };
 
 /* Whether the kind is soft, what the system lacks, and the flags of the handles. */
@@ -80,8 +107,10 @@ static const struct variant {
 
 /* What the subject tells the test. */
 static struct answers {
-    int result, held, check, release;
+    int result, held, held_second, check, release;
     int64_t owner;
+    sem_t fork;            /* posted when a thread is to fork, or to end */
+    int told, over, child; /* it was posted at a call; the operation is over; the status of the child */
 } * answers;
 
 static struct trial {
@@ -117,11 +146,16 @@ static int is_soft(void)
 }
 
 /* Calls nothing of Check, because forked processes call this too. */
-static int open_quietly(struct filelock **lock, unsigned more)
+static int open_at(struct filelock **lock, const char *path, unsigned more)
 {
     struct filelock_options options = options_of(trial.kind);
     options.flags = trial.variant->flags | more;
-    return filelock_new(lock, scratch("lock"), &options);
+    return filelock_new(lock, path, &options);
+}
+
+static int open_quietly(struct filelock **lock, unsigned more)
+{
+    return open_at(lock, scratch("lock"), more);
 }
 
 static struct filelock *open_lock(unsigned more)
@@ -131,14 +165,51 @@ static struct filelock *open_lock(unsigned more)
     return lock;
 }
 
-static int carry_out(struct filelock *lock)
+/* Gives the attempt the time to wait for the lock.  Only then is there a call of this thread, which polls. */
+static int begin(struct filelock *lock)
+{
+    int result = filelock_acquire_begin(lock, FILELOCK_EXCLUSIVE, WAIT_MS);
+    if (result != -EINPROGRESS)
+        return result;
+    struct pollfd ready = { .fd = filelock_acquire_waitable(lock), .events = POLLIN };
+    nap_ms(2);
+    while (poll(&ready, 1, -1) <= 0)
+        ;
+    return filelock_acquire_finish(lock);
+}
+
+static int begin_and_abort(struct filelock *lock)
+{
+    int result = filelock_acquire_begin(lock, FILELOCK_EXCLUSIVE, WAIT_MS);
+    if (result != -EINPROGRESS)
+        return result == 0 ? filelock_release(lock) : result;
+    nap_ms(2);
+    return filelock_acquire_abort(lock);
+}
+
+static enum filelock_mode mode_of(enum scene scene)
+{
+    return scene == OURS_SHARED ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE;
+}
+
+static int carry_out(struct filelock *lock, struct filelock *second)
 {
     struct filelock_owner owner = { .size = sizeof owner };
+    struct filelock *const both[] = { second, lock };
+    enum scene scene = trial.operation->scene;
     switch (trial.operation->order) {
     case ORDER_TRY:
         return filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
     case ORDER_WAIT:
         return filelock_acquire(lock, FILELOCK_EXCLUSIVE, WAIT_MS);
+    case ORDER_BEGIN:
+        return begin(lock);
+    case ORDER_ABORT:
+        return begin_and_abort(lock);
+    case ORDER_SEVERAL:
+        return filelock_acquire_several(both, 2, FILELOCK_EXCLUSIVE, WAIT_MS);
+    case ORDER_CONVERT:
+        return filelock_convert(lock, scene == OURS ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE, FILELOCK_TRY);
     case ORDER_RELEASE:
         return filelock_release(lock);
     case ORDER_CHECK:
@@ -155,21 +226,87 @@ static int carry_out(struct filelock *lock)
 
 static void obey(void *unused)
 {
-    struct filelock *lock = NULL;
+    struct filelock *lock = NULL, *second = NULL;
+    enum scene scene = trial.operation->scene;
     (void) unused;
-    if (open_quietly(&lock, 0) != 0)
+    if (open_quietly(&lock, 0) != 0 || open_at(&second, scratch("second/lock"), 0) != 0)
         _exit(70);
     subject_ready();
-    if (trial.operation->scene == OURS && filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY) != 0)
+    if ((scene == OURS || scene == OURS_SHARED) && filelock_acquire(lock, mode_of(scene), FILELOCK_TRY) != 0)
         _exit(71);
     subject_ready();
-    answers->result = carry_out(lock);
+    answers->result = carry_out(lock, second);
     subject_ready();
     answers->held = filelock_held(lock);
+    answers->held_second = filelock_held(second);
     answers->check = filelock_check(lock);
     subject_ready();
     answers->release = filelock_release(lock);
     filelock_free(lock);
+    filelock_free(second);
+    subject_ready();
+}
+
+/* Returns 0 if the child has nothing of its parent's, and can use the handle. */
+static int be_a_child(struct filelock *lock)
+{
+    enum scene scene = trial.operation->scene;
+    if (filelock_held(lock) || filelock_acquire_waitable(lock) != FILELOCK_NO_WAITABLE)
+        return 1;
+    if (filelock_acquire_finish(lock) != -EINVAL || filelock_acquire_abort(lock) != -EINVAL)
+        return 2;
+    int result = begin_and_abort(lock);
+    if (result == 0)
+        result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    if (result != 0 && result != -ETIMEDOUT)
+        return 3;
+    if (result == 0 && (scene == OURS || scene == OURS_SHARED || filelock_release(lock) != 0))
+        return 4;
+    while (!__atomic_load_n(&answers->over, __ATOMIC_SEQ_CST))
+        nap_ms(1); /* what the child has a copy of would show in the operation */
+    filelock_free(lock);
+    return 0;
+}
+
+static void *fork_when_told(void *lock)
+{
+    while (sem_wait(&answers->fork) != 0)
+        ;
+    if (!answers->told)
+        return NULL;
+    int status = 1;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(be_a_child(lock));
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    answers->child = status;
+    return NULL;
+}
+
+/* Does as obey() does, while another thread forks at a call. */
+static void obey_and_fork(void *unused)
+{
+    struct filelock *lock = NULL, *second = NULL;
+    enum scene scene = trial.operation->scene;
+    pthread_t thread;
+    (void) unused;
+    if (open_quietly(&lock, 0) != 0 || open_at(&second, scratch("second/lock"), 0) != 0 ||
+        pthread_create(&thread, NULL, fork_when_told, lock) != 0)
+        _exit(70);
+    subject_ready();
+    if ((scene == OURS || scene == OURS_SHARED) && filelock_acquire(lock, mode_of(scene), FILELOCK_TRY) != 0)
+        _exit(71);
+    subject_ready();
+    answers->result = carry_out(lock, second);
+    __atomic_store_n(&answers->over, 1, __ATOMIC_SEQ_CST);
+    if (!answers->told)
+        sem_post(&answers->fork);
+    pthread_join(thread, NULL);
+    subject_ready();
+    answers->held = filelock_held(lock);
+    filelock_free(lock);
+    filelock_free(second);
     subject_ready();
 }
 
@@ -298,7 +435,7 @@ static void act(void)
 static int applies(enum act act, const struct operation *operation)
 {
     int soft = is_soft(), theirs = operation->scene == THEIRS;
-    if (operation->soft_only && !soft)
+    if ((operation->soft_only && !soft) || (trial.kind->can & operation->wants) != operation->wants)
         return 0;
     if (operation->order == ORDER_OWNER && !trial.owners_known)
         return 0;
@@ -312,6 +449,11 @@ static int applies(enum act act, const struct operation *operation)
 }
 
 /* ---- What is right ----------------------------------------------------------------------------------- */
+
+static int waits(const struct operation *operation)
+{
+    return operation->order == ORDER_WAIT || operation->order == ORDER_BEGIN || operation->order == ORDER_SEVERAL;
+}
 
 static int may_be_either(void)
 {
@@ -331,8 +473,25 @@ static void judge_acquire(void)
         JUDGE(answers->check == 0, "check: %s", result_name(answers->check));
     if (result != 0 && !has_it())
         JUDGE(may_be_either(), "answers %s, but the lock is free", result_name(result));
-    if (trial.operation->order == ORDER_WAIT)
+    if (waits(trial.operation))
         JUDGE(result == 0, "the wait has ended in vain");
+    if (trial.operation->order == ORDER_SEVERAL)
+        JUDGE(answers->held_second == answers->held, "held is %d, of the second lock %d", answers->held,
+              answers->held_second);
+}
+
+/*
+ * No other process gets in between, by an exclusive lock, while the mode changes.  A conversion to exclusive opens the
+ * file by its path, and so may fail when that is deleted.
+ */
+static void judge_convert(void)
+{
+    int tries = trial.at >= 0 && (trial.act == HAS_IT || trial.act == KEEPS_IT), result = answers->result;
+    int lost = trial.deleted && trial.operation->scene == OURS_SHARED && (result == -ENOENT || result == -ESTALE);
+    JUDGE(result == 0 || lost, "answers %s", result_name(result));
+    JUDGE(answers->held, "not held any more");
+    JUDGE(!tries || trial.result == -ETIMEDOUT, "the other gets in");
+    JUDGE(answers->check == (trial.deleted ? -ESTALE : 0), "check: %s", result_name(answers->check));
 }
 
 /* True if the lock was held at every look of the operation, or at none. */
@@ -393,8 +552,14 @@ static void judge(void)
     switch (trial.operation->order) {
     case ORDER_TRY:
     case ORDER_WAIT:
+    case ORDER_BEGIN:
+    case ORDER_SEVERAL:
         judge_acquire();
         break;
+    case ORDER_CONVERT:
+        judge_convert();
+        break;
+    case ORDER_ABORT:
     case ORDER_RELEASE:
         JUDGE(result == 0 && !answers->held, "answers %s, held %d", result_name(result), answers->held);
         break;
@@ -428,6 +593,11 @@ static void expect_nothing_left(void)
     const char *left = soft ? file_beside(scratch("lock")) : NULL;
     JUDGE(!left, "left behind: %s", left ? left : "nothing");
     remove_file(scratch("lock"));
+    if (trial.operation->order != ORDER_SEVERAL)
+        return;
+    JUDGE(!raw_is_locked(trial.kind, scratch("second/lock")), "the second lock is left");
+    left = soft ? file_beside(scratch("second/lock")) : NULL;
+    JUDGE(!left, "left behind beside the second lock: %s", left ? left : "nothing");
 }
 
 /* ---- One trial --------------------------------------------------------------------------------------- */
@@ -460,7 +630,7 @@ static int run_trial(int call)
     set_scene(call);
     go_on(&no_fault, NULL);
     trial.subject.doom = act;
-    go_on(&fault, trial.operation->order == ORDER_WAIT ? let_go : NULL);
+    go_on(&fault, waits(trial.operation) ? let_go : NULL);
     int paused = trial.subject.hit >= 0;
     note_where();
     go_on(&no_fault, NULL);
@@ -476,11 +646,13 @@ static int run_trial(int call)
 
 /*
  * Returns how many calls lie between two trials, and stores the first call.  Each pair of an act and an operation
- * begins with another call; under torture, also each run.
+ * begins with another call; under torture, also each run.  Operations that make many calls have longer strides.
  */
 static int stride_of(int pair, int *first)
 {
-    int stride = 9 / scaled(3, 1);
+    enum order order = trial.operation->order;
+    int many = order == ORDER_BEGIN || order == ORDER_ABORT || order == ORDER_SEVERAL;
+    int stride = (many ? 18 : 9) / scaled(3, 1);
     int moved = getenv("FILELOCK_TORTURE_SECONDS") ? (int) (now_ns() % 1000) : 0;
     *first = 1 + (pair + moved) % stride;
     return stride;
@@ -501,6 +673,79 @@ static int interleave(enum act act, int pair)
     }
     return paused;
 }
+
+/* ---- Forks ------------------------------------------------------------------------------------------- */
+
+static void tell_to_fork(void)
+{
+    answers->told = 1;
+    sem_post(&answers->fork);
+}
+
+/* Returns as run_trial() does. */
+static int fork_at(int call)
+{
+    int wants_it = trial.operation->order != ORDER_ABORT;
+    struct fault fault = { call, HOLD };
+    sem_init(&answers->fork, 1, 0);
+    answers->told = answers->over = answers->child = 0;
+    if (subject_start(&trial.subject, obey_and_fork, NULL) != 0)
+        return -1;
+    go_on(&no_fault, NULL);
+    set_scene(call);
+    go_on(&no_fault, NULL);
+    trial.subject.doom = tell_to_fork;
+    go_on(&fault, waits(trial.operation) ? let_go : NULL);
+    int hit = trial.subject.hit >= 0;
+    note_where();
+    go_on(&no_fault, NULL);
+    JUDGE(answers->result == 0, "with a fork: answers %s", result_name(answers->result));
+    JUDGE(answers->held == wants_it, "with a fork: held is %d", answers->held);
+    JUDGE(answers->child == 0, "the child's status is %d", answers->child);
+    subject_kill(&trial.subject);
+    let_go();
+    expect_nothing_left();
+    sem_destroy(&answers->fork);
+    return hit;
+}
+
+/* Forks at each third call of an operation, of whichever thread.  Returns -1 where system calls cannot be traced. */
+static int fork_everywhere(void)
+{
+    int hit = 1, stride = 9 / scaled(3, 1);
+    for (int call = 0; hit > 0; call = subject_next_call(call, stride)) {
+        trial.lock = open_lock(0);
+        hit = fork_at(call);
+        filelock_free(trial.lock);
+        ck_assert_int_lt(call, CALLS_MOST);
+    }
+    return hit;
+}
+
+/* A child that is forked at any call has no attempt and no lock, takes none away, and can use the handle. */
+START_TEST(test_forked)
+{
+    static const struct variant plain = { 0, 0, 0 };
+    NEEDS_TRACES();
+    NEEDS_FORK_BESIDE_THREADS();
+    ck_assert_int_eq(make_directory(scratch("second")), 0);
+    answers = shared_memory(sizeof *answers);
+    trial = (struct trial) { .kind = kind_at(_i), .variant = &plain };
+    if (!(trial.kind->can & CAN_LAST))
+        SKIP("the thread that renews makes calls of its own, at any time");
+    for (int i = 0; i < COUNT(operations); i++) {
+        enum order order = operations[i].order;
+        trial.operation = &operations[i];
+        if (order < ORDER_BEGIN || order > ORDER_CONVERT ||
+            (trial.kind->can & operations[i].wants) != operations[i].wants)
+            continue;
+        if (fork_everywhere() < 0)
+            SKIP("system calls cannot be traced here");
+    }
+}
+END_TEST
+
+/* ---- Pairs of an operation and an act ---------------------------------------------------------------- */
 
 static int are_owners_known(void)
 {
@@ -538,6 +783,7 @@ START_TEST(test_interleaved)
     variant_at(_i, &kind, &variant);
     if (impoverish(variant->lacks) != 0)
         SKIP("system calls cannot be denied here");
+    ck_assert_int_eq(make_directory(scratch("second")), 0);
     answers = shared_memory(sizeof *answers);
     trial = (struct trial) { .kind = kind, .variant = variant };
     trial.owners_known = are_owners_known();
@@ -559,5 +805,6 @@ Suite *make_suite(void)
     Suite *suite = suite_create("interleaved");
     TCase *tcase = add_case(suite, "pairs");
     tcase_add_loop_test(tcase, test_interleaved, 0, variant_at(-1, &kind, &variant));
+    ADD_FOR_KINDS(tcase, test_forked);
     return suite;
 }

@@ -7,6 +7,7 @@
 #include "posix.h"
 
 #include <stdio.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -505,6 +506,71 @@ START_TEST(test_table_of_a_thread)
 }
 END_TEST
 
+/* A thread that leaves the process's table, and begins attempts. */
+struct beginner {
+    struct filelock *lock;
+    int left, begun, finished, released;
+};
+
+static void *begin_alone(void *arg)
+{
+    struct beginner *beginner = arg;
+    struct pollfd ready = { .events = POLLIN };
+    beginner->left = (int) syscall(SYS_unshare, CLONE_FILES_);
+    beginner->begun = filelock_acquire_begin(beginner->lock, FILELOCK_EXCLUSIVE, 100);
+    if (beginner->begun != -EINPROGRESS)
+        return NULL;
+    ready.fd = filelock_acquire_waitable(beginner->lock);
+    poll(&ready, 1, PATIENCE_MS);
+    beginner->finished = filelock_acquire_finish(beginner->lock);
+    return NULL;
+}
+
+/* Returns what begin answers to a thread that has left the table. */
+static int begun_alone(struct beginner *beginner)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, begin_alone, beginner), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(beginner->left, 0);
+    return beginner->begun;
+}
+
+/* Returns whether kcmp(2), by which the library finds out, is allowed here. */
+static int can_compare_tables(void)
+{
+    long self = syscall(SYS_gettid);
+    return syscall(SYS_kcmp, self, self, 2 /* KCMP_FILES */, 0UL, 0UL) == 0;
+}
+
+/* The thread that looks after attempts has the table of the thread that began the first. */
+START_TEST(test_begin_in_table_of_a_thread)
+{
+    const struct kind *kind = kind_at(_i);
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    struct beginner beginner = { .lock = new_lock(kind, scratch("lock"), 0) };
+    struct filelock *ours = new_lock(kind, scratch("lock"), 0);
+    if (!can_compare_tables())
+        SKIP("kcmp(2) is refused here");
+    PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    EXPECT(begun_alone(&beginner), -EINPROGRESS);
+    EXPECT(beginner.finished, -ETIMEDOUT);
+    filelock_free(beginner.lock);
+    filelock_free(ours); /* the last handle ends that thread, which had the other table */
+    ours = new_lock(kind, scratch("lock"), 0);
+    beginner.lock = new_lock(kind, scratch("lock"), 0);
+    EVENTUALLY(filelock_acquire_begin(ours, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER) == -EINPROGRESS);
+    EXPECT(begun_alone(&beginner), -EAGAIN);
+    ck_assert_int_eq(filelock_acquire_waitable(beginner.lock), FILELOCK_NO_WAITABLE);
+    EXPECT(filelock_acquire_begin(beginner.lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER), -EINPROGRESS);
+    EXPECT(filelock_acquire_abort(beginner.lock), 0);
+    EXPECT(filelock_acquire_abort(ours), 0);
+    filelock_free(beginner.lock);
+    filelock_free(ours);
+    peer_end(peer);
+}
+END_TEST
+
 /*
  * Descriptors that waiters keep for the next wait are lost.  The last handle, a child, or the next wait would close
  * them, and must not close the program's.
@@ -673,6 +739,7 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_lost_watches);
     ADD_FOR_KINDS(tcase, test_lost_process);
     ADD_FOR_KINDS(tcase, test_table_of_a_thread);
+    ADD_FOR_KINDS(tcase, test_begin_in_table_of_a_thread);
 #endif
     return suite;
 }

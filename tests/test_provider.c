@@ -513,6 +513,44 @@ static void begin_hanging(struct filelock *lock, struct filelock *holder, int64_
     EXPECT(filelock_release(holder), 0);
 }
 
+/* Begin does not wait for the provider's answer, not even for the first. */
+START_TEST(test_begin_hangs_at_once)
+{
+    struct filelock *a = provided("a", NULL);
+
+    set_hangs(1); /* in this thread it would not */
+    EXPECT(filelock_acquire_begin(a, FILELOCK_EXCLUSIVE, PATIENCE_MS), -EINPROGRESS);
+    set_hangs(0);
+    ck_assert(over_within(a, PATIENCE_MS));
+    EXPECT(filelock_acquire_finish(a), 0);
+    filelock_free(a);
+}
+END_TEST
+
+/* on_wait is called only if the lock is not free, and so waits for the first answer. */
+static void count_call(struct filelock *lock, void *arg)
+{
+    (void) lock;
+    ++*(int *) arg;
+}
+
+START_TEST(test_begin_on_wait)
+{
+    int calls = 0;
+    struct filelock_options options = FILELOCK_OPTIONS_INIT;
+    options.on_wait = count_call;
+    options.on_wait_arg = &calls;
+    struct filelock *a = provided("a", &options), *same = provided("a", &options);
+
+    EXPECT(filelock_acquire_begin(a, FILELOCK_EXCLUSIVE, PATIENCE_MS), 0);
+    ck_assert_int_eq(calls, 0);
+    EXPECT(filelock_acquire_begin(same, FILELOCK_EXCLUSIVE, PATIENCE_MS), -EINPROGRESS);
+    ck_assert_int_eq(calls, 1);
+    filelock_free(same);
+    filelock_free(a);
+}
+END_TEST
+
 /* A provider that hangs for an attempt keeps no other attempt waiting. */
 START_TEST(test_begin_hangs)
 {
@@ -732,6 +770,8 @@ Suite *make_suite(void)
     tcase_add_test(acquire, test_release_refused);
     TCase *begin = add_case(suite, "begin");
     tcase_add_test(begin, test_begin_unreachable);
+    tcase_add_test(begin, test_begin_hangs_at_once);
+    tcase_add_test(begin, test_begin_on_wait);
     tcase_add_test(begin, test_begin_hangs);
     tcase_add_test(begin, test_begin_hangs_too_long);
     tcase_add_test(begin, test_begin_hangs_cancelled);

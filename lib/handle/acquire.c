@@ -72,7 +72,7 @@ static int take_turn(struct filelock *lock, struct acquire *acquire, bool *neste
     if (flk_is_announcing(lock))
         return -EBUSY;
     for (;;) {
-        *nested = flk_is_mine(lock);
+        *nested = flk_is_mine(lock) || flk_gate_may_join(lock);
         if (*nested)
             return flk_nest(lock, acquire->mode);
         if (flk_attempt_is_own(lock))

@@ -37,7 +37,7 @@ struct attempt {
     /* Under the handle's mutex. */
     struct waiter waiter; /* for the turn, unless has_turn is true */
     bool has_turn;        /* the turn is BUSY for this attempt */
-    bool joined;          /* the lock belongs to no thread, and is held one level deeper */
+    bool joined;          /* the lock belongs to no thread, and has an unclaimed level for this attempt */
     bool ready;           /* result is set */
     bool forgotten;       /* it is an attempt of the parent's process */
     int result;
@@ -73,8 +73,9 @@ static enum outcome look_for_turn(struct attempt *attempt, int reason)
     if (!joins && reason == 0)
         return CONTENDED;
     flk_gate_dequeue(lock, &attempt->waiter);
-    attempt->result = joins ? flk_nest(lock, attempt->mode) : reason;
+    attempt->result = joins ? flk_check_nest(lock, attempt->mode) : reason;
     attempt->joined = joins && attempt->result == 0;
+    lock->unclaimed += attempt->joined;
     return LOST;
 }
 
@@ -232,9 +233,16 @@ filelock_waitable flk_attempt_waitable(const struct filelock *lock)
 
 /* ---- Ending --------------------------------------------------------------------------------- */
 
-/* Caller holds the handle's mutex.  Ends the turn of an attempt that is over, for the calling thread. */
+/*
+ * Caller holds the handle's mutex.  Ends the turn of an attempt that is over, for the calling thread.  If it has joined
+ * the lock, makes its level the caller's.
+ */
 static void end_turn(struct filelock *lock, const struct attempt *attempt)
 {
+    if (attempt->joined) {
+        lock->unclaimed--;
+        lock->depth++;
+    }
     if (!attempt->has_turn)
         return;
     flk_gate_adopt(lock);
@@ -288,9 +296,7 @@ static void give_back(struct filelock *lock, struct attempt *attempt)
     last = attempt->result == 0 && attempt->has_turn;
     if (last)
         lock->mode = attempt->mode;
-    if (attempt->joined && flk_gate_is_held(lock) && lock->depth > 1) {
-        lock->depth--;
-    } else if (attempt->joined && flk_gate_is_held(lock)) {
+    if (attempt->joined && --lock->unclaimed == 0 && lock->depth == 0) {
         flk_gate_reenter(lock);
         last = true;
     }

@@ -26,16 +26,26 @@ struct beginning {
 };
 
 /*
- * Caller has the turn.  Tries to take the lock.  Returns CONTENDED if an attempt has to wait for it, else 0 or an error.
- * If on_wait is to be called, a marker that looks held is read: on_wait is called only if it is held.
+ * True if an attempt is to make the first try: that would take long here, or a glance tells that it is in vain.  If
+ * on_wait is to be called, the lock is tried in any case: on_wait is called only if it is held.
  */
+static bool leaves_first_try(const struct filelock *lock, bool waits)
+{
+    const struct kind *kind = lock->target.kind;
+
+    if (!waits || lock->on_wait != NULL)
+        return false;
+    return (kind->abilities & ANSWERS_LATE) != 0 || (kind->looks_held != NULL && kind->looks_held(&lock->target));
+}
+
+/* Caller has the turn.  Tries to take the lock.  Returns CONTENDED if an attempt has to wait, else 0 or an error. */
 static enum outcome try_kind(struct filelock *lock, const struct beginning *beginning)
 {
     const struct kind *kind = lock->target.kind;
     bool waits = beginning->limits.timeout_ms != FILELOCK_TRY, glance = waits && lock->on_wait == NULL;
     int rc;
 
-    if (glance && kind->looks_held != NULL && kind->looks_held(&lock->target))
+    if (leaves_first_try(lock, waits))
         return CONTENDED;
     rc = kind->try(&lock->target, lock->state, beginning->mode, glance);
     if (waits)

@@ -40,7 +40,7 @@ int flk_check_request(const struct filelock *lock, enum filelock_mode mode, int6
     return mode == FILELOCK_SHARED && (lock->target.kind->abilities & CAN_SHARE) == 0 ? -EINVAL : 0;
 }
 
-int flk_nest(struct filelock *lock, enum filelock_mode mode)
+int flk_check_nest(const struct filelock *lock, enum filelock_mode mode)
 {
     const struct kind *kind = lock->target.kind;
 
@@ -48,10 +48,16 @@ int flk_nest(struct filelock *lock, enum filelock_mode mode)
         return -ESTALE;
     if (mode == FILELOCK_EXCLUSIVE && lock->mode == FILELOCK_SHARED)
         return -EDEADLK;
-    if (lock->depth == UINT_MAX)
-        return -EOVERFLOW;
-    lock->depth++;
-    return 0;
+    return lock->depth < UINT_MAX - lock->unclaimed ? 0 : -EOVERFLOW;
+}
+
+int flk_nest(struct filelock *lock, enum filelock_mode mode)
+{
+    int rc = flk_check_nest(lock, mode);
+
+    if (rc == 0)
+        lock->depth++;
+    return rc;
 }
 
 struct limits flk_handle_limits(const struct filelock *lock, int64_t timeout_ms)

@@ -17,6 +17,9 @@ void flk_asked_acquire(struct filelock *lock, enum filelock_mode mode, int64_t t
 /* True if a caller may give this mode and this timeout. */
 bool flk_valid_request(enum filelock_mode mode, int64_t timeout_ms);
 
+/* Caller holds the handle's mutex.  Returns 0 if the held lock can be held one level deeper in this mode, or -errno. */
+int flk_check_nest(const struct filelock *lock, enum filelock_mode mode);
+
 /* Caller holds the handle's mutex, and the lock.  Goes one level deeper.  Returns 0 or -errno. */
 int flk_nest(struct filelock *lock, enum filelock_mode mode);
 

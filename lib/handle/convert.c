@@ -46,7 +46,7 @@ static int begin(struct filelock *lock, const struct conversion *conversion, boo
         return -ENOTSUP;
     if (up && conversion->limits.timeout_ms == FILELOCK_FOREVER)
         return -EINVAL;
-    if (lock->converting || (!up && lock->depth > 1))
+    if (lock->converting || (!up && lock->depth + lock->unclaimed > 1))
         return -EBUSY;
     lock->converting = true;
     return 0;

@@ -71,6 +71,12 @@ static bool fork_shares(const struct filelock *lock)
     return (lock->target.flags & FILELOCK_FORK_SHARE) != 0;
 }
 
+/* True if callers hold the lock: a child has no level of an attempt. */
+static bool is_held(const struct filelock *lock)
+{
+    return flk_gate_is_held(lock) && lock->depth > 0;
+}
+
 /* Prepares the active handles of a shelf.  True if the lock of a handle that the child shares outlives its process. */
 static bool prepare_shared(const struct shelf *shelf)
 {
@@ -79,7 +85,7 @@ static bool prepare_shared(const struct shelf *shelf)
     for (struct filelock *lock = flk_shelf_first(&shelf->active); lock != NULL; lock = flk_shelf_after(lock)) {
         if (!fork_shares(lock))
             continue;
-        if (flk_gate_is_held(lock))
+        if (is_held(lock))
             lock->target.kind->before_fork(&lock->target, lock->state);
         /* A thread that is releasing it takes the child for a holder until the child has given up its copies. */
         outlives = outlives || (lock->target.kind->abilities & OUTLIVES_PROCESS) != 0;
@@ -112,12 +118,13 @@ static void parent_forked(void)
 /* Adapts a handle in the child.  The forking thread is its only thread, so it holds what is held, and none waits. */
 static void adapt_to_child(struct filelock *lock)
 {
-    bool holds = fork_shares(lock) && flk_gate_is_held(lock);
+    bool holds = fork_shares(lock) && is_held(lock);
 
     if (holds)
         flk_thread_watch_end();
     else
         lock->depth = 0;
+    lock->unclaimed = 0;
     lock->converting = false;
     lock->announcements = NULL;
     lock->beginning = false;

@@ -26,7 +26,7 @@ bool flk_any_thread(const struct filelock *lock)
 
 bool flk_is_mine(const struct filelock *lock)
 {
-    return lock->gate.state == GATE_HELD &&
+    return lock->gate.state == GATE_HELD && lock->depth > 0 &&
            (flk_any_thread(lock) || flk_thread_equal(lock->gate.owner, flk_thread_self()));
 }
 

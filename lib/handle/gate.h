@@ -58,7 +58,7 @@ void flk_gate_end(struct filelock *lock, enum gate_state state);
 /* True if the lock belongs to the handle, not to a thread (FILELOCK_ANY_THREAD). */
 bool flk_any_thread(const struct filelock *lock);
 
-/* True if the lock is held by the calling thread, or by a handle whose lock belongs to no thread. */
+/* True if callers hold the lock: the calling thread, or any if it belongs to no thread. */
 bool flk_is_mine(const struct filelock *lock);
 
 /* True if the lock is held, by any thread. */

@@ -49,7 +49,8 @@ struct filelock {
     struct gate gate;
     struct request request;
     enum filelock_mode mode;            /* of the lock that is held */
-    unsigned depth;                     /* 0: not held */
+    unsigned depth;                     /* the levels of callers; 0: no caller holds the lock */
+    unsigned unclaimed;                 /* levels of attempts that have joined the lock, and are not finished */
     bool converting;                    /* a thread changes the mode of the lock, which stays held */
     bool beginning;                     /* a thread is in filelock_acquire_begin(), and no attempt is under way yet */
     struct attempt *attempt;            /* NULL: none is under way */

@@ -57,12 +57,12 @@ static int release_levels(struct filelock *lock, unsigned levels)
 
     flk_mutex_lock(&lock->shelf->mutex);
     lock->request.what = ASKED_RELEASE;
-    last = flk_is_mine(lock) && lock->depth <= levels;
+    last = flk_is_mine(lock) && lock->depth <= levels && lock->unclaimed == 0;
     rc = may_release(lock, last);
     if (rc == 0 && last)
         flk_gate_reenter(lock);
     else if (rc == 0)
-        lock->depth -= levels;
+        lock->depth -= levels < lock->depth ? levels : lock->depth;
     flk_mutex_unlock(&lock->shelf->mutex);
     if (rc != 0 || !last)
         return rc;
@@ -71,6 +71,21 @@ static int release_levels(struct filelock *lock, unsigned levels)
         flk_probe_lost(lock, lock->target.path);
     finish_release(lock, rc == 0 || rc == LOST);
     return rc == LOST ? -ESTALE : rc;
+}
+
+void flk_give_up(struct filelock *lock)
+{
+    int cancel_state = flk_cancel_disable();
+    bool last;
+
+    flk_mutex_lock(&lock->shelf->mutex);
+    last = flk_is_mine(lock) && lock->depth == 1 && lock->unclaimed == 0 && may_release(lock, true) == 0;
+    if (last)
+        flk_gate_reenter(lock);
+    flk_mutex_unlock(&lock->shelf->mutex);
+    if (last)
+        flk_abandon(lock);
+    flk_cancel_restore(cancel_state);
 }
 
 static int release(struct filelock *lock, unsigned levels)

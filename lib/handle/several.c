@@ -12,6 +12,7 @@
 
 #include "handle/call.h"
 #include "handle/handle.h"
+#include "handle/release.h"
 #include "kind.h"
 #include "outcome.h"
 #include "wait/await.h"
@@ -82,11 +83,18 @@ static int64_t ms_left(const struct limits *limits)
     return left == FLK_NEVER ? FILELOCK_FOREVER : left / 1000000 + (left % 1000000 > 0);
 }
 
-/* Releases `had` locks, in the order that begins with `first`. */
+/*
+ * Releases `had` locks, in the order that begins with `first`.  A lock that cannot be released is given up: the caller
+ * is told that it holds none.
+ */
 static void let_go(const struct several *all, size_t first, size_t had)
 {
-    for (size_t i = 0; i < had; i++)
-        (void) filelock_release(all->locks[(first + i) % all->count]);
+    for (size_t i = 0; i < had; i++) {
+        struct filelock *lock = all->locks[(first + i) % all->count];
+
+        if (filelock_release(lock) != 0)
+            flk_give_up(lock);
+    }
 }
 
 /*

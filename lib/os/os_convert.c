@@ -59,6 +59,8 @@ static int replace_descriptor(const struct target *target, struct os_lock *os)
         flk_guard_unlock();
         if (rc != 0)
             return rc;
+        /* A forked child has a copy, which stays open. */
+        (void) flk_backend_of(target)->unlock(opened.fd, &target->range);
         flk_file_close(opened.fd);
     }
 }
@@ -74,6 +76,16 @@ struct raising {
     struct os_lock *os;
 };
 
+/* Takes back the shared lock.  A call that was ended, or not taken over, may have got the exclusive lock. */
+static void lower(void *arg)
+{
+    const struct raising *raising = arg;
+    const struct os_lock *os = raising->os;
+
+    if (flk_own_file(os->fd, &os->id) == 0)
+        (void) flk_backend_of(raising->target)->convert(os->fd, &raising->target->range, FILELOCK_SHARED);
+}
+
 static enum outcome look_to_raise(void *arg, struct lookout *lookout)
 {
     const struct raising *raising = arg;
@@ -84,6 +96,8 @@ static enum outcome look_to_raise(void *arg, struct lookout *lookout)
 
     if (rc == 0)
         rc = lookout->tried ? CONTENDED : flk_backend_of(target)->convert(os->fd, &target->range, FILELOCK_EXCLUSIVE);
+    if (rc < 0 && called)
+        lower(arg);
     if (rc != CONTENDED)
         return rc;
     if (called && flk_os_is_refusal(result))
@@ -93,16 +107,6 @@ static enum outcome look_to_raise(void *arg, struct lookout *lookout)
     else
         flk_os_want_call(target, os, FILELOCK_EXCLUSIVE, lookout);
     return CONTENDED;
-}
-
-/* Takes back the shared lock: a call that was ended may have got the exclusive lock. */
-static void lower(void *arg)
-{
-    const struct raising *raising = arg;
-    const struct os_lock *os = raising->os;
-
-    if (flk_own_file(os->fd, &os->id) == 0)
-        (void) flk_backend_of(raising->target)->convert(os->fd, &raising->target->range, FILELOCK_SHARED);
 }
 
 /* limits: NULL to convert without waiting. */

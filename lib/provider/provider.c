@@ -371,7 +371,7 @@ static unsigned abilities_of(const struct filelock_provider *provider)
         { FILELOCK_PROVIDER_OUTLIVES, OUTLIVES_PROCESS },  { FILELOCK_PROVIDER_CONVERTS_DOWN, CAN_CONVERT_DOWN },
         { FILELOCK_PROVIDER_CONVERTS_UP, CAN_CONVERT_UP },
     };
-    unsigned abilities = 0;
+    unsigned abilities = ANSWERS_LATE;
 
     for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
         if ((provider->abilities & pairs[i].theirs) != 0)

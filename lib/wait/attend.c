@@ -14,6 +14,7 @@
 #include "wait/attend.h"
 #include "wait/crowd.h"
 #include "wait/errand.h"
+#include "wait/file_table.h"
 #include "wait/helper.h"
 #include "wait/limits.h"
 #include "wait/lookout.h"
@@ -35,6 +36,8 @@ static bool runs;                    /* the attendant runs, or is about to */
 static bool ends;                    /* the attendant has to end as soon as it has no errand */
 static bool left;                    /* the attendant has ended, and is to be joined */
 static bool joins_end;               /* the attendant that ends is joined at the end of the process */
+static bool began;                   /* the attendant has told `thread` */
+static long thread;                  /* the attendant's number of file_table.h */
 static struct attendant attendant;
 
 static struct errand *errand_of(struct link *link)
@@ -310,10 +313,12 @@ static void attend(void)
     flk_mutex_lock(&mutex);
     /* cppcheck-suppress autoVariables; it is cleared below */
     awaited = &wakeup;
+    thread = flk_file_table_thread();
+    began = true;
     while (!may_end(&idle_until))
         watch_once(&wakeup, idle_until);
     awaited = NULL;
-    runs = ends = false;
+    runs = ends = began = false;
     left = !joins_end;
     flk_mutex_unlock(&mutex);
     flk_wakeup_close(&wakeup);
@@ -336,16 +341,51 @@ static int start(struct attendant *before, bool *joins)
     return 0;
 }
 
+/*
+ * Caller holds the mutex, which is let go meanwhile.  Waits until an attendant that another thread has started has
+ * begun, or has ended.
+ */
+static void await_begin(void)
+{
+    static const struct limits forever = { .deadline = FLK_NEVER, .cancel = FILELOCK_NO_WAITABLE };
+    struct wakeup nap;
+
+    if (!runs || began)
+        return;
+    flk_mutex_unlock(&mutex);
+    flk_wakeup_open_napping(&nap);
+    flk_mutex_lock(&mutex);
+    while (runs && !began) {
+        flk_mutex_unlock(&mutex);
+        (void) flk_wakeup_wait(&nap, &forever);
+        flk_mutex_lock(&mutex);
+    }
+    flk_mutex_unlock(&mutex);
+    flk_wakeup_close(&nap);
+    flk_mutex_lock(&mutex);
+}
+
+/*
+ * Caller holds the mutex, which may be let go meanwhile.  Sees to it that an attendant runs for which the caller's
+ * descriptors are the same files.  A thread has its table from the thread that started it.
+ */
+static int have_attendant(struct attendant *before, bool *joins)
+{
+    await_begin();
+    if (!runs)
+        return start(before, joins);
+    return flk_file_table_shared(thread) ? 0 : -EAGAIN;
+}
+
 int flk_attend(struct errand *errand)
 {
     struct attendant before;
     bool joins = false;
-    int rc = 0;
+    int rc;
 
     flk_lookout_open(&errand->lookout);
     flk_mutex_lock(&mutex);
-    if (!runs)
-        rc = start(&before, &joins);
+    rc = have_attendant(&before, &joins);
     if (rc == 0) {
         ends = false;
         errand->due = true;
@@ -467,7 +507,7 @@ static void child_forked(bool prepared)
     errands.first = discarded.first = NULL;
     looking = NULL;
     awaited = NULL;
-    runs = ends = left = joins_end = false;
+    runs = ends = left = joins_end = began = false;
 }
 
 const struct subscriber flk_attendant_subscriber = { .process_ends = end_attendant, .child_forked = child_forked };

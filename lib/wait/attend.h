@@ -11,7 +11,8 @@
 
 /*
  * Gives an errand to the attendant, which looks at once.  The errand stays where it is until tell_over() or discard()
- * is called.  Returns 0 or -EAGAIN: no thread is to be had.
+ * is called.  Returns 0 or -EAGAIN: no thread is to be had, or the attendant has another table of open files than the
+ * caller.
  */
 int flk_attend(struct errand *errand);
 

@@ -128,8 +128,14 @@ endif
 EXTRA_DIST += tests/standin/standin.c tests/standin/stdio.h tests/standin/libproc.h tests/standin/sys/event.h \
 	tests/standin/sys/mount.h
 if ETCD
+# The suite of three nodes takes its time, and is not for every make check: .ci/run has a step of it.
 suites += tests/test_etcd
-tests_test_etcd_LDADD = tests/libtesting.la libfilelock-etcd.la libfilelock.la $(CHECK_LIBS) $(FILELOCK_TEST_LIBS)
+check_PROGRAMS += tests/test_etcd_three
+etcd_LDADD = tests/libtesting.la libfilelock-etcd.la libfilelock.la $(CHECK_LIBS) $(FILELOCK_TEST_LIBS)
+tests_test_etcd_LDADD = $(etcd_LDADD)
+tests_test_etcd_SOURCES = tests/test_etcd.c tests/etcd_nodes.c tests/etcd_nodes.h
+tests_test_etcd_three_LDADD = $(etcd_LDADD)
+tests_test_etcd_three_SOURCES = tests/test_etcd_three.c tests/etcd_nodes.c tests/etcd_nodes.h
 endif
 # A library that is loaded and unloaded while a program runs.  It has the library's objects in it, as it would have
 # those of a static library.

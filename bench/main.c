@@ -27,7 +27,8 @@ static const struct scenario {
     { "handoff", scenario_handoff },     { "kill", scenario_kill },
     { "contended", scenario_contended }, { "uncontended", scenario_uncontended },
     { "memory", scenario_memory },       { "rest", scenario_rest },
-    { "many", scenario_many },           { "drain", scenario_drain },
+    { "etcd", scenario_etcd },           { "many", scenario_many },
+    { "drain", scenario_drain },
 };
 
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };

@@ -88,6 +88,14 @@ clean-local:
 endif
 EXTRA_DIST += tests/wine.sh tests/posix_only.sh
 
+# Tortured by ./dev torture-etcd.
+EXTRA_DIST += tests/torture/etcd.py tests/torture/witness.py
+if ETCD
+check_PROGRAMS += tests/torture/writer
+tests_torture_writer_SOURCES = tests/torture/writer.c
+tests_torture_writer_LDADD = libfilelock-etcd.la libfilelock.la
+endif
+
 if HAVE_CHECK
 # Every suite is a program, and also its own helper process (tests/peer.h).
 suites = \

@@ -184,15 +184,18 @@ step_torture() {
     FILELOCK_TORTURE_APART=yes refuses 'two are inside who may not be' ./dev torture 1
 }
 
-# locks of etcd, kept by three nodes: a leader dies, pauses, answers late; no majority
+# locks of etcd, kept by three nodes: a leader dies, pauses, answers late; no majority; a short torture, which can fail
 step_etcd_three() {
     configure_in etcd_three --with-etcd=yes
-    make -s -j2 all tests/test_etcd tests/test_etcd_three
+    make -s -j2 all tests/test_etcd tests/test_etcd_three tests/torture/writer
     for suite in test_etcd test_etcd_three; do
         FILELOCK_TEST_ETCD_NODES=3 srcdir=$top/tests "./tests/$suite" | tee etcd.out
         grep -Eq '^100%: Checks: [1-9]' etcd.out
         ! grep SKIP etcd.out || return 1
     done
+    torture=(/usr/bin/python3 "$top/tests/torture/etcd.py" --writer "$PWD/tests/torture/writer" --seconds)
+    "${torture[@]}" 25 | sed 's/^verdict/note: torture: verdict/'
+    refuses 'verdict: WRONG' "${torture[@]}" 10 --mutant greedy
 }
 
 # clang, warnings are errors; no static library

@@ -187,7 +187,8 @@ step_torture() {
 # locks of etcd, kept by three nodes: a leader dies, pauses, answers late; no majority; a short torture, which can fail
 step_etcd_three() {
     configure_in etcd_three --with-etcd=yes
-    make -s -j2 all tests/test_etcd tests/test_etcd_three tests/torture/writer
+    make -s -j2
+    make -s -j2 tests/test_etcd tests/test_etcd_three tests/torture/writer
     for suite in test_etcd test_etcd_three; do
         FILELOCK_TEST_ETCD_NODES=3 srcdir=$top/tests "./tests/$suite" | tee etcd.out
         grep -Eq '^100%: Checks: [1-9]' etcd.out

@@ -71,7 +71,7 @@ endif
 
 TESTS += tests/header.sh tests/cxx.sh tests/symbols.sh tests/probes.sh
 EXTRA_DIST += tests/header.sh tests/cxx.sh tests/cxx.cc tests/symbols.sh tests/probes.sh tests/no_suites.sh tests/foreign_filelock.py \
-	tests/foreign_softfilelock.py tests/valgrind.supp
+	tests/foreign_softfilelock.py tests/foreign_softfilelease.py tests/valgrind.supp
 
 # A build for Windows on another system runs its programs by Wine.
 if WINE

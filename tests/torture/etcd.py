@@ -37,8 +37,8 @@ LIBC = ctypes.CDLL(None)
 
 
 def start(*command, **more):
-    return subprocess.Popen([str(word) for word in command], preexec_fn=lambda: LIBC.prctl(DEATH_SIGNAL, signal.SIGKILL),
-                            **more)
+    return subprocess.Popen([str(word) for word in command], **more,
+                            preexec_fn=lambda: LIBC.prctl(DEATH_SIGNAL, signal.SIGKILL))
 
 
 def boot_ns():
@@ -405,7 +405,8 @@ def say(counts, findings, done, seconds, dropped):
     print(f"nemesis: {harm}, {dropped} answers dropped")
     print(f"verdict: {'WRONG' if wrong else 'clean'} after {seconds} s: {counts.get('lost', 0)} updates lost,"
           f" {counts.get('untold', 0)} overlaps not told, {counts.get('tokens', 0)} tokens not greater; of"
-          f" {counts.get('grants', 0)} grants, {counts.get('writes', 0)} writes, {counts.get('refused', 0)} refused,"
+          f" {counts.get('grants', 0)} grants, {counts.get('shared', 0)} of them shared,"
+          f" {counts.get('writes', 0)} writes, {counts.get('refused', 0)} refused,"
           f" {counts.get('told', 0)} losses told, {counts.get('overlaps', 0)} of them overlaps")
     return 1 if wrong else 0
 

@@ -6,8 +6,8 @@ Keeps a number for each lock, which only the lock's holder may update.  Writers 
 and what it returned.  It knows nothing of the library, and judges by what was told alone:
 
  - lost updates: a number was written that was not read from the last one
- - overlaps that were not told: two say of the same moment that they held the lock, and one of them was not told of its
-   loss
+ - overlaps that were not told: two say of the same moment that they held the lock, one of them not shared, and one of
+   them was not told of its loss
  - tokens that are not greater than that of a grant that was over before the call, or that were granted twice
 
 A key that the nemesis deletes is a loss that the holder may learn of when it renews its lease the next time.
@@ -27,7 +27,7 @@ class Grant:
     def __init__(self, token, called, returned):
         self.token, self.called, self.returned = token, called, returned
         self.claimed = None  # the last moment of which the holder has said that it held the lock
-        self.told = False
+        self.told = self.shared = False
 
 
 class Resource:
@@ -126,6 +126,12 @@ class Witness:
             resource.forget()
         return 0
 
+    def on_share(self, writer, *words):
+        self.on_grant(writer, *words)
+        self.open[writer].shared = True
+        self.counts["shared"] += 1
+        return 0
+
     def excused(self, resource, grant, moment):
         return any(grant.called < end and moment < end + LEASE_NS for _, end in resource.deleted)
 
@@ -138,7 +144,7 @@ class Witness:
     def compare(self, name, resource, own):
         """Looks whether another has said that it held the lock while this holder did."""
         for other in resource.grants.values():
-            if other is own or other.claimed is None:
+            if other is own or other.claimed is None or (other.shared and own.shared):
                 continue
             begin, end = max(own.returned, other.returned), min(own.claimed, other.claimed)
             if begin > end:

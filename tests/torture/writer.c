@@ -72,8 +72,8 @@ static void claim(struct filelock *lock, int name, uint64_t token)
         (void) tell("claim", name, token, asked, 0);
 }
 
-/* Adds one to the number in the resource.  Returns 0 if the resource has refused. */
-static int update(struct filelock *lock, int name, uint64_t token)
+/* Adds one to the number in the resource; reads it only, with a shared lock.  Returns 0 if the resource has refused. */
+static int update(struct filelock *lock, int name, uint64_t token, enum filelock_mode mode)
 {
     int64_t value = tell("read", name, token, 0, 0);
 
@@ -81,10 +81,10 @@ static int update(struct filelock *lock, int name, uint64_t token)
         return 0;
     nap_up_to(rand() % 4 == 0 ? 300 : 20);
     claim(lock, name, token);
-    return tell("write", name, token, value, value + 1) >= 0;
+    return mode == FILELOCK_SHARED || tell("write", name, token, value, value + 1) >= 0;
 }
 
-static void use(struct filelock *lock, int name, int64_t called)
+static void use(struct filelock *lock, int name, enum filelock_mode mode, int64_t called)
 {
     int64_t returned = now(), began;
     uint64_t token = 0;
@@ -92,9 +92,9 @@ static void use(struct filelock *lock, int name, int64_t called)
 
     if (filelock_token(lock, &token) != 0)
         token = (uint64_t) called; /* a greedy mutant holds nothing */
-    (void) tell("grant", name, token, called, returned);
+    (void) tell(mode == FILELOCK_SHARED ? "share" : "grant", name, token, called, returned);
     claim(lock, name, token);
-    for (int updates = 1 + rand() % 4; updates > 0 && update(lock, name, token); updates--)
+    for (int updates = 1 + rand() % 4; updates > 0 && update(lock, name, token, mode); updates--)
         ;
     began = now();
     rc = filelock_release(lock);
@@ -131,11 +131,12 @@ int main(int argc, char **argv)
     }
     for (;;) {
         int i = rand() % NAMES, rc;
+        enum filelock_mode mode = rand() % 4 == 0 ? FILELOCK_SHARED : FILELOCK_EXCLUSIVE;
         int64_t called = now();
 
-        rc = filelock_acquire(locks[i], FILELOCK_EXCLUSIVE, timeouts[rand() % 5]);
+        rc = filelock_acquire(locks[i], mode, timeouts[rand() % 5]);
         if (rc == 0 || (rc == -ETIMEDOUT && is_mutant("greedy")))
-            use(locks[i], i, called);
+            use(locks[i], i, mode, called);
         else
             (void) tell("none", i, 0, called, rc);
         nap_up_to(30);

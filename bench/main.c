@@ -24,9 +24,11 @@ static const struct scenario {
     const char *name;
     void (*run)(const struct settings *settings);
 } scenarios[] = {
-    { "handoff", scenario_handoff },         { "kill", scenario_kill },     { "contended", scenario_contended },
-    { "uncontended", scenario_uncontended }, { "memory", scenario_memory }, { "rest", scenario_rest },
-    { "underway", scenario_under_way },      { "many", scenario_many },     { "drain", scenario_drain },
+    { "handoff", scenario_handoff },     { "kill", scenario_kill },
+    { "contended", scenario_contended }, { "uncontended", scenario_uncontended },
+    { "memory", scenario_memory },       { "rest", scenario_rest },
+    { "underway", scenario_under_way },  { "etcd", scenario_etcd },
+    { "many", scenario_many },           { "drain", scenario_drain },
 };
 
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };

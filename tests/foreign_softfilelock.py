@@ -176,7 +176,8 @@ def storm(path, witness, stop, number):
         time.sleep(random.random() * 0.01)
 
 
-if sys.argv[1] == "storm":
-    storm(*sys.argv[2:])
-else:
-    serve(sys.argv[2])
+if __name__ == "__main__":
+    if sys.argv[1] == "storm":
+        storm(*sys.argv[2:])
+    else:
+        serve(sys.argv[2])

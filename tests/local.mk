@@ -71,7 +71,7 @@ endif
 
 TESTS += tests/header.sh tests/cxx.sh tests/symbols.sh tests/probes.sh
 EXTRA_DIST += tests/header.sh tests/cxx.sh tests/cxx.cc tests/symbols.sh tests/probes.sh tests/no_suites.sh tests/foreign_filelock.py \
-	tests/foreign_softfilelock.py tests/valgrind.supp
+	tests/foreign_softfilelock.py tests/foreign_softfilelease.py tests/valgrind.supp
 
 # A build for Windows on another system runs its programs by Wine.
 if WINE
@@ -87,6 +87,14 @@ clean-local:
 	rm -rf tests/wineprefix
 endif
 EXTRA_DIST += tests/wine.sh tests/posix_only.sh
+
+# Tortured by ./dev torture-etcd.
+EXTRA_DIST += tests/torture/etcd.py tests/torture/witness.py
+if ETCD
+check_PROGRAMS += tests/torture/writer
+tests_torture_writer_SOURCES = tests/torture/writer.c
+tests_torture_writer_LDADD = libfilelock-etcd.la libfilelock.la
+endif
 
 if HAVE_CHECK
 # Every suite is a program, and also its own helper process (tests/peer.h).
@@ -128,8 +136,14 @@ endif
 EXTRA_DIST += tests/standin/standin.c tests/standin/fcntl.h tests/standin/stdio.h tests/standin/libproc.h tests/standin/sys/event.h \
 	tests/standin/sys/mount.h
 if ETCD
+# The suite of three nodes takes its time, and is not for every make check: .ci/run has a step of it.
 suites += tests/test_etcd
-tests_test_etcd_LDADD = tests/libtesting.la libfilelock-etcd.la libfilelock.la $(CHECK_LIBS) $(FILELOCK_TEST_LIBS)
+check_PROGRAMS += tests/test_etcd_three
+etcd_LDADD = tests/libtesting.la libfilelock-etcd.la libfilelock.la $(CHECK_LIBS) $(FILELOCK_TEST_LIBS)
+tests_test_etcd_LDADD = $(etcd_LDADD)
+tests_test_etcd_SOURCES = tests/test_etcd.c tests/etcd_nodes.c tests/etcd_nodes.h
+tests_test_etcd_three_LDADD = $(etcd_LDADD)
+tests_test_etcd_three_SOURCES = tests/test_etcd_three.c tests/etcd_nodes.c tests/etcd_nodes.h
 endif
 # A library that is loaded and unloaded while a program runs.  It has the library's objects in it, as it would have
 # those of a static library.

@@ -231,6 +231,12 @@ static const struct shape {
     { "filelock/2\nhost=%3\npid=%2\n", 0 },
     { "filelock/2\npid=%2\nhost=%3\nmode=other", 0 },
     { "filelock/2\npid=%2\nhost=%3\nmode=lease\ntoken=\nduration=1\n", 0 },
+    { "filelock/2\npid=%2\nhost=%3\nmode=lease\ntoken=0a\nduration=0\n", 0 },
+    { "filelock/2\npid=%2\nhost=%3\nmode=lease\ntoken=0a\nduration=0.0\nstart", 0 },
+    { "filelock/2\npid=%2\nhost=%3\nmode=lease\ntoken=0a\nduration=-1\n", 0 },
+    { "filelock/2\npid=%2\nhost=%3\nmode=lease\ntoken=0a\nduration=-", 0 },
+    { "filelock/2\npid=%2\nhost=%3\nmode=lease\ntoken=0a\nduration=1e+999\n", 0 },
+    { "filelock/2\npid=%2\nhost=%3\nmode=lease\ntoken=0a\nduration=1.\n", 0 },
     { LEASE("%2", "%4", "lease", "-1"), 0 },
     { LEASE("%2", "%4", "lease", "0"), 0 },
     { LEASE("%2", "%4", "lease", ".5"), 0 },
@@ -326,6 +332,7 @@ static const char *const whole[] = {
     "%2\n%3\n%4\n",
     LEASE("%2", "%4", "lease", "30.0"),
     LEASE("%2", "%4", "lease", "1e-05"),
+    LEASE("%2", "%4", "lease", "0.25"),
     "filelock/2\npid=%2\nhost=%3\nmode=exclusive\nstart=%4\n",
 };
 

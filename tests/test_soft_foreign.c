@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -39,7 +40,8 @@ static struct peer *start_python(const char *module, const char *what, const cha
     const char *argv[] = { path, script, what, scratch("lock"), first, second, third, NULL };
     if (!soft_kind() || !find_python(module, path, sizeof path))
         return NULL;
-    snprintf(script, sizeof script, "%s/tests/foreign_softfilelock.py", source ? source : ".");
+    snprintf(script, sizeof script, "%s/tests/foreign_%s.py", source ? source : ".",
+             strcmp(what, "lease") ? "softfilelock" : "softfilelease");
     struct peer *peer = peer_start_program(argv);
     PEER_ANSWERS(peer, "ready");
     return peer;
@@ -210,6 +212,107 @@ START_TEST(test_storm)
 }
 END_TEST
 
+/* ---- Protocol 2 ------------------------------------------------------------------------------------ */
+
+#define LEASE_MS 2000
+
+static struct filelock *new_lease(void)
+{
+    struct filelock_options options = FILELOCK_OPTIONS_INIT;
+    options.kind = FILELOCK_KIND_LEASE;
+    options.lease_ms = LEASE_MS;
+    return new_lock_with(&options, scratch("lock"));
+}
+
+static struct peer *start_lease(void)
+{
+    return filelock_supported(FILELOCK_KIND_LEASE) ? start_python("threading", "lease", "2.0", NULL, NULL) : NULL;
+}
+
+static void stop_process(pid_t pid)
+{
+    int status;
+    ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+    ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+}
+
+#define NEEDS_PYTHON_LEASE(python)                  \
+    do {                                            \
+        if (!(python))                              \
+            SKIP("wants kind lease and a python3"); \
+        NEEDS_THREADS_IN_CHILDREN();                \
+    } while (0)
+
+/* Each waits for a lease of the other's that is renewed, for longer than it lasts, and gets it after the release. */
+START_TEST(test_lease_each_waits)
+{
+    struct peer *python = start_lease();
+    NEEDS_PYTHON_LEASE(python);
+    struct filelock *lock = new_lease();
+    PEER_SAYS(python, "0", "acquire 0");
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, LEASE_MS * 3 / 2), -ETIMEDOUT);
+    PEER_SAYS(python, "0", "check");
+    PEER_SAYS(python, "0", "release");
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    PEER_SAYS(python, "timeout", "acquire 3");
+    EXPECT(filelock_check(lock), 0);
+    EXPECT(filelock_release(lock), 0);
+    PEER_SAYS(python, "0", "acquire 0");
+    PEER_SAYS(python, "0", "release");
+    expect_nothing_beside(scratch("lock"));
+    filelock_free(lock);
+}
+END_TEST
+
+/* A holder that is stopped for longer than its lease lasts loses it to the other.  It is told, and touches nothing. */
+START_TEST(test_lease_stopped)
+{
+    struct peer *python = start_lease(), *ours = peer_start();
+    NEEDS_PYTHON_LEASE(python);
+    struct filelock *lock = new_lease();
+    PEER_SAYS(python, "0", "acquire 0");
+    stop_process((pid_t) peer_pid(python));
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, PATIENCE_MS), 0);
+    kill((pid_t) peer_pid(python), SIGCONT);
+    PEER_SAYS(python, "lost", "check");
+    PEER_SAYS(python, "0", "release");
+    EXPECT(filelock_check(lock), 0);
+    EXPECT(filelock_release(lock), 0);
+    filelock_free(lock);
+
+    PEER_SAYS(ours, "0", "new a kind=%d lease=%d path=%s", FILELOCK_KIND_LEASE, LEASE_MS, scratch("lock"));
+    PEER_SAYS(ours, "0", "acquire a exclusive 0");
+    stop_process((pid_t) peer_pid(ours));
+    PEER_SAYS(python, "0", "acquire 60");
+    uint64_t identity = file_identity(scratch("lock"));
+    kill((pid_t) peer_pid(ours), SIGCONT);
+    PEER_SAYS(ours, "lost", "lost a %d", PATIENCE_MS);
+    PEER_SAYS(ours, "-ESTALE", "release a");
+    ck_assert_uint_eq(file_identity(scratch("lock")), identity);
+    PEER_SAYS(python, "0", "check");
+    PEER_SAYS(python, "0", "release");
+    expect_nothing_at(scratch("lock"));
+}
+END_TEST
+
+/* Each takes over from a dead holder before its lease has ended. */
+START_TEST(test_lease_killed)
+{
+    struct peer *python = start_lease(), *ours = peer_start();
+    NEEDS_PYTHON_LEASE(python);
+    PEER_SAYS(ours, "0", "new a kind=%d lease=%d path=%s", FILELOCK_KIND_LEASE, LEASE_MS, scratch("lock"));
+    PEER_SAYS(ours, "0", "acquire a exclusive 0");
+    peer_kill(ours);
+    PEER_SAYS(python, "0", "acquire 1");
+    peer_kill(python);
+    struct filelock *lock = new_lease();
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, LEASE_MS / 2), 0);
+    filelock_free(lock);
+    expect_nothing_at(scratch("lock"));
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("soft, foreign");
@@ -217,5 +320,9 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_each_waits);
     tcase_add_test(tcase, test_live_and_killed);
     tcase_add_test(tcase, test_storm);
+    TCase *leases = add_case(suite, "leases");
+    tcase_add_test(leases, test_lease_each_waits);
+    tcase_add_test(leases, test_lease_stopped);
+    tcase_add_test(leases, test_lease_killed);
     return suite;
 }

@@ -56,7 +56,7 @@ struct client {
     CURLM *multi;
     size_t current; /* the endpoint in use */
     char *token;    /* of the authentication, or NULL */
-    int64_t term;   /* the greatest raft term that was seen */
+    int64_t term;   /* the greatest raft term of an answer to a call */
     uint64_t cluster;
     struct transfer call, watch;
     bool fired;
@@ -129,23 +129,22 @@ static void complain(struct client *client, const char *why)
 
 /*
  * True if the header of an answer is of the cluster that was seen first, and of no earlier term: a leader that was
- * paused, and does not know its successor, has an earlier one.
+ * paused, and does not know its successor, has an earlier one.  *term: what the header has.
  */
-static bool is_current(struct client *client, const json_t *answer)
+static bool is_current(struct client *client, const json_t *answer, int64_t *term)
 {
     const json_t *header = json_object_get(answer, "header");
     uint64_t cluster = (uint64_t) flk_json_int64(header, "cluster_id");
-    int64_t term = flk_json_int64(header, "raft_term");
 
+    *term = flk_json_int64(header, "raft_term");
     if (header == NULL)
         return false;
     if (client->cluster == 0)
         client->cluster = cluster;
-    if (cluster != client->cluster || term < client->term) {
+    if (cluster != client->cluster || *term < client->term) {
         complain(client, cluster != client->cluster ? "another cluster" : "a leader of the past");
         return false;
     }
-    client->term = term;
     return true;
 }
 
@@ -166,11 +165,17 @@ static size_t append(char *bytes, size_t one, size_t size, void *arg)
 
 /* ---- The watch ------------------------------------------------------------------------------ */
 
-/* Looks at a message of the watch.  False: the watch is no good any more. */
+/*
+ * Looks at a message of the watch.  False: the watch is no good any more.  Does not go by the term: a node that is cut
+ * off from the others has a later one than they, because it tries to become their leader, and opens a watch without
+ * them.
+ */
 static bool see_message(struct client *client, const char *line, size_t length)
 {
     json_t *message = json_loadb(line, length, 0, NULL), *result = json_object_get(message, "result");
-    bool good = result != NULL && is_current(client, result) && !json_is_true(json_object_get(result, "canceled"));
+    int64_t term;
+    bool good =
+        result != NULL && is_current(client, result, &term) && !json_is_true(json_object_get(result, "canceled"));
 
     if (!good || json_array_size(json_object_get(result, "events")) > 0)
         client->fired = true;
@@ -417,11 +422,13 @@ static enum reply judge_answer(struct client *client, json_t **answer, int *erro
     const struct buffer *buffer = &client->call.answer;
     json_t *root = json_loadb(buffer->bytes != NULL ? buffer->bytes : "", buffer->size, JSON_DISABLE_EOF_CHECK, NULL);
     json_t *result = json_object_get(root, "result");
+    int64_t term;
     enum reply reply;
 
     if (json_object_get(root, "header") != NULL)
         result = root;
-    if (result != NULL && is_current(client, result)) {
+    if (result != NULL && is_current(client, result, &term)) {
+        client->term = term;
         *answer = json_incref(result);
         reply = REPLY_GOOD;
     } else if (result != NULL) {
@@ -618,6 +625,11 @@ void flk_client_set_tick(struct client *client, int64_t (*tick)(void *arg), void
 uint64_t flk_client_cluster(const struct client *client)
 {
     return client->cluster;
+}
+
+int64_t flk_client_term(const struct client *client)
+{
+    return client->term;
 }
 
 const char *flk_client_complaint(const struct client *client)

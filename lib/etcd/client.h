@@ -48,6 +48,9 @@ bool flk_client_watches(const struct client *client);
 /* Returns the number of the cluster, or 0: no endpoint has answered yet. */
 uint64_t flk_client_cluster(const struct client *client);
 
+/* Returns the raft term of the last call that succeeded. */
+int64_t flk_client_term(const struct client *client);
+
 /* Returns what went wrong in the last call that failed. */
 const char *flk_client_complaint(const struct client *client);
 

@@ -7,7 +7,9 @@
  * and what the late write puts goes with it.
  *
  * The lock counts as held until a time on this host's own clock: nine tenths of the time to live after the moment
- * before the last renewal that succeeded was sent.
+ * before the last renewal that succeeded was sent.  A leader of the past, which was paused and does not know its
+ * successor yet, renews a lease for itself alone.  So a renewal succeeds only if a majority answers in the same raft term
+ * after it.
  */
 #include "config.h"
 
@@ -65,7 +67,8 @@ struct session {
     int64_t seconds; /* the lease's time to live */
     bool tainted;
     bool renewing;
-    bool unreached;   /* no endpoint has answered the last renewal */
+    int64_t kept_in;  /* the raft term of the last renewal; 0: a majority has answered after it in that term */
+    bool unreached;   /* no endpoint has answered the last renewal, or not yet */
     int64_t renew_at; /* ns of flk_boot_now() */
     int64_t rewatch_at;
     int64_t seen; /* the revision at which the held key was read last */
@@ -176,14 +179,14 @@ static void give_up_lease(struct session *s)
     forget_lease(s);
 }
 
-/* Makes sure that there is a lease that is certain for half of its time.  Returns 0 or -errno. */
+/* Makes sure that there is a lease that is certain for half of its time, and confirmed.  Returns 0 or -errno. */
 static int ensure_lease(struct session *s)
 {
     int64_t sent = flk_boot_now(), lease, seconds = s->asked_seconds;
     size_t size = strlen(s->prefix) + 20;
     int rc;
 
-    if (s->lease != 0 && !s->tainted && s->deadline - sent > s->seconds * (NS_PER_S / 2))
+    if (s->lease != 0 && !s->tainted && s->kept_in == 0 && s->deadline - sent > s->seconds * (NS_PER_S / 2))
         return 0;
     give_up_lease(s);
     rc = flk_lease_grant(s->client, &lease, &seconds);
@@ -195,30 +198,57 @@ static int ensure_lease(struct session *s)
     (void) snprintf(s->key, size, "%s%" PRIx64, s->prefix, (uint64_t) lease);
     s->lease = lease;
     s->seconds = seconds;
+    s->kept_in = 0; /* a majority has granted it */
     s->renew_at = sent + seconds * (NS_PER_S / 3);
     set_deadline(s, certain_after(s, sent));
     return 0;
 }
 
-/* Renews.  A holder also looks whether its key is still there. */
+/* True if a majority has answered the last call, in the raft term of the last renewal. */
+static bool is_confirmed(const struct session *s)
+{
+    return s->kept_in == 0 || s->kept_in == flk_client_term(s->client);
+}
+
+/*
+ * Keeps the lease alive.  A holder also looks whether its key is still there, which a majority answers.  A waiter does
+ * not, and its renewal is confirmed when it reads the queue.  Returns as flk_client_call() does.
+ */
+static int keep_alive(struct session *s, int64_t *seconds, int64_t *created)
+{
+    int rc = flk_lease_keep_alive(s->client, s->lease, seconds);
+
+    if (rc != 0 || *seconds == 0)
+        return rc;
+    s->kept_in = flk_client_term(s->client);
+    if (!s->held)
+        return 0;
+    rc = flk_etcd_queue_find(s->client, s->key, created, &s->seen);
+    if (rc == 0 && !is_confirmed(s))
+        return -EAGAIN;
+    s->kept_in = 0;
+    return rc;
+}
+
+/* Renews, and says when to renew again. */
 static void renew(struct session *s)
 {
     int64_t sent = flk_boot_now(), seconds = 0, created = s->token;
-    int rc = flk_lease_keep_alive(s->client, s->lease, &seconds);
+    int rc;
 
-    if (rc == 0 && seconds > 0 && s->held)
-        rc = flk_etcd_queue_find(s->client, s->key, &created, &s->seen);
+    s->unreached = true; /* until an endpoint has answered: the time of the lock may pass before */
+    rc = keep_alive(s, &seconds, &created);
     s->renew_at = flk_boot_now() + RETRY_MS * NS_PER_MS;
     s->unreached = rc == -EHOSTUNREACH;
-    if (s->unreached)
+    if (rc != 0)
         return;
-    if (rc == 0 && seconds == 0) {
+    if (seconds == 0) {
         s->renewing = false;
         set_deadline(s, 0);
         lose(s, LOSS_EXPIRED);
-    } else if (rc == 0 && created != s->token) {
+    } else if (created != s->token) {
         lose(s, LOSS_REMOVED);
-    } else if (rc == 0 && extend_deadline(s, certain_after(s, sent))) {
+    } else if (extend_deadline(s, certain_after(s, sent))) {
         s->renew_at = sent + s->seconds * (NS_PER_S / 3);
     }
 }
@@ -266,6 +296,7 @@ static void become_holder(struct session *s, int64_t created)
     s->renewing = true;
     s->rewatch_at = flk_boot_now() + RETRY_MS * NS_PER_MS;
     s->seen = created;
+    s->kept_in = 0;
     s->unreached = false;
     flk_client_unwatch(s->client);
 }
@@ -354,11 +385,13 @@ static int wait_in_queue(struct session *s, struct place *place)
     for (;;) {
         if (has_expired(s) || (rc == 0 && place->created == 0))
             return -ENOENT;
-        if (rc == 0 && place->free)
+        if (rc == 0 && place->free && is_confirmed(s))
             return 0;
         if (is_aborted(s))
             return rc == 0 ? -ETIMEDOUT : rc;
-        if (rc == 0 && !wait_for_change(s, place))
+        if (rc == 0 && place->free)
+            renew(s);
+        else if (rc == 0 && !wait_for_change(s, place))
             continue;
         if (rc != 0 && pause_or_abort(s))
             return rc;

@@ -423,30 +423,50 @@ static bool is_host(const char *value, size_t length)
     return length < sizeof(((struct record *) NULL)->host) && all_graphic(value, length);
 }
 
+/* True if a lease may last as long as the number says: for some time, and not for ever. */
+static bool is_duration(const char *value, size_t length)
+{
+    double seconds = read_seconds(value, length);
+
+    return seconds > 0 && seconds < HUGE_VAL;
+}
+
+/* True if the number, or the number with more digits, is a duration. */
 static bool is_seconds(const char *value, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
-        if (value[i] == '\0' || strchr("0123456789.e+-", value[i]) == NULL)
-            return false;
-    return length > 0;
+    static const char *const rests[] = { "", "1", "+1", "-1" };
+    char whole[RECORD_SIZE + 2];
+
+    for (size_t i = 0; i < sizeof(rests) / sizeof(*rests) && length <= RECORD_SIZE; i++) {
+        memcpy(whole, value, length);
+        memcpy(whole + length, rests[i], strlen(rests[i]));
+        if (length > 0 && is_duration(whole, length + strlen(rests[i])))
+            return true;
+    }
+    return false;
 }
 
 /* A line of a record, in the form in which programs write it. */
 struct line {
-    const char *lead;                               /* NULL: there are no more lines */
-    bool (*fits)(const char *value, size_t length); /* true for the text after the lead, and for any beginning of it */
+    const char *lead;                                /* NULL: there are no more lines */
+    bool (*fits)(const char *value, size_t length);  /* true for the text after the lead, and for any beginning of it */
+    bool (*whole)(const char *value, size_t length); /* true for all of the text alone; NULL: as fits() */
 };
 
-static const struct line owner_lines[] = { { "", is_plain_pid }, { "", is_host }, { "", all_digits }, { NULL, NULL } };
+static const struct line owner_lines[] = {
+    { "", is_plain_pid, NULL }, { "", is_host, NULL }, { "", all_digits, NULL }, { NULL, NULL, NULL }
+};
 
 static const struct line lease_lines[] = {
-    { PROTOCOL_2, is_nothing }, { "pid=", is_plain_pid },    { "host=", is_host },     { "mode=lease", is_nothing },
-    { "token=", all_graphic },  { "duration=", is_seconds }, { "start=", all_digits }, { NULL, NULL },
+    { PROTOCOL_2, is_nothing, NULL }, { "pid=", is_plain_pid, NULL },
+    { "host=", is_host, NULL },       { "mode=lease", is_nothing, NULL },
+    { "token=", all_graphic, NULL },  { "duration=", is_seconds, is_duration },
+    { "start=", all_digits, NULL },   { NULL, NULL, NULL },
 };
 
 static const struct line exclusive_lines[] = {
-    { PROTOCOL_2, is_nothing },       { "pid=", is_plain_pid }, { "host=", is_host },
-    { "mode=exclusive", is_nothing }, { "start=", all_digits }, { NULL, NULL },
+    { PROTOCOL_2, is_nothing, NULL },       { "pid=", is_plain_pid, NULL }, { "host=", is_host, NULL },
+    { "mode=exclusive", is_nothing, NULL }, { "start=", all_digits, NULL }, { NULL, NULL, NULL },
 };
 
 /* True if the bytes are the beginning of a record that has these lines, and not all of it. */
@@ -463,6 +483,8 @@ static bool is_beginning(const char *bytes, size_t size, const struct line *line
         end = memchr(bytes, '\n', size);
         length = end != NULL ? (size_t) (end - bytes) : size;
         if ((length > 0 || end != NULL) && !line->fits(bytes, length))
+            return false;
+        if (end != NULL && line->whole != NULL && !line->whole(bytes, length))
             return false;
         if (end == NULL)
             return true;

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * etcd.c - locks that a node of etcd keeps, beside the round trips that they need, made by libcurl alone
+ */
+#include <config.h>
+
+#include "scenario.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <filelock-etcd.h>
+#include <ftw.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HELD_NS 20000000 /* time for a waiter to wait: its watch is there then */
+#define START_NS 10000000
+#define STARTS 3000
+
+/* ---- A node --------------------------------------------------------------------------------- */
+
+static struct {
+    char directory[4096], url[64], peer[64];
+    pid_t pid;
+} node;
+
+static int free_port(int *fd)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+
+    *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(*fd, (struct sockaddr *) &address, size) != 0 ||
+        getsockname(*fd, (struct sockaddr *) &address, &size) != 0)
+        die("there is no port for a node of etcd");
+    return ntohs(address.sin_port);
+}
+
+/* Becomes the node.  A system without etcd ends it at once. */
+static void run_node(void)
+{
+    char cluster[80];
+    int fd = open("/dev/null", O_WRONLY);
+
+    snprintf(cluster, sizeof cluster, "n=%s", node.peer);
+    dup2(fd, 1);
+    dup2(fd, 2);
+    execlp("etcd", "etcd", "--name", "n", "--data-dir", node.directory, "--listen-client-urls", node.url,
+           "--advertise-client-urls", node.url, "--listen-peer-urls", node.peer, "--initial-advertise-peer-urls",
+           node.peer, "--initial-cluster", cluster, (char *) NULL);
+    _exit(127);
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+    (void) status;
+    (void) type;
+    (void) where;
+    return remove(path);
+}
+
+static void node_end(void)
+{
+    kill(node.pid, SIGKILL);
+    waitpid(node.pid, NULL, 0);
+    (void) nftw(node.directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- Round trips by libcurl ----------------------------------------------------------------- */
+
+/* What the thread of a watch or of a waiter does, and when it was done. */
+struct moment {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    int64_t at; /* 0: not yet */
+    int ready;  /* the watch is there */
+};
+
+static struct moment moment = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0 };
+
+static void moment_has_come(void)
+{
+    int64_t now = now_ns();
+
+    pthread_mutex_lock(&moment.mutex);
+    moment.at = now;
+    pthread_cond_signal(&moment.changed);
+    pthread_mutex_unlock(&moment.mutex);
+}
+
+static int64_t moment_wait(void)
+{
+    int64_t at;
+
+    pthread_mutex_lock(&moment.mutex);
+    while (moment.at == 0)
+        pthread_cond_wait(&moment.changed, &moment.mutex);
+    at = moment.at;
+    moment.at = 0;
+    pthread_mutex_unlock(&moment.mutex);
+    return at;
+}
+
+static size_t pass_over(char *bytes, size_t one, size_t size, void *arg)
+{
+    (void) bytes;
+    (void) one;
+    (void) arg;
+    return size;
+}
+
+static CURL *connection(const char *path, const char *body)
+{
+    static struct curl_slist *headers;
+    CURL *easy = curl_easy_init();
+    char url[128];
+
+    if (headers == NULL)
+        headers = curl_slist_append(NULL, "Content-Type: application/json");
+    snprintf(url, sizeof url, "%s%s", node.url, path);
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, pass_over);
+    curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
+    return easy;
+}
+
+/* Key "a/1", end "a0".  They are the transactions by which the lock is acquired and released. */
+static const char acquiring[] =
+    "{\"compare\":[{\"key\":\"YS8=\",\"range_end\":\"YTA=\",\"target\":\"CREATE\",\"result\":\"LESS\","
+    "\"create_revision\":\"1\"}],\"success\":[{\"request_put\":{\"key\":\"YS8x\",\"value\":\"e30=\"}},"
+    "{\"request_range\":{\"key\":\"YS8=\",\"range_end\":\"YTA=\",\"sort_target\":\"CREATE\"}}]}";
+static const char releasing[] =
+    "{\"compare\":[{\"key\":\"YS8x\",\"target\":\"CREATE\",\"result\":\"GREATER\",\"create_revision\":\"0\"}],"
+    "\"success\":[{\"request_delete_range\":{\"key\":\"YS8x\"}}]}";
+
+static void send_once(CURL *easy, const char *body)
+{
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
+    if (curl_easy_perform(easy) != CURLE_OK)
+        die("etcd does not answer");
+}
+
+static size_t see_event(char *bytes, size_t one, size_t size, void *arg)
+{
+    (void) one;
+    (void) arg;
+    if (memmem(bytes, size, "\"DELETE\"", 8) != NULL)
+        moment_has_come();
+    if (memmem(bytes, size, "\"created\":true", 14) != NULL)
+        __atomic_store_n(&moment.ready, 1, __ATOMIC_SEQ_CST);
+    return size;
+}
+
+static int goes_on(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    (void) a;
+    (void) b;
+    (void) c;
+    (void) d;
+    return __atomic_load_n((int *) arg, __ATOMIC_SEQ_CST);
+}
+
+static int watch_ends;
+
+static void *watch(void *arg)
+{
+    CURL *easy = connection("/v3/watch", "{\"create_request\":{\"key\":\"YS8x\"}}");
+
+    (void) arg;
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, see_event);
+    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, goes_on);
+    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, &watch_ends);
+    (void) curl_easy_perform(easy);
+    curl_easy_cleanup(easy);
+    return NULL;
+}
+
+/* Starts a node.  Returns 0 if there is none. */
+static int node_start(const struct settings *settings)
+{
+    int first, second, answers = 0;
+
+    snprintf(node.directory, sizeof node.directory, "%s/etcd", settings->directory);
+    snprintf(node.url, sizeof node.url, "http://127.0.0.1:%d", free_port(&first));
+    snprintf(node.peer, sizeof node.peer, "http://127.0.0.1:%d", free_port(&second));
+    close(first);
+    close(second);
+    node.pid = fork();
+    if (node.pid == 0)
+        run_node();
+    CURL *easy = connection("/v3/kv/txn", releasing);
+    for (int i = 0; i < STARTS && !answers; i++) {
+        if (waitpid(node.pid, NULL, WNOHANG) != 0)
+            break;
+        answers = curl_easy_perform(easy) == CURLE_OK;
+        sleep_ns(START_NS);
+    }
+    curl_easy_cleanup(easy);
+    return answers;
+}
+
+/* ---- The rows ------------------------------------------------------------------------------- */
+
+static struct filelock *new_lock(void)
+{
+    struct filelock_etcd_options etcd = FILELOCK_ETCD_OPTIONS_INIT;
+    struct filelock *lock;
+
+    etcd.endpoints = node.url;
+    if (filelock_etcd_new(&lock, "bench", NULL, &etcd) != 0)
+        die("a handle cannot be made");
+    return lock;
+}
+
+static void expect(int rc)
+{
+    if (rc != 0)
+        die("etcd: %s", filelock_strerror(rc));
+}
+
+static void measure_uncontended(long rounds, struct samples *ours, struct samples *floor)
+{
+    CURL *easy = connection("/v3/kv/txn", acquiring);
+    struct filelock *lock = new_lock();
+
+    for (long i = 0; i < rounds + 1; i++) {
+        int64_t start = now_ns(), between;
+
+        send_once(easy, acquiring);
+        send_once(easy, releasing);
+        between = now_ns();
+        expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY));
+        expect(filelock_release(lock));
+        if (i == 0) /* it connects, and gets a lease */
+            continue;
+        samples_add(floor, (double) (between - start));
+        samples_add(ours, (double) (now_ns() - between));
+    }
+    filelock_free(lock);
+    curl_easy_cleanup(easy);
+}
+
+static void *wait_for_lock(void *lock)
+{
+    expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
+    moment_has_come();
+    expect(filelock_release(lock));
+    return NULL;
+}
+
+static double hand_off(struct filelock *lock, struct filelock *other)
+{
+    pthread_t waiter;
+    int64_t start;
+    double took;
+
+    expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
+    if (pthread_create(&waiter, NULL, wait_for_lock, other) != 0)
+        die("a thread cannot be started");
+    sleep_ns(HELD_NS);
+    start = now_ns();
+    expect(filelock_release(lock));
+    took = (double) (moment_wait() - start);
+    pthread_join(waiter, NULL);
+    return took;
+}
+
+static void measure_handoff(long rounds, struct samples *ours, struct samples *floor)
+{
+    struct filelock *lock = new_lock(), *other = new_lock();
+    CURL *easy = connection("/v3/kv/txn", acquiring);
+    pthread_t watcher;
+
+    if (pthread_create(&watcher, NULL, watch, NULL) != 0)
+        die("a thread cannot be started");
+    while (!__atomic_load_n(&moment.ready, __ATOMIC_SEQ_CST))
+        sleep_ns(START_NS);
+    for (long i = 0; i < rounds + 1; i++) {
+        double took;
+        int64_t start;
+
+        send_once(easy, acquiring);
+        sleep_ns(HELD_NS);
+        start = now_ns();
+        send_once(easy, releasing);
+        took = (double) (moment_wait() - start);
+        samples_add(floor, i == 0 ? NAN : took);
+        took = hand_off(lock, other);
+        samples_add(ours, i == 0 ? NAN : took);
+    }
+    __atomic_store_n(&watch_ends, 1, __ATOMIC_SEQ_CST);
+    send_once(easy, acquiring);
+    send_once(easy, releasing); /* an event ends the wait of the watch */
+    pthread_join(watcher, NULL);
+    moment.at = 0;
+    curl_easy_cleanup(easy);
+    filelock_free(lock);
+    filelock_free(other);
+}
+
+static void add_row(struct table *table, const char *label, const struct samples *samples, double floor)
+{
+    table_cell(table, "%s", label);
+    table_time(table, samples_median(samples));
+    table_time(table, samples_percentile(samples, 99));
+    table_ratio(table, samples_median(samples) / floor);
+}
+
+void scenario_etcd(const struct settings *settings)
+{
+    struct samples pair = { NULL, 0, 0 }, ours = { NULL, 0, 0 }, event = { NULL, 0, 0 }, handed = { NULL, 0, 0 };
+    static struct table table;
+    double floor, event_floor;
+
+    printf("## Locks that a node of etcd keeps\n\n");
+    if (!node_start(settings)) {
+        printf("There is no etcd here (Debian: etcd-server).\n\n");
+        node_end();
+        return;
+    }
+    measure_uncontended(settings_choose(settings, 1000, 100), &ours, &pair);
+    measure_handoff(settings_choose(settings, 200, 30), &handed, &event);
+    node_end();
+    floor = samples_median(&pair);
+    event_floor = samples_median(&event);
+    printf(
+        "One node, on the loopback interface.  The handoff is from just before the release, or the deletion of a key,\n"
+        "until the waiter has the lock, or the event.\n\n");
+    table_begin(&table, "what|p50|p99|p50 / floor's");
+    add_row(&table, "libcurl: two transactions", &pair, floor);
+    add_row(&table, "libfilelock etcd: acquire and release", &ours, floor);
+    add_row(&table, "libcurl: a deletion's event", &event, event_floor);
+    add_row(&table, "libfilelock etcd: handoff", &handed, event_floor);
+    table_print(&table);
+    goal_at_most("etcd: acquire and release / two transactions", samples_median(&ours) / floor, 1.3);
+    goal_at_most("etcd: handoff / a deletion's event", samples_median(&handed) / event_floor, 2);
+    samples_free(&pair);
+    samples_free(&ours);
+    samples_free(&event);
+    samples_free(&handed);
+}

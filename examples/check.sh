@@ -174,6 +174,27 @@ event_loop poll
 event_loop libuv
 event_loop glib
 
+# lease: works while the lease lasts, and stops when it is lost.  Removing the marker is what an operator does.
+"$here/lease" lease.lock 0.6 <in >out 2>lost &
+leaser=$!
+started="$started $leaser"
+exec 9>in 8<out
+read -r line <&8
+check "lease: has it" "lease: ours" "$line"
+echo one >&9
+read -r line <&8
+check "lease: does a step" "done: one" "$line"
+message=$("$here/lease" lease.lock 0.6 </dev/null 2>&1)
+check "lease: a second one is refused" "75 lease: *held by pid $leaser (*" "$? $message"
+rm lease.lock
+wait $leaser
+check "lease: ends when the lease is lost" "75 lease: *lease.lock*" "$? $(cat lost)"
+exec 8<&- 9>&-
+message=$(echo two | "$here/lease" lease.lock 0.6 2>&1)
+check "lease: is free again" "0 lease: ours?done: two?" "$? $(echo "$message" | tr '\n' '?')"
+[ ! -e lease.lock ]
+check "lease: leaves no marker" 0 $?
+
 # daemon: holds its pid file in the background; a second daemon is refused
 "$here/daemon" "$dir/daemon.pid" >daemon.out 2>&1
 check "daemon: starts" 0 $?
@@ -184,7 +205,8 @@ kill -0 "$pid"
 check "daemon: its pid is in the file" 0 $?
 message=$("$here/daemon" "$dir/daemon.pid" 2>&1)
 check "daemon: a second one is refused" 1 $?
-check "daemon: in the foreground" "daemon: already running: *daemon.pid*" "$message"
+check "daemon: in the foreground, and told which one lives" \
+    "daemon: already running: *daemon.pid*held by pid $pid (*daemon*)*" "$message"
 check "daemon: the refused one left the pid" "$pid" "$(cat daemon.pid)"
 kill -TERM "$pid"
 check "daemon: lets go at its end" "timeout: acquired" "$("$here/timeout" daemon.pid 10000 2>/dev/null)"

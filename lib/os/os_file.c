@@ -17,6 +17,7 @@
 #include "system/file.h"
 #include "system/guard.h"
 #include "system/own_file.h"
+#include "system/remote.h"
 
 int flk_os_file_init(const struct target *target, void *state)
 {
@@ -110,6 +111,8 @@ static enum outcome open_target(const struct target *target, const struct os_loc
         rc = -ESTALE;
     if (rc != 0)
         flk_file_close(opened->fd);
+    else
+        opened->remote = flk_file_is_remote(opened->fd);
     return rc;
 }
 
@@ -161,6 +164,8 @@ int flk_os_file_is_named(const struct target *target, const struct os_lock *os)
 
     if (target->path == NULL)
         return 1;
+    if (os->remote)
+        flk_file_path_refresh(target->path, flk_target_follows(target));
     rc = flk_file_path_identity(target->path, flk_target_follows(target), &id);
     if (flk_error_no_file(rc))
         return 0;
@@ -191,8 +196,11 @@ int flk_os_file_record(const struct target *target, struct os_lock *os)
     if (os->recorded) {
         flk_process_self(&self);
         if (write_record(os->fd, &target->range, &self) == 0 ||
-            write_record(os->fd, &target->range, &self) == 0) /* once more, after a passing error */
+            write_record(os->fd, &target->range, &self) == 0) { /* once more, after a passing error */
+            if (os->remote)
+                flk_file_send(os->fd);
             return 0;
+        }
         (void) flk_holder_write(os->fd, &target->range, "", 0); /* half of a record would name another process */
     }
     rc = flk_file_version(os->fd, &version);

@@ -119,16 +119,27 @@ enum outcome flk_os_lock_prove(const struct target *target, struct os_lock *os, 
     return prove(target, os, mode, true, &removed);
 }
 
-/* Opens, locks and proves.  Returns as lock_open() or prove() does; CONTENDED also if another holder keeps it closed. */
+/*
+ * Opens, locks and proves.  Returns as lock_open() or prove() does; CONTENDED also if another holder keeps it closed.
+ * A server of NFS refuses a file that another client has removed (-ESTALE).  Then the open file is closed, as if the
+ * path named another file.
+ */
 static enum outcome attempt(const struct target *target, struct os_lock *os, enum filelock_mode mode, bool *removed)
 {
     int rc = flk_os_file_have(target, os, mode);
 
     *removed = false;
-    if (rc != 0)
-        return rc;
-    rc = lock_open(target, os, mode);
-    return rc == TAKEN || rc == CONTENDED ? prove(target, os, mode, rc == TAKEN, removed) : rc;
+    if (rc == 0) {
+        rc = lock_open(target, os, mode);
+        if (rc == TAKEN || rc == CONTENDED)
+            rc = prove(target, os, mode, rc == TAKEN, removed);
+    }
+    if (rc == -ESTALE && target->path != NULL) {
+        flk_os_file_forget(os);
+        *removed = true;
+        rc = AGAIN;
+    }
+    return rc;
 }
 
 enum outcome flk_os_lock_take(const struct target *target, struct os_lock *os, enum filelock_mode mode)

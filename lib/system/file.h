@@ -67,6 +67,15 @@ bool flk_error_no_file(int rc);
 
 int flk_file_path_identity(const char *path, bool follow, struct identity *id);
 
+/*
+ * Has the file system look anew at what the path names.  A client of NFS answers stat(2) from what it remembers of the
+ * directory, for up to a minute.
+ */
+void flk_file_path_refresh(const char *path, bool follow);
+
+/* Sends what was written to the server of a remote file system, where other hosts can read it. */
+void flk_file_send(int fd);
+
 /* True if the open file is known to have no path any more. */
 bool flk_file_is_removed(int fd);
 

@@ -398,6 +398,32 @@ int flk_file_identity(int fd, struct identity *id)
     return 0;
 }
 
+static void open_and_close(const char *path, int flags, unsigned wishes)
+{
+    int fd = path != NULL ? open_as(path, O_RDONLY | flags, wishes, 0) : -1;
+
+    if (fd >= 0)
+        (void) close(fd);
+}
+
+/* Opens the directory, whose attributes the client then asks for, and the file by its name. */
+void flk_file_path_refresh(const char *path, bool follow)
+{
+    char *absolute = flk_file_absolute(path); /* "." is not looked up */
+    char *parent = flk_file_parent(absolute != NULL ? absolute : path);
+
+    open_and_close(parent, O_DIRECTORY, FILE_FOLLOW);
+    open_and_close(path, 0, follow ? FILE_FOLLOW : 0);
+    free(parent);
+    free(absolute);
+}
+
+void flk_file_send(int fd)
+{
+    while (fsync(fd) != 0 && errno == EINTR)
+        ;
+}
+
 /*
  * False also for a removed file that the file system keeps under a name of its own.  NFS does that for a process of
  * this host that has the file open.

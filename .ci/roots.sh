@@ -1,36 +1,41 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# Makes clean root file systems of the Debian that this machine runs: once by mmdebstrap, then unpacked for each use.
-# Needs to be root, and $work.
+# Makes clean root file systems of the Debian that this machine runs, or of another release of Debian: once by mmdebstrap,
+# then unpacked for each use.  Needs to be root, and $work.
 : "${work:?}"
 
-# Prints the lines of sources.list for Debian's own archives that apt-get knows.
-debian_sources() {
+# shellcheck disable=SC1091 # what it says is of this machine
+release_here() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
+
+# Prints the lines of sources.list for Debian's own archives that apt-get knows, with this release in place of this
+# machine's.
+debian_sources() { # RELEASE
     apt-get indextargets --format '$(ORIGIN)|deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Identifier: Packages' |
-        sed -n 's/^Debian|//p' | sort -u
+        sed -n "s/^Debian|//p" | sed "s/^\(deb [^ ]* \)$(release_here)/\1$1/" | sort -u
 }
 
-base_system() { # makes $work/base.tar
+base_system() { # RELEASE: makes $work/RELEASE.tar
     [ "$(id -u)" -eq 0 ] || { echo "a root file system is made by root" && return 1; }
     local sources
-    sources=$(debian_sources)
-    [ -n "$sources" ] || { apt-get -q update && sources=$(debian_sources); }
+    sources=$(debian_sources "$1")
+    [ -n "$sources" ] || { apt-get -q update && sources=$(debian_sources "$1"); }
     [ -n "$sources" ] || { echo "apt-get knows no archive of Debian here" && return 1; }
-    # shellcheck disable=SC1091 # what it says is of this machine
     mmdebstrap --quiet --mode=root --variant=apt --include=gcc,libc6-dev,make,pkgconf \
-        --dpkgopt=force-unsafe-io --skip=cleanup/apt/lists --format=tar "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
-        "$work/base.tar.new" - <<<"$sources"
-    mv "$work/base.tar.new" "$work/base.tar"
+        --dpkgopt=force-unsafe-io --skip=cleanup/apt/lists --format=tar "$1" "$work/$1.tar.new" - \
+        <<<"$sources"
+    mv "$work/$1.tar.new" "$work/$1.tar"
 }
 
-new_root() { # DIRECTORY
+new_root() { # DIRECTORY [RELEASE]
+    local release=${2-}
+    [ -n "$release" ] || release=$(release_here)
     (
         flock 8
-        [ -e "$work/base.tar" ] || base_system
-    ) 8>"$work/base.lock"
+        [ -e "$work/$release.tar" ] || base_system "$release"
+    ) 8>"$work/$release.lock"
     mkdir -p "$1"
-    tar -C "$1" -xpf "$work/base.tar"
+    tar -C "$1" -xpf "$work/$release.tar"
     cp -L /etc/resolv.conf "$1/etc/resolv.conf"
 }
 

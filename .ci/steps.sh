@@ -450,6 +450,30 @@ step_deb_install() {
     "$top/.ci/deb" install
 }
 
+# Builds the unpacked release in a root, and runs its suites, as a user that is not root.
+build_in() { # ROOT
+    in_as_user "$1" env FILELOCK_TEST_SCALE="$FILELOCK_TEST_SCALE" FILELOCK_TEST_SKIP="$FILELOCK_TEST_SKIP" sh -euc '
+        mkdir ~/build && cd ~/build
+        ../tree/configure -q --enable-werror
+        make -s -j2
+        make -s -j2 check VERBOSE=yes'
+}
+
+# Debian 13: built by its gcc 14 with glibc 2.41 in a clean root, warnings are errors; the suites
+step_trixie() {
+    local root=$work/trixie/root
+    # shellcheck source=.ci/roots.sh
+    . "$top/.ci/roots.sh"
+    release
+    new_root "$root" trixie
+    install_in "$root" check passwd xz-utils
+    in_as_user "$root" gcc --version | sed -n '1s/^/note: /p'
+    in_as_user "$root" sh -c 'mkdir ~/tree; tar -C ~/tree --strip-components=1 -xJ' \
+        <"$(echo "$work"/release/*.tar.xz)"
+    briefly build_in "$root" | tee trixie/out
+    grep -Eq '^# PASS: +[1-9]' trixie/out
+}
+
 # Debian: cross-built for arm64, without tests and documentation
 step_deb_cross() {
     release

@@ -112,7 +112,7 @@ static enum outcome open_target(const struct target *target, const struct os_loc
     if (rc != 0)
         flk_file_close(opened->fd);
     else
-        opened->remote = flk_file_is_remote(opened->fd);
+        opened->ages = flk_file_names_age(opened->fd, &opened->id);
     return rc;
 }
 
@@ -164,7 +164,7 @@ int flk_os_file_is_named(const struct target *target, const struct os_lock *os)
 
     if (target->path == NULL)
         return 1;
-    if (os->remote)
+    if (os->ages)
         flk_file_path_refresh(target->path, flk_target_follows(target));
     rc = flk_file_path_identity(target->path, flk_target_follows(target), &id);
     if (flk_error_no_file(rc))
@@ -197,7 +197,7 @@ int flk_os_file_record(const struct target *target, struct os_lock *os)
         flk_process_self(&self);
         if (write_record(os->fd, &target->range, &self) == 0 ||
             write_record(os->fd, &target->range, &self) == 0) { /* once more, after a passing error */
-            if (os->remote)
+            if (os->ages)
                 flk_file_send(os->fd);
             return 0;
         }

@@ -18,3 +18,9 @@ bool flk_file_path_is_remote(const char *path)
     (void) path;
     return true;
 }
+
+bool flk_file_names_age(int fd, const struct identity *id)
+{
+    (void) id;
+    return flk_file_is_remote(fd);
+}

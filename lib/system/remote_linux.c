@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "system/remote.h"
@@ -35,4 +36,10 @@ bool flk_file_path_is_remote(const char *path)
     struct statfs fs;
 
     return statfs(path, &fs) != 0 || is_remote(&fs);
+}
+
+/* A file system on a device of this host is known without a question.  Hosts that share a device keep each other right. */
+bool flk_file_names_age(int fd, const struct identity *id)
+{
+    return major(id->device) == 0 && flk_file_is_remote(fd);
 }

@@ -10,7 +10,6 @@
 #include "handle/attempt.h"
 #include "handle/call.h"
 #include "handle/gate.h"
-#include "handle/gate_state.h"
 #include "handle/handle.h"
 #include "handle/look.h"
 #include "handle/registry.h"
@@ -128,12 +127,7 @@ static int acquire_lock(struct filelock *lock, void *arg)
         flk_mutex_unlock(&lock->shelf->mutex);
         rc = acquire_kind(lock, acquire);
         flk_mutex_lock(&lock->shelf->mutex);
-        if (rc == 0) {
-            lock->mode = acquire->mode;
-            lock->depth = 1;
-            flk_probe_acquired(lock, lock->target.path, acquire->mode);
-        }
-        flk_gate_end(lock, rc == 0 ? GATE_HELD : GATE_FREE);
+        flk_end_acquire(lock, rc, acquire->mode);
     }
     flk_mutex_unlock(&lock->shelf->mutex);
     return rc;

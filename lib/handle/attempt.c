@@ -246,11 +246,7 @@ static void end_turn(struct filelock *lock, const struct attempt *attempt)
     if (!attempt->has_turn)
         return;
     flk_gate_adopt(lock);
-    if (attempt->result == 0) {
-        lock->mode = attempt->mode;
-        lock->depth = 1;
-    }
-    flk_gate_end(lock, attempt->result == 0 ? GATE_HELD : GATE_FREE);
+    flk_end_acquire(lock, attempt->result, attempt->mode);
 }
 
 /* Caller holds the handle's mutex.  Returns 0 if there is a result to take, or an error. */

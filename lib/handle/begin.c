@@ -10,12 +10,12 @@
 #include "handle/attempt.h"
 #include "handle/call.h"
 #include "handle/gate.h"
-#include "handle/gate_state.h"
 #include "handle/handle.h"
 #include "handle/shelf.h"
 #include "kind.h"
 #include "outcome.h"
 #include "system/lifetime.h"
+#include "system/probes.h"
 #include "system/thread.h"
 #include "wait/limits.h"
 
@@ -59,6 +59,7 @@ static enum outcome try_kind(struct filelock *lock, const struct beginning *begi
  */
 static int leave_under_way(struct filelock *lock, struct beginning *beginning, bool has_turn)
 {
+    flk_probe_wait(lock, lock->target.path, beginning->mode);
     flk_limits_start(&beginning->limits);
     flk_announce_wait(lock);
     return flk_attempt_start(lock, beginning->mode, &beginning->limits, has_turn);
@@ -76,11 +77,7 @@ static int begin_with_turn(struct filelock *lock, struct beginning *beginning)
         rc = leave_under_way(lock, beginning, true);
     if (rc == -EINPROGRESS)
         return rc;
-    if (rc == 0) {
-        lock->mode = beginning->mode;
-        lock->depth = 1;
-    }
-    flk_gate_end(lock, rc == 0 ? GATE_HELD : GATE_FREE);
+    flk_end_acquire(lock, rc, beginning->mode);
     return rc;
 }
 

@@ -9,8 +9,11 @@
 #include <limits.h>
 
 #include "handle/call.h"
+#include "handle/gate.h"
+#include "handle/gate_state.h"
 #include "handle/handle.h"
 #include "handle/shelf.h"
+#include "system/probes.h"
 #include "system/thread.h"
 #include "wait/limits.h"
 
@@ -58,6 +61,16 @@ int flk_nest(struct filelock *lock, enum filelock_mode mode)
     if (rc == 0)
         lock->depth++;
     return rc;
+}
+
+void flk_end_acquire(struct filelock *lock, int rc, enum filelock_mode mode)
+{
+    if (rc == 0) {
+        lock->mode = mode;
+        lock->depth = 1;
+        flk_probe_acquired(lock, lock->target.path, mode);
+    }
+    flk_gate_end(lock, rc == 0 ? GATE_HELD : GATE_FREE);
 }
 
 struct limits flk_handle_limits(const struct filelock *lock, int64_t timeout_ms)

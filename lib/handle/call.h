@@ -23,6 +23,12 @@ int flk_check_nest(const struct filelock *lock, enum filelock_mode mode);
 /* Caller holds the handle's mutex, and the lock.  Goes one level deeper.  Returns 0 or -errno. */
 int flk_nest(struct filelock *lock, enum filelock_mode mode);
 
+/*
+ * Caller holds the handle's mutex, and has the turn.  Ends the turn of an acquire that came to rc.  0: the lock of the
+ * kind was taken, and the handle is held at depth 1.
+ */
+void flk_end_acquire(struct filelock *lock, int rc, enum filelock_mode mode);
+
 /* Returns 0, or -EINVAL for arguments with which this handle cannot be acquired. */
 int flk_check_request(const struct filelock *lock, enum filelock_mode mode, int64_t timeout_ms);
 

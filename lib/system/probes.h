@@ -3,7 +3,7 @@
  * Points at which tracers such as bpftrace(8) and perf(1) can look at the library.
  *
  * configure chooses the file that defines these functions:
- *   flk_probe_wait        an acquire begins to wait
+ *   flk_probe_wait        an acquire begins to wait, or leaves an attempt under way
  *   flk_probe_acquired    a lock is held, at depth 1
  *   flk_probe_released    a lock is no longer held
  *   flk_probe_taken_over  a soft lock is held that was taken from a dead owner

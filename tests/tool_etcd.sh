@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# tool_etcd.sh - filelock --etcd, with a node of etcd on the loopback interface.  Runs in the build directory.
+# tool_etcd.sh - filelock --etcd and examples/cluster, with a node of etcd on the loopback interface.  Runs in the build
+# directory.
 LC_ALL=C
 export LC_ALL
 if [ -z "$TOOL_SH_GUARDED" ] && command -v timeout >/dev/null; then
@@ -9,10 +10,12 @@ if [ -z "$TOOL_SH_GUARDED" ] && command -v timeout >/dev/null; then
 fi
 
 tool=${FILELOCK_TOOL:-$PWD/filelock}
+cluster=$PWD/examples/cluster
 [ -x "$tool" ] || { echo "tool_etcd.sh: $tool is missing"; exit 99; }
 work=$(mktemp -d "${TMPDIR:-/tmp}/filelock-etcd.XXXXXX") || exit 99
-node=
-trap 'test -z "$node" || kill -KILL $node; rm -rf "$work"' EXIT
+node=''
+jobs=''
+trap 'test -z "$node$jobs" || kill -KILL $node $jobs 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$work" || exit 99
 failed=0
@@ -96,4 +99,52 @@ expect "two readers" 0 'ran' '' \
 expect "a loss ends the command" 75 '*' 'filelock: cannot release job: its key was removed' \
     "$tool" --etcd "$ETCDCTL_ENDPOINTS" job sh -c 'etcdctl del --prefix job/; exec sleep 600'
 expect "the lock is free" 0 'ran' '' "$tool" --etcd "$ETCDCTL_ENDPOINTS" -n job echo ran
+
+# ---- The example: a job that runs on one host of several ------------------------------------------
+
+# check NAME EXPECTED GOT: fails if GOT does not match EXPECTED, a pattern as in "case"
+check() {
+    # shellcheck disable=SC2254 # a pattern on purpose
+    case $3 in
+    $2) echo "ok $1" ;;
+    *)
+        echo "FAIL $1: expected '$2', got '$3'"
+        failed=1
+        ;;
+    esac
+}
+
+# start_job N: starts a job whose input is the FIFO in.N, and whose output goes to the FIFO out.N
+start_job() {
+    mkfifo "in.$1" "out.$1"
+    "$cluster" daily data 2 <"in.$1" >"out.$1" 2>"err.$1" &
+    jobs="$jobs $!"
+}
+
+[ -z "${FILELOCK_TOOL-}" ] || exit $failed # a tool that was built elsewhere
+[ -x "$cluster" ] || { echo "tool_etcd.sh: $cluster is missing"; exit 99; }
+start_job 1
+first_job=$!
+exec 6>in.1 7<out.1
+read -r line <&7
+check "the job runs" 'cluster: ours, token *' "$line"
+start_job 2
+second_job=$!
+exec 8>in.2 9<out.2
+echo one >&6
+until [ -s data ]; do :; done
+kill -KILL $first_job
+read -r next <&9
+check "another host goes on" 'cluster: ours, token *' "$next"
+[ "${next##* }" -gt "${line##* }" ] || { echo "FAIL the token is not greater"; failed=1; }
+echo two >&8
+exec 8>&-
+wait $second_job
+check "the job ends with its input" 0 $?
+check "the data" "${line##* } one ${next##* } two " "$(tr '\n' ' ' <data)"
+echo "999999999 late" >>data
+# shellcheck disable=SC2016 # for the inner shell
+expect "data of a later holder is left alone" 75 'cluster: ours, token *' 'cluster: another host has gone on with data' \
+    sh -c 'echo three | "$1" daily data 2' sh "$cluster"
+check "and nothing was added" "999999999 late" "$(tail -n 1 data)"
 exit $failed

@@ -60,11 +60,6 @@ AC_DEFUN([FILELOCK_PLATFORM_POSIX], [
       [AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <sys/syscall.h>]], [[return SYS_renameat2;]])],
         [filelock_cv_renameat2=syscall], [filelock_cv_renameat2=no])])])
 
-  AC_CACHE_CHECK([for OFD locks with a deadline], [filelock_cv_ofd_timeout], [
-    AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <fcntl.h>
-#include <time.h>]], [[struct flocktimeout wait = { .timeout = { 0, 0 } };
-        return fcntl (0, F_OFD_SETLKWTIMEOUT, &wait);]])],
-      [filelock_cv_ofd_timeout=yes], [filelock_cv_ofd_timeout=no])])
   AC_CHECK_FUNC([renamex_np], [filelock_renamex=yes], [filelock_renamex=no])
 
   dnl At the first cancellation glibc loads libgcc_s, and aborts if it cannot.  backtrace() tells whether it can.
@@ -117,7 +112,6 @@ AC_DEFUN([FILELOCK_CHECK_PLATFORM], [
   AM_CONDITIONAL([HAVE_PPOLL], [test $filelock_poll = ppoll])
   AM_CONDITIONAL([HAVE_INOTIFY], [test $filelock_watch = inotify])
   AM_CONDITIONAL([HAVE_KQUEUE], [test $filelock_watch = kqueue])
-  AM_CONDITIONAL([HAVE_OFD_TIMEOUT], [test "$filelock_cv_ofd_timeout" = yes])
   AM_CONDITIONAL([HAVE_RENAMEX], [test "$filelock_renamex" = yes])
   AM_CONDITIONAL([HAVE_RENAMEAT2], [test "$filelock_cv_renameat2" = function])
   AM_CONDITIONAL([HAVE_SIGTIMEDWAIT], [test "$filelock_pending" = timed])

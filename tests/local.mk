@@ -133,7 +133,7 @@ suites += tests/test_kqueue
 endif
 endif
 # What Linux needs to build and test the sources for macOS: .ci/steps.sh does that.
-EXTRA_DIST += tests/standin/standin.c tests/standin/fcntl.h tests/standin/stdio.h tests/standin/libproc.h tests/standin/sys/event.h \
+EXTRA_DIST += tests/standin/standin.c tests/standin/stdio.h tests/standin/libproc.h tests/standin/sys/event.h \
 	tests/standin/sys/mount.h
 if ETCD
 # The suite of three nodes takes its time, and is not for every make check: .ci/run has a step of it.

@@ -100,29 +100,6 @@ START_TEST(test_busy_directory)
 }
 END_TEST
 
-/* The kernel ends a wait for an OFD lock at its deadline: no helper thread is needed. */
-START_TEST(test_ofd_deadline)
-{
-    const struct kind *kind = the_kind(FILELOCK_KIND_OFD);
-    struct peer *peer = peer_with(kind, scratch("lock"), 0);
-    struct filelock *lock = new_lock(kind, scratch("lock"), FILELOCK_ANY_THREAD);
-    struct caller caller;
-    caller_start(&caller);
-    PEER_SAYS(peer, "0", "acquire a exclusive 0");
-    int threads = thread_count();
-    int64_t start = now_ns();
-    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 60), -ETIMEDOUT);
-    EXPECT_TOOK(start, 60);
-    begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
-    wait_for_sleep(&caller);
-    ck_assert_int_eq(thread_count(), threads);
-    PEER_SAYS(peer, "0", "release a");
-    EXPECT(end_call(&caller), 0);
-    caller_end(&caller);
-    filelock_free(lock);
-}
-END_TEST
-
 START_TEST(test_timeout)
 {
     const struct kind *kind = the_kind(_i ? FILELOCK_KIND_SOFT : FILELOCK_KIND_FLOCK);
@@ -218,7 +195,6 @@ Suite *make_suite(void)
     TCase *waits = add_case(suite, "waits"), *owners = add_case(suite, "owners");
     tcase_add_loop_test(waits, test_handover, 0, (int) (sizeof handovers / sizeof *handovers));
     tcase_add_test(waits, test_busy_directory);
-    tcase_add_test(waits, test_ofd_deadline);
     tcase_add_loop_test(waits, test_timeout, 0, 2);
     tcase_add_test(owners, test_token);
     tcase_add_test(owners, test_reused_pid);

@@ -8,10 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "kind.h"
 #include "os/blocking.h"
-#include "os/ofd_wait.h"
 #include "os/os_kind.h"
 #include "os/os_lock.h"
 #include "outcome.h"
@@ -20,7 +20,12 @@
 
 static int apply(int fd, int command, short type, const struct range *range)
 {
-    struct flock request = flk_ofd_lock(range, type);
+    struct flock request = {
+        .l_type = type,
+        .l_whence = SEEK_SET,
+        .l_start = (off_t) range->start,
+        .l_len = (off_t) range->length,
+    };
 
     while (fcntl(fd, command, &request) != 0) {
         switch (errno) {
@@ -40,14 +45,19 @@ static int apply(int fd, int command, short type, const struct range *range)
     return 0;
 }
 
+static short type_of(enum filelock_mode mode)
+{
+    return mode == FILELOCK_SHARED ? F_RDLCK : F_WRLCK;
+}
+
 static enum outcome try_ofd(int fd, const struct range *range, enum filelock_mode mode)
 {
-    return apply(fd, F_OFD_SETLK, flk_ofd_type(mode), range);
+    return apply(fd, F_OFD_SETLK, type_of(mode), range);
 }
 
 static int block_ofd(int fd, const struct range *range, enum filelock_mode mode)
 {
-    return apply(fd, F_OFD_SETLKW, flk_ofd_type(mode), range);
+    return apply(fd, F_OFD_SETLKW, type_of(mode), range);
 }
 
 static int unlock_ofd(int fd, const struct range *range)
@@ -57,7 +67,7 @@ static int unlock_ofd(int fd, const struct range *range)
 
 static enum outcome wait_ofd(const struct lock_request *request, const struct limits *limits)
 {
-    return flk_ofd_within(request, block_ofd, limits);
+    return flk_block_within(request, block_ofd, limits);
 }
 
 static int await_ofd(const struct lock_request *request, filelock_waitable stop)

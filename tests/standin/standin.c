@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * standin.c - kqueue(2), libproc, renamex_np(2) and OFD locks with a deadline of macOS, made of what Linux has.  With it, the sources for macOS
+ * standin.c - kqueue(2), libproc and renamex_np(2) of macOS, made of what Linux has.  With it, the sources for macOS
  * are built and tested on Linux.
  *
  * A queue is an epoll instance, so it can be polled.  A watched file is an inotify instance in it, a watched process a
@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <libproc.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -312,34 +311,4 @@ int proc_pidfdinfo(int pid, int fd, int flavor, void *buffer, int size)
 int renamex_np(const char *from, const char *to, unsigned flags)
 {
     return (int) syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags == RENAME_SWAP ? 2u : 0u);
-}
-
-/* ---- fcntl ---------------------------------------------------------------------------------- */
-
-/* Takes the lock, or polls for it until the time is up. */
-static int lock_within(int fd, struct flocktimeout *wait)
-{
-    long long left = wait->timeout.tv_sec * 1000LL + wait->timeout.tv_nsec / 1000000;
-    const struct timespec pause = { 0, 1000000 };
-    while (syscall(SYS_fcntl, fd, F_OFD_SETLK, &wait->fl) != 0) {
-        if (errno != EAGAIN)
-            return -1;
-        if (left-- <= 0) {
-            errno = ETIMEDOUT;
-            return -1;
-        }
-        nanosleep(&pause, NULL);
-    }
-    return 0;
-}
-
-int fcntl(int fd, int command, ...)
-{
-    va_list arguments;
-    va_start(arguments, command);
-    void *argument = va_arg(arguments, void *);
-    va_end(arguments);
-    if (command == F_OFD_SETLKWTIMEOUT)
-        return lock_within(fd, argument);
-    return (int) syscall(SYS_fcntl, fd, command, argument);
 }

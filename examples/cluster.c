@@ -140,7 +140,7 @@ int main(int argc, char **argv)
     double seconds = argc == 4 ? atof(argv[3]) : 0;
     int error;
 
-    if (seconds < 2 || seconds > 86400) {
+    if (!(seconds >= 2 && seconds <= 86400)) {
         fprintf(stderr, "usage: cluster NAME FILE SECONDS\nSECONDS is 2 at least.\n");
         return 64;
     }

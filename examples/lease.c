@@ -93,7 +93,7 @@ int main(int argc, char **argv)
     double seconds = argc == 3 ? atof(argv[2]) : 0;
     int error, status = EXIT_SUCCESS;
 
-    if (seconds < 0.1 || seconds > 86400) {
+    if (!(seconds >= 0.1 && seconds <= 86400)) {
         fprintf(stderr, "usage: lease LOCKFILE SECONDS\n");
         return 64;
     }

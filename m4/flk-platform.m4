@@ -60,6 +60,7 @@ AC_DEFUN([FILELOCK_PLATFORM_POSIX], [
       [AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <sys/syscall.h>]], [[return SYS_renameat2;]])],
         [filelock_cv_renameat2=syscall], [filelock_cv_renameat2=no])])])
 
+  AC_CHECK_FUNC([statx], [filelock_statx=yes], [filelock_statx=no])
   AC_CHECK_FUNC([renamex_np], [filelock_renamex=yes], [filelock_renamex=no])
 
   dnl At the first cancellation glibc loads libgcc_s, and aborts if it cannot.  backtrace() tells whether it can.
@@ -112,6 +113,7 @@ AC_DEFUN([FILELOCK_CHECK_PLATFORM], [
   AM_CONDITIONAL([HAVE_PPOLL], [test $filelock_poll = ppoll])
   AM_CONDITIONAL([HAVE_INOTIFY], [test $filelock_watch = inotify])
   AM_CONDITIONAL([HAVE_KQUEUE], [test $filelock_watch = kqueue])
+  AM_CONDITIONAL([HAVE_STATX], [test "$filelock_statx" = yes])
   AM_CONDITIONAL([HAVE_RENAMEX], [test "$filelock_renamex" = yes])
   AM_CONDITIONAL([HAVE_RENAMEAT2], [test "$filelock_cv_renameat2" = function])
   AM_CONDITIONAL([HAVE_SIGTIMEDWAIT], [test "$filelock_pending" = timed])

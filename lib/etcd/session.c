@@ -348,17 +348,6 @@ static int try_lock(struct session *s)
     return rc;
 }
 
-/* Waits until the queue may have changed.  False: the caller has given up, or the lease has expired. */
-static bool wait_for_change(struct session *s, const struct place *place)
-{
-    bool fired = flk_client_watch(s->client, place->in_the_way, place->revision + 1) != 0;
-
-    while (!fired && !is_aborted(s) && !has_expired(s))
-        fired = wait_for_event(s, IDLE_MS);
-    flk_client_unwatch(s->client);
-    return fired;
-}
-
 /* Waits for a moment.  True if the caller has given up. */
 static bool pause_or_abort(struct session *s)
 {
@@ -367,6 +356,19 @@ static bool pause_or_abort(struct session *s)
     while ((now = flk_boot_now()) < until && !is_aborted(s))
         (void) wait_for_event(s, (until - now) / NS_PER_MS + 1);
     return is_aborted(s);
+}
+
+/* Waits until the queue may have changed.  False: the caller has given up, or the lease has expired. */
+static bool wait_for_change(struct session *s, const struct place *place)
+{
+    bool fired = flk_client_watch(s->client, place->in_the_way, place->revision + 1) != 0;
+
+    while (!fired && !is_aborted(s) && !has_expired(s))
+        fired = wait_for_event(s, IDLE_MS);
+    if (fired && !flk_client_watches(s->client))
+        (void) pause_or_abort(s); /* the watch has ended, and the next may end at once too */
+    flk_client_unwatch(s->client);
+    return fired;
 }
 
 /*
@@ -486,10 +488,10 @@ static int remove_key(struct session *s)
         return rc == -EHOSTUNREACH ? 0 : rc;
     }
     rc = flk_etcd_queue_leave(s->client, s->key, s->token, &deleted, &unclear);
-    if (rc == -EHOSTUNREACH && unclear) {
-        s->tainted = true;
+    if (rc != 0 && unclear)
+        s->tainted = true; /* the delete may still come to be done */
+    if (rc == -EHOSTUNREACH && unclear)
         return 0;
-    }
     return rc == 0 && !deleted && !unclear ? -ESTALE : rc;
 }
 

@@ -41,18 +41,21 @@ struct acquire {
 
 /*
  * Caller holds the handle's mutex, which is let go meanwhile.  Calls on_wait, once in an acquire.  The time of that
- * call counts for the timeout.  True if on_wait was called now.
+ * call counts for the timeout.  True if on_wait was called now.  *same: false if this is a child that on_wait has
+ * forked, and has no turn.
  */
-static bool announce_once(struct filelock *lock, struct acquire *acquire)
+static bool announce_once(struct filelock *lock, struct acquire *acquire, bool *same)
 {
     bool first = !acquire->announced && lock->on_wait != NULL;
+
+    *same = true;
 
     if (!acquire->announced)
         flk_probe_wait(lock, lock->target.path, acquire->mode);
     acquire->announced = true;
     if (first) {
         flk_limits_start(&acquire->limits);
-        flk_announce_wait(lock);
+        *same = flk_announce_wait(lock);
     }
     return first;
 }
@@ -65,7 +68,7 @@ static bool announce_once(struct filelock *lock, struct acquire *acquire)
 static int take_turn(struct filelock *lock, struct acquire *acquire, bool *nested)
 {
     struct limits *limits = &acquire->limits;
-    bool forever = limits->timeout_ms == FILELOCK_FOREVER;
+    bool forever = limits->timeout_ms == FILELOCK_FOREVER, same;
     enum outcome rc;
 
     if (flk_is_announcing(lock))
@@ -82,7 +85,7 @@ static int take_turn(struct filelock *lock, struct acquire *acquire, bool *neste
             return -ETIMEDOUT;
         if (forever && would_deadlock(lock, acquire->mode))
             return -EDEADLK;
-        if (announce_once(lock, acquire))
+        if (announce_once(lock, acquire, &same))
             continue;
         rc = flk_gate_wait(lock, limits);
         if (rc != AGAIN)
@@ -92,7 +95,7 @@ static int take_turn(struct filelock *lock, struct acquire *acquire, bool *neste
 
 /*
  * Caller has the turn.  Acquires the lock of the kind.  If on_wait is still to be called, a marker that looks held is
- * read first: on_wait is called only if it is held.
+ * read first: on_wait is called only if it is held.  Also returns AGAIN: the caller has no turn any more.
  */
 static int acquire_kind(struct filelock *lock, struct acquire *acquire)
 {
@@ -100,6 +103,7 @@ static int acquire_kind(struct filelock *lock, struct acquire *acquire)
     struct limits *limits = &acquire->limits;
     bool glance = limits->timeout_ms != FILELOCK_TRY && (acquire->announced || lock->on_wait == NULL);
     int rc = kind->try(&lock->target, lock->state, acquire->mode, glance);
+    bool same;
 
     if (rc != CONTENDED && rc != UNREACHED)
         return rc;
@@ -108,8 +112,10 @@ static int acquire_kind(struct filelock *lock, struct acquire *acquire)
     if (limits->timeout_ms == FILELOCK_FOREVER && flk_registry_deadlock(lock, acquire->mode))
         return -EDEADLK;
     flk_mutex_lock(&lock->shelf->mutex);
-    (void) announce_once(lock, acquire);
+    (void) announce_once(lock, acquire, &same);
     flk_mutex_unlock(&lock->shelf->mutex);
+    if (!same)
+        return AGAIN;
     flk_limits_start(limits);
     return flk_look_within(lock, acquire->mode, limits);
 }
@@ -122,13 +128,16 @@ static int acquire_lock(struct filelock *lock, void *arg)
 
     flk_mutex_lock(&lock->shelf->mutex);
     lock->request = (struct request) { ASKED_ACQUIRE, acquire->mode, acquire->limits.timeout_ms };
-    rc = take_turn(lock, acquire, &nested);
-    if (rc == 0 && !nested) {
+    do {
+        rc = take_turn(lock, acquire, &nested);
+        if (rc != 0 || nested)
+            break;
         flk_mutex_unlock(&lock->shelf->mutex);
         rc = acquire_kind(lock, acquire);
         flk_mutex_lock(&lock->shelf->mutex);
-        flk_end_acquire(lock, rc, acquire->mode);
-    }
+        if (rc != AGAIN)
+            flk_end_acquire(lock, rc, acquire->mode);
+    } while (rc == AGAIN);
     flk_mutex_unlock(&lock->shelf->mutex);
     return rc;
 }

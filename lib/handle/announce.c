@@ -15,31 +15,35 @@ struct announcement {
     thread_id thread;
 };
 
-/* Takes the call off the list.  It is not there in a child that on_wait has forked. */
-static void end_announcement(struct filelock *lock, const struct announcement *mine)
+/* Takes the call off the list.  False: it is not there, since on_wait has forked, and this is the child. */
+static bool end_announcement(struct filelock *lock, const struct announcement *mine)
 {
     struct announcement **link = &lock->announcements;
 
     while (*link != NULL && *link != mine)
         link = &(*link)->next;
-    if (*link != NULL)
-        *link = mine->next;
+    if (*link == NULL)
+        return false;
+    *link = mine->next;
+    return true;
 }
 
-void flk_announce_wait(struct filelock *lock)
+bool flk_announce_wait(struct filelock *lock)
 {
     struct announcement mine = { .next = lock->announcements, .thread = flk_thread_self() };
     struct request request = lock->request;
+    bool same;
 
     if (lock->on_wait == NULL)
-        return;
+        return true;
     /* cppcheck-suppress autoVariables; end_announcement() takes it off the list */
     lock->announcements = &mine;
     flk_mutex_unlock(&lock->shelf->mutex);
     lock->on_wait(lock, lock->on_wait_arg);
     flk_mutex_lock(&lock->shelf->mutex);
-    end_announcement(lock, &mine);
+    same = end_announcement(lock, &mine);
     lock->request = request; /* on_wait may have asked questions */
+    return same;
 }
 
 bool flk_is_announcing(const struct filelock *lock)

@@ -37,6 +37,7 @@ struct attempt {
     /* Under the handle's mutex. */
     struct waiter waiter; /* for the turn, unless has_turn is true */
     bool has_turn;        /* the turn is BUSY for this attempt */
+    bool called;          /* a call was made that may have got the lock */
     bool joined;          /* the lock belongs to no thread, and has an unclaimed level for this attempt */
     bool ready;           /* result is set */
     bool forgotten;       /* it is an attempt of the parent's process */
@@ -93,6 +94,7 @@ static bool look_for_lock(struct attempt *attempt, int reason)
     struct lookout *lookout = &attempt->errand.lookout;
     int rc = CONTENDED, result;
 
+    attempt->called = attempt->called || lookout->state == CALL_RUNS || lookout->state == CALL_ENDED;
     lookout->last = reason != 0;
     if (reason != 0)
         flk_lookout_stop(lookout);
@@ -106,7 +108,7 @@ static bool look_for_lock(struct attempt *attempt, int reason)
         flk_lookout_stop(lookout); /* a call that the last look wants is not made */
     attempt->result = rc == CONTENDED ? reason : rc == UNREACHED ? -EHOSTUNREACH : rc;
     if (rc < 0)
-        withdraw(attempt, true);
+        withdraw(attempt, attempt->called);
     return true;
 }
 
@@ -286,21 +288,22 @@ int flk_attempt_finish(struct filelock *lock)
 /* Gives back what an attempt has got that is over. */
 static void give_back(struct filelock *lock, struct attempt *attempt)
 {
-    bool last;
+    bool own, joined_last;
 
     flk_mutex_lock(&lock->shelf->mutex);
-    last = attempt->result == 0 && attempt->has_turn;
-    if (last)
+    own = attempt->result == 0 && attempt->has_turn;
+    joined_last = attempt->joined && --lock->unclaimed == 0 && lock->depth == 0;
+    if (own)
         lock->mode = attempt->mode;
-    if (attempt->joined && --lock->unclaimed == 0 && lock->depth == 0) {
+    else if (joined_last)
         flk_gate_reenter(lock);
-        last = true;
-    }
-    if (attempt->has_turn && !last)
+    else if (attempt->has_turn)
         flk_gate_end(lock, GATE_FREE);
     flk_mutex_unlock(&lock->shelf->mutex);
-    if (last)
-        flk_abandon(lock);
+    if (own)
+        flk_abandon(lock); /* nobody has held it */
+    else if (joined_last)
+        flk_end_hold(lock);
     flk_wakeup_close(&attempt->over);
     free(attempt);
 }

@@ -22,6 +22,7 @@
 /* A call of filelock_acquire_begin(). */
 struct beginning {
     enum filelock_mode mode;
+    bool has_turn;
     struct limits limits;
 };
 
@@ -57,12 +58,13 @@ static enum outcome try_kind(struct filelock *lock, const struct beginning *begi
  * Caller holds the handle's mutex, which is let go meanwhile.  Leaves an attempt under way.  The time that on_wait
  * takes counts for the timeout.
  */
-static int leave_under_way(struct filelock *lock, struct beginning *beginning, bool has_turn)
+static int leave_under_way(struct filelock *lock, struct beginning *beginning)
 {
     flk_probe_wait(lock, lock->target.path, beginning->mode);
     flk_limits_start(&beginning->limits);
-    flk_announce_wait(lock);
-    return flk_attempt_start(lock, beginning->mode, &beginning->limits, has_turn);
+    if (!flk_announce_wait(lock))
+        beginning->has_turn = false; /* it was the parent's */
+    return flk_attempt_start(lock, beginning->mode, &beginning->limits, beginning->has_turn);
 }
 
 /* Caller holds the handle's mutex, which is let go meanwhile, and has the turn. */
@@ -70,14 +72,14 @@ static int begin_with_turn(struct filelock *lock, struct beginning *beginning)
 {
     int rc;
 
+    beginning->has_turn = true;
     flk_mutex_unlock(&lock->shelf->mutex);
     rc = try_kind(lock, beginning);
     flk_mutex_lock(&lock->shelf->mutex);
     if (rc == CONTENDED)
-        rc = leave_under_way(lock, beginning, true);
-    if (rc == -EINPROGRESS)
-        return rc;
-    flk_end_acquire(lock, rc, beginning->mode);
+        rc = leave_under_way(lock, beginning);
+    if (rc != -EINPROGRESS && beginning->has_turn)
+        flk_end_acquire(lock, rc, beginning->mode);
     return rc;
 }
 
@@ -88,7 +90,7 @@ static int begin_acquire(struct filelock *lock, struct beginning *beginning)
         return begin_with_turn(lock, beginning);
     if (beginning->limits.timeout_ms == FILELOCK_TRY)
         return -ETIMEDOUT;
-    return leave_under_way(lock, beginning, false);
+    return leave_under_way(lock, beginning);
 }
 
 static int begin(struct filelock *lock, struct beginning *beginning)

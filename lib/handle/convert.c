@@ -49,6 +49,8 @@ static int begin(struct filelock *lock, const struct conversion *conversion, boo
     if (lock->converting || (!up && lock->depth + lock->unclaimed > 1))
         return -EBUSY;
     lock->converting = true;
+    if (!up)
+        lock->mode = FILELOCK_SHARED; /* a level that is added meanwhile may not rely on more */
     return 0;
 }
 
@@ -70,6 +72,8 @@ static int convert(struct filelock *lock, void *arg)
     flk_mutex_lock(&lock->shelf->mutex);
     if (rc == 0)
         lock->mode = conversion->mode;
+    else if (conversion->mode == FILELOCK_SHARED)
+        lock->mode = FILELOCK_EXCLUSIVE;
     lock->converting = false;
     flk_mutex_unlock(&lock->shelf->mutex);
     return rc;

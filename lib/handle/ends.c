@@ -47,7 +47,7 @@ static void abandon_all(unsigned abilities)
 
     for (struct shelf *shelf = flk_shelf_next(NULL); shelf != NULL; shelf = flk_shelf_next(shelf))
         while ((lock = claim_own(shelf, abilities)) != NULL)
-            flk_abandon(lock);
+            flk_end_hold(lock);
 }
 
 static void thread_ended(void)

@@ -19,6 +19,7 @@
 #include "kind.h"
 #include "provider/provider.h"
 #include "system/file.h"
+#include "system/probes.h"
 #include "system/thread.h"
 #include "wait/limits.h"
 
@@ -162,8 +163,10 @@ void filelock_free(struct filelock *lock)
     held = flk_gate_is_held(lock);
     flk_gate_reenter(lock);
     flk_mutex_unlock(&lock->shelf->mutex);
-    if (held)
+    if (held) {
+        flk_probe_released(lock, lock->target.path);
         (void) lock->target.kind->release(&lock->target, lock->state, lock->mode);
+    }
     /* The handle is removed last: a child that is forked in between still knows of every descriptor. */
     lock->target.kind->close(&lock->target, lock->state);
     flk_registry_remove(lock);

@@ -26,15 +26,12 @@ static int kind_release(struct filelock *lock)
 static void finish_release(struct filelock *lock, bool released)
 {
     flk_mutex_lock(&lock->shelf->mutex);
-    if (released) {
+    if (released)
         lock->depth = 0;
-        flk_probe_released(lock, lock->target.path);
-    }
     flk_gate_end(lock, released ? GATE_FREE : GATE_HELD);
     flk_mutex_unlock(&lock->shelf->mutex);
 }
 
-/* Closes the file if the lock cannot be released, which gives up the lock as well. */
 void flk_abandon(struct filelock *lock)
 {
     if (kind_release(lock) != 0)
@@ -42,23 +39,33 @@ void flk_abandon(struct filelock *lock)
     finish_release(lock, true);
 }
 
-/* Caller holds the handle's mutex.  Returns 0 if the calling thread may release, -EBUSY or -EPERM. */
-static int may_release(const struct filelock *lock, bool last)
+void flk_end_hold(struct filelock *lock)
 {
-    if (flk_is_announcing(lock) || (last && lock->converting))
+    flk_probe_released(lock, lock->target.path);
+    flk_abandon(lock);
+}
+
+/*
+ * Caller holds the handle's mutex.  all: all levels that threads hold are to be released, which a conversion goes by.
+ * Returns 0 if the calling thread may release, -EBUSY or -EPERM.
+ */
+static int may_release(const struct filelock *lock, bool all)
+{
+    if (flk_is_announcing(lock) || (all && lock->converting))
         return -EBUSY;
     return flk_is_mine(lock) ? 0 : -EPERM;
 }
 
 static int release_levels(struct filelock *lock, unsigned levels)
 {
-    bool last;
+    bool all, last;
     int rc;
 
     flk_mutex_lock(&lock->shelf->mutex);
     lock->request.what = ASKED_RELEASE;
-    last = flk_is_mine(lock) && lock->depth <= levels && lock->unclaimed == 0;
-    rc = may_release(lock, last);
+    all = flk_is_mine(lock) && lock->depth <= levels;
+    last = all && lock->unclaimed == 0;
+    rc = may_release(lock, all);
     if (rc == 0 && last)
         flk_gate_reenter(lock);
     else if (rc == 0)
@@ -69,6 +76,8 @@ static int release_levels(struct filelock *lock, unsigned levels)
     rc = kind_release(lock);
     if (rc == LOST)
         flk_probe_lost(lock, lock->target.path);
+    if (rc == 0 || rc == LOST)
+        flk_probe_released(lock, lock->target.path);
     finish_release(lock, rc == 0 || rc == LOST);
     return rc == LOST ? -ESTALE : rc;
 }
@@ -84,7 +93,7 @@ void flk_give_up(struct filelock *lock)
         flk_gate_reenter(lock);
     flk_mutex_unlock(&lock->shelf->mutex);
     if (last)
-        flk_abandon(lock);
+        flk_end_hold(lock);
     flk_cancel_restore(cancel_state);
 }
 

@@ -35,6 +35,9 @@
 /* Give up after the locked file was gone so many times: other processes are quicker, as if one of them held it. */
 #define MAX_REMOVED 100
 
+/* Give up after the path could not be opened so many times because of -ESTALE: its file system is not served any more. */
+#define MAX_UNOPENED 3
+
 /* ---- Locking ------------------------------------------------------------------------------- */
 
 /* Does what a held lock needs beside the lock itself.  Returns 0 or -errno. */
@@ -120,34 +123,41 @@ enum outcome flk_os_lock_prove(const struct target *target, struct os_lock *os, 
 }
 
 /*
- * Opens, locks and proves.  Returns as lock_open() or prove() does; CONTENDED also if another holder keeps it closed.
- * A server of NFS refuses a file that another client has removed (-ESTALE).  Then the open file is closed, as if the
- * path named another file.
+ * A server of NFS refuses a file that another client has removed (-ESTALE).  If rc is that, closes the open file, as if
+ * the path named another file, and returns AGAIN.  Else returns rc.
  */
+enum outcome flk_os_lock_gone(const struct target *target, struct os_lock *os, enum outcome rc)
+{
+    if (rc != -ESTALE || target->path == NULL)
+        return rc;
+    flk_os_file_forget(os);
+    return AGAIN;
+}
+
+/* Opens, locks and proves.  Returns as lock_open() or prove() does; CONTENDED also if another holder keeps it closed. */
 static enum outcome attempt(const struct target *target, struct os_lock *os, enum filelock_mode mode, bool *removed)
 {
     int rc = flk_os_file_have(target, os, mode);
 
     *removed = false;
-    if (rc == 0) {
-        rc = lock_open(target, os, mode);
-        if (rc == TAKEN || rc == CONTENDED)
-            rc = prove(target, os, mode, rc == TAKEN, removed);
-    }
-    if (rc == -ESTALE && target->path != NULL) {
-        flk_os_file_forget(os);
+    if (rc != 0)
+        return rc;
+    rc = lock_open(target, os, mode);
+    if (rc == TAKEN || rc == CONTENDED)
+        rc = prove(target, os, mode, rc == TAKEN, removed);
+    if (rc == -ESTALE)
         *removed = true;
-        rc = AGAIN;
-    }
-    return rc;
+    return flk_os_lock_gone(target, os, rc);
 }
 
 enum outcome flk_os_lock_take(const struct target *target, struct os_lock *os, enum filelock_mode mode)
 {
-    for (int strangers = 0, removals = 0; strangers < MAX_STRANGERS;) {
+    for (int strangers = 0, removals = 0, unopened = 0; strangers < MAX_STRANGERS;) {
         bool removed;
         enum outcome rc = attempt(target, os, mode, &removed);
 
+        if (rc == -ESTALE && target->path != NULL && unopened++ < MAX_UNOPENED)
+            continue;
         if (rc != AGAIN)
             return rc;
         if (removed)

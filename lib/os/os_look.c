@@ -102,9 +102,9 @@ static enum outcome take_granted(const struct target *target, struct os_lock *os
     enum outcome rc = backend->grants_again ? backend->try(os->fd, &target->range, mode) : TAKEN;
 
     if (rc == TAKEN)
-        return flk_os_lock_prove(target, os, mode);
+        return flk_os_lock_gone(target, os, flk_os_lock_prove(target, os, mode));
     flk_os_lock_withdraw(target, os);
-    return rc;
+    return flk_os_lock_gone(target, os, rc);
 }
 
 /* Takes the lock, if it can be had.  granted: the call got the lock of the file that is open. */

@@ -21,6 +21,9 @@ enum outcome flk_os_lock_take(const struct target *target, struct os_lock *os, e
  */
 enum outcome flk_os_lock_prove(const struct target *target, struct os_lock *os, enum filelock_mode mode);
 
+/* Returns AGAIN in place of -ESTALE, if the path can be opened anew, and closes the file.  Else returns rc. */
+enum outcome flk_os_lock_gone(const struct target *target, struct os_lock *os, enum outcome rc);
+
 /*
  * The open file cannot be locked.  Returns the error that the caller is told; or AGAIN, and the file is closed, if it is
  * to be opened in another way.

@@ -25,6 +25,7 @@
 #include "soft/soft_lock.h"
 #include "soft/stale.h"
 #include "system/boot_clock.h"
+#include "system/born.h"
 #include "system/clock.h"
 #include "system/file.h"
 #include "system/guard.h"
@@ -166,15 +167,19 @@ static bool has_own_record(const char *path)
 
 /*
  * True if the path names another holder's marker, although its number is that of the caller's.  A number is used again
- * once the marker is gone and no descriptor of it is open.  The caller's own may have been touched.
+ * once the marker is gone and no descriptor of it is open.  The caller's own may have been touched, but it was made before
+ * it got the time that the caller knows.
  */
 static bool is_successor(const char *path, const struct soft_lock *soft)
 {
     struct file_version found;
+    int64_t born;
 
     if (soft->modified == 0 || flk_own_file(soft->fd, &soft->id) == 0)
         return false;
-    return flk_file_path_version(path, false, &found) == 0 && found.modified != soft->modified && !has_own_record(path);
+    if (flk_file_path_version(path, false, &found) != 0 || found.modified == soft->modified)
+        return false;
+    return flk_file_born(path, &born) ? born > soft->modified : !has_own_record(path);
 }
 
 /* Removes the marker at the path.  -ENOENT: it is not there. */

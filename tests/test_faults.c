@@ -621,16 +621,23 @@ static void expect_healed(void)
     expect_nothing_at(scratch("lock"));
 }
 
+static int starts_threads(const struct scenario *scenario)
+{
+    int attends = scenario->order == ORDER_BEGIN || scenario->order == ORDER_ABORT;
+    return attends || scenario->scene == HELD_CANCELED || scenario->scene == HELD_UNCANCELED ||
+           scenario->timeout_ms > 0;
+}
+
 /*
  * Waits until at most one helper thread is left.  It is there for the next wait, and takes a block of memory.  Another
- * thread may be about to end.
+ * thread may be about to end.  If two threads have been there at once, the C library keeps a block for the next two.
  */
 static void expect_threads_to_end(void)
 {
     int64_t end = now_ns() + (int64_t) PATIENCE_MS * 1000000;
-    int threads = subject_threads(&trial.subject), hit = trial.subject.hit;
+    int threads = subject_threads(&trial.subject), hit = trial.subject.hit, kept = starts_threads(trial.scenario);
     if (trial.blocks < 0)
-        trial.blocks = orders->blocks;
+        trial.blocks = orders->blocks + kept;
     while ((threads > 2 || orders->blocks >= trial.blocks + threads) && now_ns() < end) {
         nap_ms(1);
         threads = subject_threads(&trial.subject);
@@ -645,8 +652,12 @@ static void expect_threads_to_end(void)
 static void expect_descriptors_to_close(void)
 {
     int64_t end = now_ns() + (int64_t) PATIENCE_MS * 1000000;
-    int more, hit = trial.subject.hit;
-    while ((more = subject_descriptors(&trial.subject) - trial.descriptors) > 0 && has_threads() && now_ns() < end) {
+    int more, threads, hit = trial.subject.hit;
+    for (;;) {
+        threads = has_threads(); /* before the count, so that a thread that ends after it is waited for */
+        more = subject_descriptors(&trial.subject) - trial.descriptors;
+        if (more <= 0 || !threads || now_ns() >= end)
+            break;
         nap_ms(1);
         command(ORDER_FREE, &no_fault, -1, NULL);
     }
@@ -670,13 +681,6 @@ static void expect_nothing_left(void)
         JUDGE(removes(trial.subject.hit) || trial.scenario->lacks & NO_SWAP, "left behind: %s", beside);
         expect_healed();
     }
-}
-
-static int starts_threads(const struct scenario *scenario)
-{
-    int attends = scenario->order == ORDER_BEGIN || scenario->order == ORDER_ABORT;
-    return attends || scenario->scene == HELD_CANCELED || scenario->scene == HELD_UNCANCELED ||
-           scenario->timeout_ms > 0;
 }
 
 static void prepare_handle(void)

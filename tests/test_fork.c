@@ -1057,6 +1057,77 @@ START_TEST(test_at_rest_is_left_alone)
 END_TEST
 #endif
 
+/* ---- Forks in on_wait -------------------------------------------------------------------------- */
+
+/* What happens in the process that forks in on_wait, and in its child. */
+static struct {
+    struct filelock *lock;
+    pid_t child; /* 0 in the child; -1: not yet forked */
+    pthread_t beside;
+    int acquired, together; /* in the thread beside */
+    int other;              /* the child's other thread has acquired */
+} forker;
+
+static void *acquire_beside(void *unused)
+{
+    forker.acquired = filelock_acquire(forker.lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
+    nap_ms(50);
+    forker.together = __atomic_load_n(&forker.other, __ATOMIC_SEQ_CST);
+    filelock_release(forker.lock);
+    return unused;
+}
+
+/* The child starts a thread that takes the turn, which in the parent is this thread's. */
+static void fork_and_start(struct filelock *lock, void *unused)
+{
+    (void) lock;
+    (void) unused;
+    if (forker.child >= 0)
+        return;
+    forker.child = fork();
+    if (forker.child == 0 && pthread_create(&forker.beside, NULL, acquire_beside, NULL) != 0)
+        _exit(2);
+    if (forker.child == 0)
+        nap_ms(50);
+}
+
+static int acquire_and_fork(const struct kind *kind)
+{
+    struct filelock_options options = options_of(kind);
+    int status = 0;
+    options.on_wait = fork_and_start;
+    forker.child = -1;
+    if (filelock_new(&forker.lock, scratch("lock"), &options) != 0 ||
+        filelock_acquire(forker.lock, FILELOCK_EXCLUSIVE, PATIENCE_MS) != 0)
+        return 3;
+    if (forker.child == 0) {
+        __atomic_store_n(&forker.other, 1, __ATOMIC_SEQ_CST);
+        pthread_join(forker.beside, NULL);
+        return forker.acquired != 0 ? 4 : forker.together ? 5 : 0;
+    }
+    filelock_release(forker.lock);
+    return waitpid(forker.child, &status, 0) == forker.child && status == 0 ? 0 : 1;
+}
+
+/* A child that on_wait has forked has no turn of its parent's: its threads get the handle one after the other. */
+START_TEST(test_on_wait_forks)
+{
+    const struct kind *kind = kind_at(_i);
+    NEEDS_FORK_OF_HOLDER(kind);
+    NEEDS_THREADS_IN_CHILDREN();
+    struct peer *peer = peer_with(kind, scratch("lock"), 0);
+    int status;
+    PEER_SAYS(peer, "0", "acquire a exclusive 0");
+    pid_t process = fork();
+    if (process == 0)
+        _exit(acquire_and_fork(kind));
+    nap_ms(150); /* the child's threads are waiting */
+    PEER_SAYS(peer, "0", "release a");
+    ck_assert_int_eq(waitpid(process, &status, 0), process);
+    ck_assert_msg(status == 0, "status %x", (unsigned) status);
+}
+END_TEST
+
 /* ---- Suite ------------------------------------------------------------------------------------ */
 
 static void add_threads(Suite *suite)
@@ -1186,6 +1257,8 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_attempt_over);
     ADD_FOR_KINDS(tcase, test_attempt_granted);
     add_threads(suite);
+    tcase = add_case(suite, "on_wait");
+    ADD_FOR_KINDS(tcase, test_on_wait_forks);
     tcase = add_case(suite, "server");
     ADD_FOR_KINDS(tcase, test_close_hangs);
     tcase = add_case(suite, "stack");

@@ -1065,14 +1065,16 @@ static struct {
     pid_t child; /* 0 in the child; -1: not yet forked */
     pthread_t beside;
     int acquired, together; /* in the thread beside */
-    int other;              /* the child's other thread has acquired */
+    int other;              /* the child's other thread holds the lock */
 } forker;
 
 static void *acquire_beside(void *unused)
 {
     forker.acquired = filelock_acquire(forker.lock, FILELOCK_EXCLUSIVE, PATIENCE_MS);
-    nap_ms(50);
-    forker.together = __atomic_load_n(&forker.other, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < 50; i++) {
+        forker.together |= __atomic_load_n(&forker.other, __ATOMIC_SEQ_CST);
+        nap_ms(1);
+    }
     filelock_release(forker.lock);
     return unused;
 }
@@ -1102,6 +1104,9 @@ static int acquire_and_fork(const struct kind *kind)
         return 3;
     if (forker.child == 0) {
         __atomic_store_n(&forker.other, 1, __ATOMIC_SEQ_CST);
+        nap_ms(50);
+        __atomic_store_n(&forker.other, 0, __ATOMIC_SEQ_CST);
+        filelock_release(forker.lock);
         pthread_join(forker.beside, NULL);
         return forker.acquired != 0 ? 4 : forker.together ? 5 : 0;
     }

@@ -292,7 +292,7 @@ prepare_machines() {
 }
 
 # The reasons for which tests are skipped natively too.
-native_skips='locks end with their descriptor|does not tell the process that has taken|does not apply to|kind win32 is not in this build|wants kind ofd and a flock\(1\)|nothing was written for|left out by FILELOCK_TEST_SKIP'
+native_skips='does not use the number of a file again|locks end with their descriptor|does not tell the process that has taken|does not apply to|kind win32 is not in this build|wants kind ofd and a flock\(1\)|nothing was written for|left out by FILELOCK_TEST_SKIP'
 
 # known_skips SKIPS: succeeds if each skipped test is skipped natively too, or for one of these reasons
 known_skips() {
@@ -360,8 +360,9 @@ step_s390x() {
 
 # musl, shared, and all of it static, where suites that take long and know no difference are left out
 step_musl() {
+    local skips='libraries stay loaded|another malloc may keep|nothing tells when a file was made'
     prepare_machines
-    on_machine musl x86_64-linux-musl musl-gcc 'libraries stay loaded|another malloc may keep' CPPFLAGS="-I$work/kernel"
+    on_machine musl x86_64-linux-musl musl-gcc "$skips" CPPFLAGS="-I$work/kernel"
     musl-gcc -static -I"$top/include" "$top/examples/update.c" .libs/libfilelock.a -o update
     ./update number
     ./update number
@@ -370,7 +371,7 @@ step_musl() {
     export MAKEFLAGS=LDFLAGS=-all-static # an option of libtool, which configure would refuse
     export FILELOCK_TEST_SKIP="$soft_suites test_faults $stopping_suites"
     fewer_cases=test_load # which cannot load plugins there
-    on_machine musl/static x86_64-linux-musl musl-gcc 'libraries stay loaded|another malloc may keep' CPPFLAGS="-I$work/kernel" --disable-shared
+    on_machine musl/static x86_64-linux-musl musl-gcc "$skips" CPPFLAGS="-I$work/kernel" --disable-shared
     ! readelf --program-headers tests/test_acquire filelock | grep INTERP
 }
 

@@ -143,6 +143,16 @@ struct pair {
     char path[4096]; /* of the second file */
 };
 
+static void pair_close(void *handle)
+{
+    struct pair *pair = handle;
+
+    filelock_free(pair->locks[0]);
+    filelock_free(pair->locks[1]);
+    unlink(pair->path);
+    free(pair);
+}
+
 static void *pair_open(const struct subject *subject, const char *path)
 {
     struct pair *pair = malloc(sizeof *pair);
@@ -152,7 +162,10 @@ static void *pair_open(const struct subject *subject, const char *path)
     subject_second(path, pair->path, sizeof pair->path);
     pair->locks[0] = new_handle(subject->variant, path);
     pair->locks[1] = new_handle(subject->variant, pair->path);
-    return pair->locks[0] && pair->locks[1] ? pair : NULL;
+    if (pair->locks[0] && pair->locks[1])
+        return pair;
+    pair_close(pair);
+    return NULL;
 }
 
 static int pair_acquire(void *handle, int64_t timeout_ms)
@@ -169,16 +182,6 @@ static int pair_release(void *handle)
     int error = filelock_release_several(pair->locks, 2);
 
     return error ? complain(pair->locks[0], error) : 0;
-}
-
-static void pair_close(void *handle)
-{
-    struct pair *pair = handle;
-
-    filelock_free(pair->locks[0]);
-    filelock_free(pair->locks[1]);
-    unlink(pair->path);
-    free(pair);
 }
 
 /* ---- Subjects ------------------------------------------------------------------------------- */

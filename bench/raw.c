@@ -152,7 +152,14 @@ void *raw_open_pair(const struct subject *subject, const char *path)
     subject_second(path, pair->path, sizeof pair->path);
     pair->one = raw_open(subject, path);
     pair->two = raw_open(subject, pair->path);
-    return pair->one && pair->two ? pair : NULL;
+    if (pair->one && pair->two)
+        return pair;
+    if (pair->one)
+        raw_close(pair->one);
+    if (pair->two)
+        raw_close(pair->two);
+    free(pair);
+    return NULL;
 }
 
 int raw_acquire_pair(void *handle, int64_t timeout_ms)

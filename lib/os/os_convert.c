@@ -96,8 +96,6 @@ static enum outcome look_to_raise(void *arg, struct lookout *lookout)
 
     if (rc == 0)
         rc = lookout->tried ? CONTENDED : flk_backend_of(target)->convert(os->fd, &target->range, FILELOCK_EXCLUSIVE);
-    if (rc < 0 && called)
-        lower(arg);
     if (rc != CONTENDED)
         return rc;
     if (called && flk_os_is_refusal(result))

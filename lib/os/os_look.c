@@ -102,8 +102,7 @@ static enum outcome take_granted(const struct target *target, struct os_lock *os
     enum outcome rc = backend->grants_again ? backend->try(os->fd, &target->range, mode) : TAKEN;
 
     if (rc == TAKEN)
-        return flk_os_lock_gone(target, os, flk_os_lock_prove(target, os, mode));
-    flk_os_lock_withdraw(target, os);
+        rc = flk_os_lock_prove(target, os, mode);
     return flk_os_lock_gone(target, os, rc);
 }
 

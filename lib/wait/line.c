@@ -43,33 +43,31 @@ static bool is_first(const struct line_place *place)
     return first;
 }
 
-/* Opens the wake-up before the place can be seen, since that may take long; in vain if there is no line yet. */
-static void stand(struct line_place *place, const struct limits *limits)
+/* Takes the place at the end of the line, or only if that is its beginning.  False: it was not taken. */
+static bool take_place(struct line_place *place, bool only_first)
 {
-    bool wanted;
+    bool taken;
 
     flk_mutex_lock(&mutex);
     place->first = find_oldest(place->key) == NULL;
-    wanted = !place->first;
-    if (!wanted)
+    taken = place->first || !only_first;
+    if (taken)
         flk_list_add(&places, &place->link);
     flk_mutex_unlock(&mutex);
-    if (!wanted)
-        return;
-    (void) flk_wakeup_open(&place->wakeup, limits);
-    place->waits = true;
-    flk_mutex_lock(&mutex);
-    place->first = find_oldest(place->key) == NULL;
-    flk_list_add(&places, &place->link);
-    flk_mutex_unlock(&mutex);
+    return taken;
 }
 
+/* Opens the wake-up only if there is a line, and before the place can be seen: then it may be signalled. */
 int flk_line_join(struct line_place *place, const struct call_key *key, const struct limits *limits)
 {
     int rc = 0;
 
     *place = (struct line_place) { .key = key };
-    stand(place, limits);
+    if (!take_place(place, true)) {
+        (void) flk_wakeup_open(&place->wakeup, limits);
+        place->waits = true;
+        (void) take_place(place, false);
+    }
     while (rc == 0 && !is_first(place))
         rc = flk_wakeup_wait(&place->wakeup, limits);
     return rc;

@@ -49,7 +49,6 @@ static bool announce_once(struct filelock *lock, struct acquire *acquire, bool *
     bool first = !acquire->announced && lock->on_wait != NULL;
 
     *same = true;
-
     if (!acquire->announced)
         flk_probe_wait(lock, lock->target.path, acquire->mode);
     acquire->announced = true;

@@ -19,7 +19,10 @@ typedef int blocking_function(int fd, const struct range *range, enum filelock_m
 /* Waits and returns as wait of struct backend does. */
 enum outcome flk_block_within(const struct lock_request *request, blocking_function *lock, const struct limits *limits);
 
-/* Locks as block of struct backend does, in any thread.  Returns -ESTALE if the descriptor is another file to the calling thread. */
+/*
+ * Locks as block of struct backend does, in any thread.  Returns -ESTALE if the descriptor is another file to the calling
+ * thread.
+ */
 int flk_block_here(const struct lock_request *request, blocking_function *lock);
 
 #endif

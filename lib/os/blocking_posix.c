@@ -18,17 +18,11 @@ struct blocking_call {
     blocking_function *lock;
 };
 
-/* A file system may have such an error of its own.  The caller would take it for a limit of the wait. */
-static bool looks_like_limit(int rc)
-{
-    return rc == -ETIMEDOUT || rc == -ECANCELED || rc == -EINTR || rc == -EINVAL;
-}
-
 static int block(const struct lock_request *request, blocking_function *lock)
 {
     int rc = lock(request->fd, &request->range, request->mode);
 
-    if (looks_like_limit(rc))
+    if (flk_is_limit(rc)) /* an error of the file system's own */
         return -EIO;
     return rc > 0 ? -EAGAIN : rc; /* no kernel returns CONTENDED if it was asked to wait */
 }

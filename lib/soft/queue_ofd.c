@@ -258,11 +258,6 @@ static int await_byte(void *arg)
     return apply(fd, F_OFD_SETLK, F_UNLCK, turn->byte, 1) == 0 ? 0 : -ESTALE;
 }
 
-static bool is_limit(int rc)
-{
-    return rc == -ETIMEDOUT || rc == -ECANCELED || rc == -EINTR || rc == -EINVAL;
-}
-
 /* Returns limits that end after this many ns at the latest. */
 static struct limits with_patience(const struct limits *limits, int64_t ns)
 {
@@ -331,7 +326,7 @@ enum outcome flk_queue_wait(struct queue *queue, const char *path, const struct 
     }
     if (rc == TAKEN || rc == AGAIN)
         return AGAIN;
-    if (!is_limit(rc))
+    if (!flk_is_limit(rc))
         (void) flk_queue_leave(queue);
-    return is_limit(rc) ? rc : TAKEN;
+    return flk_is_limit(rc) ? rc : TAKEN;
 }

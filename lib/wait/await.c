@@ -14,12 +14,6 @@
 #include "wait/wakeup.h"
 #include "wait/watch.h"
 
-/* -EINVAL: the cancel waitable is not open.  No call returns that of its own. */
-static bool is_limit(int rc)
-{
-    return rc == -ETIMEDOUT || rc == -ECANCELED || rc == -EINTR || rc == -EINVAL;
-}
-
 /*
  * Makes the call when no other thread of this process waits for the same.  A call without limits needs no helper, and is
  * made at once.
@@ -52,8 +46,8 @@ static int make_call(struct lookout *lookout, const struct limits *limits)
         return NO_MEANS;
     }
     lookout->state = CALL_ENDED;
-    lookout->result = is_limit(rc) ? -ECANCELED : rc;
-    return is_limit(rc) ? (int) rc : 0;
+    lookout->result = flk_is_limit(rc) ? -ECANCELED : rc;
+    return flk_is_limit(rc) ? (int) rc : 0;
 }
 
 /* Waits until it is time to look.  Returns 0, or the limit that was reached. */

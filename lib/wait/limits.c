@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include <errno.h>
+
 #include "system/clock.h"
 #include "wait/limits.h"
 
@@ -42,4 +44,9 @@ int64_t flk_limits_left(const struct limits *limits)
 int64_t flk_after(int64_t ns)
 {
     return ns == FLK_NEVER ? FLK_NEVER : flk_now() + ns;
+}
+
+bool flk_is_limit(int rc)
+{
+    return rc == -ETIMEDOUT || rc == -ECANCELED || rc == -EINTR || rc == -EINVAL;
 }

@@ -31,6 +31,12 @@ bool flk_limits_none(const struct limits *limits);
 /* Returns the nanoseconds that are left, 0 or more; FLK_NEVER without a deadline. */
 int64_t flk_limits_left(const struct limits *limits);
 
+/*
+ * True if what a wait came to is that a limit was reached: -ETIMEDOUT, -ECANCELED, -EINTR; or -EINVAL, the cancel
+ * waitable is not open.
+ */
+bool flk_is_limit(int rc);
+
 /* Returns the time on the clock of flk_now() after this many ns, 0 or more.  FLK_NEVER gives FLK_NEVER. */
 int64_t flk_after(int64_t ns);
 

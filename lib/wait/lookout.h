@@ -57,9 +57,9 @@ struct lookout {
     } by;
 
     /*
-     * The call.  Both functions get `room`.  wait() is made by the thread that waits.  It waits within limits, and returns
-     * as flk_helper_call() does; -EINVAL: the cancel waitable is not open.  call() is made by a helper thread for the attendant, and keeps to the rules of
-     * flk_helper_call().
+     * The call.  Both functions get `room`.  A thread that waits makes wait(), which waits within limits, and returns as
+     * flk_helper_call() does; -EINVAL: the cancel waitable is not open.  A helper thread makes call() for the attendant.
+     * That keeps to the rules of flk_helper_call().
      */
     enum call_state state;
     int (*wait)(void *room, const struct limits *limits);

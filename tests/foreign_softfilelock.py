@@ -10,6 +10,7 @@
 # consists of numbers of 64 bits: the holder, a count of overlaps, a count of takeovers, and a count of mistakes for
 # each of these programs.  This program is the Nth.  A mistake is a marker of a live process that is moved aside, and
 # back.
+import contextlib
 import errno
 import mmap
 import os
@@ -115,14 +116,15 @@ class Storm:
         except OSError:
             self.count_mistake(-1)
             return
-        if identity(aside) == found:
-            self.count_mistake(-1)
-        else:
-            try:
-                os.link(aside, self.path)
-            except FileExistsError:
-                pass
-        os.unlink(aside)
+        try:
+            if identity(aside) == found:
+                self.count_mistake(-1)
+            else:
+                with contextlib.suppress(FileExistsError):
+                    os.link(aside, self.path)
+            os.unlink(aside)
+        except FileNotFoundError:
+            pass  # libfilelock removes its own marker that was moved aside
 
     def take_from_the_dead(self):
         try:

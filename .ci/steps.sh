@@ -21,12 +21,15 @@ configure_in() {
 # The suites that kill or pause a process at each of its system calls.  They look at what it leaves behind, which differs
 # little from one build to another.
 stopping_suites='test_crash test_interleaved'
+# And the suite in which each system call fails.  What follows depends on the C library and on the checks of the build,
+# hardly on the processor.
+system_call_suites="test_faults $stopping_suites"
 
 # For builds that differ little from others: repeats little, and leaves out the suites that take long.  These are the
 # suites about markers alone, and those that stop at each system call.  The others test the soft kind too.
 soft_suites='test_soft test_soft_posix test_soft_storm test_soft_foreign test_soft_linux test_soft_queue test_soft_sharing test_soft_takeover'
 briefly() { # COMMAND...
-    FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP="$soft_suites test_faults $stopping_suites" "$@"
+    FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP="$soft_suites $system_call_suites" "$@"
 }
 
 # Compiles the tests too, and runs none of them.
@@ -107,7 +110,6 @@ step_dev() {
     ./dev dist
     refuses 'packages takes deb, rpm or nothing' ./dev packages bogus
     packages_by_dev
-    bench_after_demo
 }
 
 # Checks that apt can install from the repository of ./dev packages, by the line that it says.
@@ -123,24 +125,6 @@ packages_by_dev() {
     for package in libfilelock0 libfilelock-dev filelock; do
         grep "^Inst $package (" "$at/plan"
     done
-}
-
-# Checks that ./dev bench measures peers too that are installed after the build was configured.
-bench_after_demo() {
-    local tree=$work/bench_after_demo
-    export_tree "$tree"
-    mkdir "$tree.without"
-    # shellcheck disable=SC2016 # the script's own variables
-    printf '%s\n' '#!/bin/sh' 'case " $* " in *" libbsd "* | *" apr-1 "*) exit 1 ;; esac' \
-        "exec $(command -v pkg-config) \"\$@\"" >"$tree.without/pkg-config"
-    chmod +x "$tree.without/pkg-config"
-    PATH=$tree.without:$PATH "$tree/dev" demo >"$tree.demo" 2>&1
-    ! grep peer_libbsd "$tree/build/config.h" || return 1 # or there is nothing to be found later
-    "$tree/dev" bench --quick uncontended >"$tree.bench" 2>&1 || { cat "$tree.bench" && return 1; }
-    grep 'configuring again' "$tree.bench"
-    grep '^| libbsd ' "$tree.bench"
-    "$tree/dev" bench --quick uncontended >"$tree.bench" 2>&1
-    ! grep 'configuring again' "$tree.bench"
 }
 
 # install what the other steps need
@@ -175,6 +159,25 @@ step_gcc() {
     refuses 'a.c:2:6:large: a frame of 5' small_frames large
     (cd dynamic && printf 'void f(char *);\nvoid grows(int n)\n{\n    char a[n];\n    f(a);\n}\n' >a.c && gcc -O2 -fstack-usage -c a.c)
     refuses 'bytes, dynamic' small_frames dynamic
+}
+
+# ./dev bench measures peers too that are installed after the build was configured
+step_bench() {
+    local tree=$work/bench/tree
+    mkdir bench
+    export_tree "$tree"
+    mkdir "$tree.without"
+    # shellcheck disable=SC2016 # the script's own variables
+    printf '%s\n' '#!/bin/sh' 'case " $* " in *" libbsd "* | *" apr-1 "*) exit 1 ;; esac' \
+        "exec $(command -v pkg-config) \"\$@\"" >"$tree.without/pkg-config"
+    chmod +x "$tree.without/pkg-config"
+    PATH=$tree.without:$PATH "$tree/dev" demo >"$tree.demo" 2>&1
+    ! grep peer_libbsd "$tree/build/config.h" || return 1 # or there is nothing to be found later
+    "$tree/dev" bench --quick uncontended >"$tree.bench" 2>&1 || { cat "$tree.bench" && return 1; }
+    grep 'configuring again' "$tree.bench"
+    grep '^| libbsd ' "$tree.bench"
+    "$tree/dev" bench --quick uncontended >"$tree.bench" 2>&1
+    ! grep 'configuring again' "$tree.bench"
 }
 
 # a minute of torture finds nothing, and finds two holders where there are
@@ -239,29 +242,31 @@ step_fallbacks() {
 
 # address and undefined-behaviour sanitizers, gcc
 step_asan_gcc() {
-    FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP=$stopping_suites build_and_check asan_gcc CC=gcc CFLAGS='-g -O1' --enable-sanitizer=address,undefined
+    FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP=$stopping_suites build_and_check asan_gcc CC=gcc CFLAGS='-g -O1' \
+        --enable-sanitizer=address,undefined --disable-static
 }
 
 # address and undefined-behaviour sanitizers, clang
 step_asan_clang() {
-    briefly build_and_check asan_clang CC=clang CFLAGS='-g -O1' --enable-sanitizer=address,undefined
+    briefly build_and_check asan_clang CC=clang CFLAGS='-g -O1' \
+        --enable-sanitizer=address,undefined --disable-static
 }
 
 # thread sanitizer, gcc: clang has the same run-time library
 step_tsan() {
     # TSan takes the threads of the parent, which a forked child has not, for leaks.
     export TSAN_OPTIONS=report_thread_leaks=0
-    configure_in tsan CC=gcc CFLAGS='-g -O1' --enable-sanitizer=thread
+    configure_in tsan CC=gcc CFLAGS='-g -O1' --enable-sanitizer=thread --disable-static
     make -s -j2
-    FILELOCK_TEST_SCALE=0.2 check fixed_addresses
+    FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP=$stopping_suites check fixed_addresses
 }
 
 # the suites under valgrind
 step_valgrind() {
     # In the storm, processes wait for each other longer than they are slowed down.  A node of etcd may not answer in time.
-    export FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP='test_soft_queue test_soft_storm test_etcd'
+    export FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP="test_soft_queue test_soft_storm test_etcd $stopping_suites"
     # valgrind does not know that F_OFD_SETLKW blocks, and stops all threads: leave the queue of soft waiters out.
-    configure_in valgrind CFLAGS='-g -O1' filelock_cv_soft_queue=no
+    configure_in valgrind CFLAGS='-g -O1' --disable-static filelock_cv_soft_queue=no
     make -s -j2
     # shellcheck disable=SC2016 # make's own variable
     check LOG_COMPILER='$(LIBTOOL) --mode=execute valgrind -q --error-exitcode=9 --leak-check=full \
@@ -324,7 +329,7 @@ on_machine() {
     local name=$1 host=$2 cc=$3 skips=$4 with=$work/$1/check
     mkdir -p "$work/$name"
     "$top/.ci/windows" check "$host" "$with" CC="$cc"
-    export FILELOCK_TEST_SCALE=0.05 FILELOCK_TEST_SKIP="${FILELOCK_TEST_SKIP-$stopping_suites}"
+    export FILELOCK_TEST_SCALE=0.05 FILELOCK_TEST_SKIP="${FILELOCK_TEST_SKIP-$system_call_suites}"
     configure_in "$name/build" --build="$(dpkg-architecture -qDEB_BUILD_GNU_TYPE)" --host="$host" CC="$cc" PKG_CONFIG=false \
         CHECK_CFLAGS="-I$with/include" CHECK_LIBS="-L$with/lib -lcheck -lm -lrt -lpthread" "${@:5}"
     make -s -j2
@@ -362,14 +367,14 @@ step_s390x() {
 step_musl() {
     local skips='libraries stay loaded|another malloc may keep|nothing tells when a file was made'
     prepare_machines
-    on_machine musl x86_64-linux-musl musl-gcc "$skips" CPPFLAGS="-I$work/kernel"
+    FILELOCK_TEST_SKIP=$stopping_suites on_machine musl x86_64-linux-musl musl-gcc "$skips" CPPFLAGS="-I$work/kernel"
     musl-gcc -static -I"$top/include" "$top/examples/update.c" .libs/libfilelock.a -o update
     ./update number
     ./update number
     [ "$(cat number)" = 2 ]
     refuses 'directory does not exist' ./update missing/number
     export MAKEFLAGS=LDFLAGS=-all-static # an option of libtool, which configure would refuse
-    export FILELOCK_TEST_SKIP="$soft_suites test_faults $stopping_suites"
+    export FILELOCK_TEST_SKIP="$soft_suites $system_call_suites"
     fewer_cases=test_load # which cannot load plugins there
     on_machine musl/static x86_64-linux-musl musl-gcc "$skips" CPPFLAGS="-I$work/kernel" --disable-shared
     ! readelf --program-headers tests/test_acquire filelock | grep INTERP

@@ -412,6 +412,17 @@ START_TEST(test_held_by_another_thread)
 }
 END_TEST
 
+/* Both a call and an attempt wait for the peer, which releases.  The call gets the lock, and the attempt joins it. */
+static void grant_both(struct caller *caller, struct filelock *lock, struct peer *peer)
+{
+    begin_acquire(caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+    wait_for_sleep(caller);
+    BEGIN(lock, FILELOCK_FOREVER, -EINPROGRESS);
+    PEER_SAYS(peer, "0", "release a");
+    EXPECT(end_call(caller), 0);
+    EVENTUALLY(is_ready(lock));
+}
+
 /* A lock that belongs to no thread is joined: one level deeper. */
 START_TEST(test_any_thread)
 {
@@ -421,12 +432,7 @@ START_TEST(test_any_thread)
     struct caller caller;
     caller_start(&caller);
     for (int aborted = 0; aborted < 2; aborted++) {
-        begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
-        wait_for_sleep(&caller);
-        BEGIN(lock, FILELOCK_FOREVER, -EINPROGRESS);
-        PEER_SAYS(peer, "0", "release a");
-        EXPECT(end_call(&caller), 0);
-        EVENTUALLY(is_ready(lock));
+        grant_both(&caller, lock, peer);
         EXPECT(aborted ? filelock_acquire_abort(lock) : finish(lock), 0);
         ck_assert_uint_eq(filelock_depth(lock), aborted ? 1 : 2);
         EXPECT(filelock_release_all(lock), 0);
@@ -450,12 +456,7 @@ START_TEST(test_any_thread_released_before_finish)
     struct caller caller;
     caller_start(&caller);
     for (int round = 0; round < 4; round++) {
-        begin_acquire(&caller, lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
-        wait_for_sleep(&caller);
-        BEGIN(lock, FILELOCK_FOREVER, -EINPROGRESS);
-        PEER_SAYS(peer, "0", "release a");
-        EXPECT(end_call(&caller), 0);
-        EVENTUALLY(is_ready(lock));
+        grant_both(&caller, lock, peer);
         ck_assert_uint_eq(filelock_depth(lock), 1);
         EXPECT(round & 1 ? filelock_release(lock) : filelock_release_all(lock), 0);
         ck_assert_int_eq(filelock_held(lock), 0);

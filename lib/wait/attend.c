@@ -64,12 +64,6 @@ static bool has_call(const struct errand *errand)
     return errand->lookout.state != CALL_NONE && errand->lookout.state != CALL_QUEUED;
 }
 
-/* True if this errand is queued for the key.  An errand that is just looked at finds out by itself. */
-static bool is_queued(const struct errand *errand, const struct call_key *key)
-{
-    return errand != looking && errand->lookout.state == CALL_QUEUED && flk_same_call(&errand->lookout.key, key);
-}
-
 /* Caller holds the mutex.  Queues a call that is wanted if another call with its key is wanted or runs. */
 static void queue_call(struct errand *errand)
 {
@@ -83,17 +77,22 @@ static void queue_call(struct errand *errand)
 
 /*
  * Caller holds the mutex.  Makes the errand due that has been queued longest for this key, unless another errand has a
- * call with this key: that one comes here when its call is over.
+ * call with this key: that one comes here when its call is over.  The errand that the attendant uses finds out by
+ * itself.
  */
 static void call_next(const struct call_key *key)
 {
     struct errand *next = NULL;
 
     for (struct link *link = errands.first; link != NULL; link = link->next) {
-        if (has_call(errand_of(link)) && flk_same_call(&errand_of(link)->lookout.key, key))
+        struct errand *errand = errand_of(link);
+
+        if (errand == looking || !flk_same_call(&errand->lookout.key, key))
+            continue;
+        if (has_call(errand))
             return;
-        if (is_queued(errand_of(link), key))
-            next = errand_of(link);
+        if (errand->lookout.state == CALL_QUEUED)
+            next = errand;
     }
     if (next != NULL) {
         next->lookout.state = CALL_NEXT;

@@ -154,7 +154,8 @@ int errors_count(int number)
 
 int error_of(int number, int choice)
 {
-    return choice < errors_count(number) ? calls[row_of(number)].errors[choice] : 0;
+    int count = errors_count(number);
+    return count > 0 ? calls[row_of(number)].errors[choice % count] : 0;
 }
 
 static int number_of(const struct trace_call *call)

@@ -101,6 +101,7 @@ int subject_keeps(const struct subject *subject, const char *path);
 
 /*
  * Return how many errors a system call may fail with, and each of them.  They are those documented errors that matter.
+ * A choice beyond the last begins again with the first.
  */
 int errors_count(int number);
 int error_of(int number, int choice);

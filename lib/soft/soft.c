@@ -317,6 +317,7 @@ struct attempt {
     int64_t left;            /* after CONTENDED, the ns until the next look is due */
     int64_t began;           /* ns of flk_boot_now(), before the marker was made */
     bool yields;             /* an earlier waiter is to make the next marker */
+    bool yielded;            /* there was no marker, and that was left to the earlier waiter */
     bool queues;             /* the waiters for the last marker that was seen queue up at it */
     struct identity id;      /* of that marker */
     int fd;                  /* after TAKEN, the marker */
@@ -474,6 +475,7 @@ static enum outcome try_once(const struct target *target, struct soft_lock *soft
     attempt->had_marker = attempt->had_marker || rc != AGAIN;
     if (rc != AGAIN)
         return rc;
+    attempt->yielded = attempt->yields;
     if (attempt->yields)
         return CONTENDED;
     draft_for(target, &draft);
@@ -615,6 +617,7 @@ struct waiting {
     struct identity id; /* of the marker */
     bool queues;        /* the waiters queue up at this marker */
     bool yields;        /* an earlier waiter is to make the next marker */
+    bool yielded;       /* the last look has found no marker, and has left that to the earlier waiter */
 };
 
 /* Makes the queue known to soft_after_fork(); NULL: it is to be forgotten. */
@@ -658,7 +661,9 @@ static int await_turn(struct waiting *waiting, const struct limits *limits)
 
 /*
  * Waits until the marker has to be looked at.  A waiter that is first, or is not in the queue, watches the marker.
- * When that goes, an earlier waiter may have come meanwhile.  Returns 0, or an error when a limit was reached.
+ * When that goes, an earlier waiter may have come meanwhile.  A waiter that has left the path to an earlier waiter waits
+ * for that one, and looks again: there is no marker to queue up at, nor to watch.  Returns 0, or an error when a limit
+ * was reached.
  */
 static int await_look(void *room, const struct limits *limits)
 {
@@ -668,9 +673,11 @@ static int await_look(void *room, const struct limits *limits)
 
     if (!waiting->queues)
         (void) flk_queue_leave(&waiting->queue);
-    else if (flk_queue_enter(&waiting->queue, waiting->lookout->path, &waiting->id) == AGAIN)
+    else if (!waiting->yielded && flk_queue_enter(&waiting->queue, waiting->lookout->path, &waiting->id) == AGAIN)
         return 0;
     rc = await_turn(waiting, limits);
+    if (rc == 1 && waiting->yielded)
+        return 0;
     if (rc == 0)
         flk_watch_renew(watch);
     if (rc != 1)
@@ -705,6 +712,7 @@ static enum outcome look_in_turn(const struct target *target, struct soft_lock *
     attempt->queues = waiting->queues;
     attempt->id = waiting->id;
     rc = acquire_in_turn(target, soft, attempt, lookout->limits);
+    waiting->yielded = attempt->yielded;
     waiting->queues = attempt->queues;
     waiting->id = attempt->id;
     lookout->wait = await_look;

@@ -32,13 +32,6 @@ briefly() { # COMMAND...
     FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP="$soft_suites $system_call_suites" "$@"
 }
 
-# Compiles the tests too, and runs none of them.
-build_all() { # DIRECTORY CONFIGURE-ARGUMENT...
-    configure_in "$@"
-    make -s -j2
-    make -s -j2 check TESTS=
-}
-
 build_and_check() { # DIRECTORY CONFIGURE-ARGUMENT...
     configure_in "$@"
     make -s -j2
@@ -152,7 +145,8 @@ small_frames() {
 
 # gcc, warnings are errors; the library's frames fit into the stack of a small thread
 step_gcc() {
-    build_all gcc CC=gcc --enable-werror CFLAGS='-g -O2 -D_FORTIFY_SOURCE=2 -fstack-usage'
+    configure_in gcc CC=gcc --enable-werror CFLAGS='-g -O2 -D_FORTIFY_SOURCE=2 -fstack-usage'
+    make -s -j2
     small_frames lib
     mkdir large dynamic # and it can fail
     (cd large && printf 'void f(char *);\nvoid large(void)\n{\n    char a[5000];\n    f(a);\n}\n' >a.c && gcc -O2 -fstack-usage -c a.c)
@@ -202,20 +196,6 @@ step_etcd_three() {
     refuses 'verdict: WRONG' "${torture[@]}" 10 --mutant greedy
 }
 
-# clang, warnings are errors; no static library
-step_clang() {
-    build_all clang CC=clang --enable-werror --disable-static
-}
-
-# no shared library, OFD locks as the default kind, and a kind that is not there
-step_static() {
-    briefly build_and_check static --disable-shared --with-backend=ofd
-    mkdir "$work/static/win32"
-    cd "$work/static/win32"
-    refuses '--with-backend=win32: this platform lacks it' "$top/configure" --with-backend=win32
-    refuses '--with-backend=paper: not one of' "$top/configure" --with-backend=paper
-}
-
 fallbacks=(
     ac_cv_func_eventfd=no ac_cv_func_pipe2=no ac_cv_func_ppoll=no ac_cv_func_sem_clockwait=no
     ac_cv_func_pthread_condattr_setclock=no filelock_cv_backtrace=no
@@ -238,6 +218,7 @@ step_fallbacks() {
         grep -q "^S\[\"HAVE_${feature}_TRUE\"\]=\"#\"" config.status ||
             { echo "the fallback for $feature was not built" && return 1; }
     done
+    "$top/.ci/circles" "$top" "$PWD"
 }
 
 # address and undefined-behaviour sanitizers, gcc; each system call fails with each of its errors
@@ -247,10 +228,14 @@ step_asan_gcc() {
     FILELOCK_TEST_SCALE=1 check TESTS=tests/test_faults
 }
 
-# address and undefined-behaviour sanitizers, clang
+# address and undefined-behaviour sanitizers, clang, warnings are errors; no shared library, OFD locks as the default kind
 step_asan_clang() {
-    briefly build_and_check asan_clang CC=clang CFLAGS='-g -O1' \
-        --enable-sanitizer=address,undefined --disable-static
+    briefly build_and_check asan_clang CC=clang CFLAGS='-g -O1' --enable-werror --enable-sanitizer=address,undefined \
+        --disable-shared --with-backend=ofd
+    mkdir "$work/asan_clang/win32"
+    cd "$work/asan_clang/win32"
+    refuses '--with-backend=win32: this platform lacks it' "$top/configure" --with-backend=win32
+    refuses '--with-backend=paper: not one of' "$top/configure" --with-backend=paper
 }
 
 # thread sanitizer, gcc: clang has the same run-time library
@@ -361,7 +346,7 @@ step_i686() {
 
 # s390x, under qemu-user: big-endian, and char is unsigned there
 step_s390x() {
-    emulated s390x
+    FILELOCK_TEST_SKIP="test_soft_storm $system_call_suites" emulated s390x # a storm takes long there
 }
 
 # musl, shared, and all of it static, where suites that take long and know no difference are left out
@@ -379,6 +364,46 @@ step_musl() {
     fewer_cases=test_load # which cannot load plugins there
     on_machine musl/static x86_64-linux-musl musl-gcc "$skips" CPPFLAGS="-I$work/kernel" --disable-shared
     ! readelf --program-headers tests/test_acquire filelock | grep INTERP
+}
+
+# Succeeds if this kernel can mount such a file system, by its own list.
+can_mount() { # NAME, as tests/filesystems has it
+    local type=$1 device=''
+    [ "$(id -u)" -eq 0 ] && unshare --mount true 2>/dev/null || return 1
+    case $1 in
+    tmpfs) ;;
+    overlayfs) type=overlay ;;
+    read-only) type=ext4 device=loop ;;
+    exfat-fuse) type=fuseblk device=loop ;;
+    bindfs | without-locks) type=fuse ;;
+    *) device=loop ;;
+    esac
+    [[ $type != fuse* ]] || [ -w /dev/fuse ] || return 1
+    [ -z "$device" ] || losetup --find >/dev/null 2>&1 || return 1
+    grep -qw "$type" /proc/filesystems
+}
+
+# none_missing FILE: succeeds if this output of tests/filesystems skips no file system that can be mounted
+none_missing() {
+    local name
+    for name in ext4 xfs btrfs tmpfs overlayfs exfat-fuse bindfs without-locks read-only; do
+        grep -Eq "^$name: [0-9]+ (tests|checks) passed" "$1" || ! can_mount "$name" ||
+            { echo "$name can be mounted here, and was not tested" && return 1; }
+    done
+}
+
+# the suites of what matters most on each file system that can be mounted here
+step_filesystems() {
+    local status=0
+    prepare_machines
+    mkdir -p "$work/filesystems"
+    cd "$work/filesystems"
+    FILELOCK_TEST_SCALE=0.05 "$top/tests/filesystems" "$work/native" >lines || status=$?
+    sed '/^SKIP/!s/^/note: /' lines
+    [ "$status" -eq 0 ] || [ "$status" -eq 77 ]
+    none_missing lines
+    sed '/^tmpfs:/d' lines >fewer # and it can fail
+    ! can_mount tmpfs || refuses 'tmpfs can be mounted' none_missing fewer
 }
 
 # the release tarball: the same bytes from another place, time zone and umask; one version; its links hold
@@ -451,12 +476,6 @@ step_consumer() {
     "$top/.ci/consumer"
 }
 
-# Debian: installed by apt into another clean root, used, purged; autopkgtest
-step_deb_install() {
-    release
-    "$top/.ci/deb" install
-}
-
 # Builds the unpacked release in a root, and runs its suites, as a user that is not root.
 build_in() { # ROOT
     in_as_user "$1" env FILELOCK_TEST_SCALE="$FILELOCK_TEST_SCALE" FILELOCK_TEST_SKIP="$FILELOCK_TEST_SKIP" sh -euc '
@@ -481,12 +500,6 @@ step_trixie() {
     grep -Eq '^# PASS: +[1-9]' trixie/out
 }
 
-# Debian: cross-built for arm64, without tests and documentation
-step_deb_cross() {
-    release
-    "$top/.ci/deb" cross
-}
-
 # Builds for Windows by mingw-w64, and tests by Wine, in the directory windows_ARCHITECTURE.
 windows() { # ARCHITECTURE
     export HOST=$1-w64-mingw32 WINEPREFIX=$work/windows_$1/wineprefix
@@ -507,6 +520,7 @@ windows() { # ARCHITECTURE
     FILELOCK_TEST_SCALE=0.1 check
     # What Windows has not, and what Wine does not do.  tests/posix_only.sh tells which suites are left out.
     known_skips 'kind (flock|ofd|lease) is not in this build|no symbolic link can|read-only to this user|a directory stays here'
+    "$top/.ci/circles" "$top" "$PWD"
     "$top/.ci/windows-consumer"
 }
 
@@ -570,6 +584,18 @@ step_standin() {
     STANDIN_DEAF=yes CK_RUN_CASE=waits refuses 'test_handover:0: Assertion' ./tests/test_kqueue
 }
 
+# Debian: installed by apt into another clean root, used, purged; autopkgtest
+step_deb_install() {
+    release
+    "$top/.ci/deb" install
+}
+
+# Debian: cross-built for arm64, without tests and documentation, and with all other files
+step_deb_cross() {
+    release
+    "$top/.ci/deb" cross
+}
+
 # the tree stays clean after a build in it
 step_clean_tree() {
     export_tree "$work/clean_tree/tree"
@@ -577,7 +603,7 @@ step_clean_tree() {
     git -c init.defaultBranch=main init -q .
     git add -A
     ./bootstrap
-    ./configure --quiet
+    ./configure --quiet CFLAGS=-O0
     make -s -j2
     make -s -j2 check TESTS=
     git -c user.name=ci -c user.email=ci@localhost commit -q -m tree
@@ -625,16 +651,13 @@ step_shellcheck() {
     shellcheck -x --severity=warning "${scripts[@]}"
 }
 
+# The steps of the fallbacks, of Windows and of the stand-in check the arrows of their builds.
 # no circles between the files of lib/, by includes and by symbols, and no arrow from a lower room to a higher one
 step_circles() {
-    local build
-    configure_in circles/linux --disable-shared CFLAGS=-O0
-    configure_in circles/fallbacks --disable-shared CFLAGS=-O0 "${fallbacks[@]}"
-    configure_in circles/windows --disable-shared CFLAGS=-O0 --host=x86_64-w64-mingw32
-    for build in linux fallbacks windows; do
-        make -s -j2 -C "$work/circles/$build" libfilelock.la
-        "$top/.ci/circles" "$top" "$work/circles/$build"
-    done
+    prepare_machines
+    mkdir -p "$work/circles/linux"
+    cp -r "$work/native/lib" "$work/circles/linux"
+    "$top/.ci/circles" "$top" "$work/circles/linux"
     # The check can fail: for an include that points up, two headers in a circle, a symbol from above.
     mkdir -p "$work/circles/up" "$work/circles/round"
     cp -r "$top/lib" "$work/circles/up"
@@ -699,46 +722,8 @@ step_analyzer() {
 # fuzzing what reads the text of others, for a fixed number of runs from the kept corpus
 step_fuzz() {
     configure_in fuzz
-    "$top/tests/fuzz/run" 300000 "$work/fuzz" | sed 's/^/note: /'
+    "$top/tests/fuzz/run" 100000 "$work/fuzz" | sed 's/^/note: /'
     sed "s/ && text\[0\] != '0'//" "$top/lib/owner/record.c" >"$work/fuzz/record.c" # and what is wrong is found
     cmp -s "$top/lib/owner/record.c" "$work/fuzz/record.c" && return 1
     RECORD=$work/fuzz/record.c refuses 'broken promise' "$top/tests/fuzz/run" 300000 "$work/fuzz" record
-}
-
-# Succeeds if this kernel can mount such a file system, by its own list.
-can_mount() { # NAME, as tests/filesystems has it
-    local type=$1 device=''
-    [ "$(id -u)" -eq 0 ] && unshare --mount true 2>/dev/null || return 1
-    case $1 in
-    tmpfs) ;;
-    overlayfs) type=overlay ;;
-    read-only) type=ext4 device=loop ;;
-    exfat-fuse) type=fuseblk device=loop ;;
-    bindfs | without-locks) type=fuse ;;
-    *) device=loop ;;
-    esac
-    [[ $type != fuse* ]] || [ -w /dev/fuse ] || return 1
-    [ -z "$device" ] || losetup --find >/dev/null 2>&1 || return 1
-    grep -qw "$type" /proc/filesystems
-}
-
-# none_missing FILE: succeeds if this output of tests/filesystems skips no file system that can be mounted
-none_missing() {
-    local name
-    for name in ext4 xfs btrfs tmpfs overlayfs exfat-fuse bindfs without-locks read-only; do
-        grep -Eq "^$name: [0-9]+ (tests|checks) passed" "$1" || ! can_mount "$name" ||
-            { echo "$name can be mounted here, and was not tested" && return 1; }
-    done
-}
-
-# the suites of what matters most on each file system that can be mounted here
-step_filesystems() {
-    local status=0
-    build_all filesystems
-    FILELOCK_TEST_SCALE=0.05 "$top/tests/filesystems" "$work/filesystems" >lines || status=$?
-    sed '/^SKIP/!s/^/note: /' lines
-    [ "$status" -eq 0 ] || [ "$status" -eq 77 ]
-    none_missing lines
-    sed '/^tmpfs:/d' lines >fewer # and it can fail
-    ! can_mount tmpfs || refuses 'tmpfs can be mounted' none_missing fewer
 }

@@ -45,6 +45,9 @@ const char *marker_record(int64_t pid);
  * open.
  */
 int tells_local_files(void);
+
+/* Linux.  Returns how many waiters have a place in the queue at the marker: each has a byte from 2^32 on locked. */
+int places_at(const char *path);
 int sees_all_openers(void);
 
 /* Returns the contents of a marker that its owner gave up but could not remove. */

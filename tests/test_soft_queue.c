@@ -22,25 +22,6 @@
             SKIP("there is no queue on a file system of other hosts"); \
     } while (0)
 
-/* Returns how many waiters have a place at the marker: each has a byte from 2^32 on locked. */
-static int places_at(const char *path)
-{
-    struct stat status;
-    char line[256];
-    long long first;
-    unsigned long long inode;
-    int count = 0;
-    FILE *locks = fopen("/proc/locks", "re");
-    if (stat(path, &status) != 0)
-        status.st_ino = 0;
-    while (locks && fgets(line, sizeof line, locks))
-        if (sscanf(line, "%*d: OFDLCK %*s WRITE %*d %*x:%*x:%llu %lld", &inode, &first) == 2)
-            count += inode == status.st_ino && first >= 1LL << 32;
-    if (locks)
-        fclose(locks);
-    return count;
-}
-
 /* Starts a peer that waits for the lock, in the queue. */
 static struct peer *waiting(const char *path, unsigned flags, int64_t timeout_ms)
 {

@@ -29,6 +29,7 @@ static struct stopped {
     int result, check;
     pid_t pid;
     int number;      /* of the system call */
+    int opens;       /* the call opens a file for writing alone */
     char name[1024]; /* the name that the call makes */
     int hits;
     int cancel[2]; /* a pipe; 0: none */
@@ -64,6 +65,17 @@ static void read_name(uint64_t address)
         close(fd);
 }
 
+/* True if the call opens a file for writing alone, by either number. */
+static int opens_for_writing(const struct trace_call *call)
+{
+    uint64_t flags = call->number == SYS_openat ? call->arguments[2] : 0;
+#ifdef SYS_open
+    if (call->number == SYS_open)
+        flags = call->arguments[1];
+#endif
+    return (flags & O_ACCMODE) == O_WRONLY;
+}
+
 #define ANY_CALL -1
 
 /*
@@ -73,6 +85,7 @@ static void read_name(uint64_t address)
 static int matches(const struct trace_call *call, int number)
 {
     stopped->number = call->number;
+    stopped->opens = opens_for_writing(call);
     if (call->number == SYS_linkat)
         read_name(call->arguments[3]);
     else
@@ -585,6 +598,51 @@ START_TEST(test_no_late_breaker)
 }
 END_TEST
 
+static struct filelock *in_the_way;
+static int replaced, calls_after;
+
+/*
+ * When the waiter has a place in the queue, another marker takes the place of the one where it queues.  When the waiter
+ * is about to queue up there, that marker goes too.
+ */
+static int replace_then_remove(void)
+{
+    if (stopped->hits > 0)
+        ck_assert_int_lt(++calls_after, 1000); /* or it looks for ever */
+    if (!replaced && places_at(scratch("lock")) == 2) {
+        EXPECT(filelock_release(in_the_way), 0);
+        EXPECT(filelock_acquire(in_the_way, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+        replaced = 1;
+        return 0;
+    }
+    if (!replaced || stopped->hits > 0 || !stopped->opens)
+        return 0;
+    EXPECT(filelock_release(in_the_way), 0);
+    return 1;
+}
+
+/* A waiter that leaves a free path to an earlier waiter, which is stopped, takes the lock after a while. */
+START_TEST(test_left_to_stopped)
+{
+    NEEDS_SOFT();
+    if (!tells_local_files())
+        SKIP("there is no queue on a file system of other hosts");
+    prepare();
+    in_the_way = new_soft(scratch("lock"), 0);
+    EXPECT(filelock_acquire(in_the_way, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
+    struct peer *earlier = peer_with(soft_kind(), scratch("lock"), 0);
+    peer_send(earlier, "acquire a exclusive %d", PATIENCE_MS);
+    EVENTUALLY(places_at(scratch("lock")) == 1);
+    kill((pid_t) peer_pid(earlier), SIGSTOP);
+    stopped->timeout_ms = FILELOCK_FOREVER;
+    STOPPED(ANY_CALL, replace_then_remove);
+    EXPECT(stopped->result, 0);
+    kill((pid_t) peer_pid(earlier), SIGCONT);
+    PEER_ANSWERS(earlier, "0");
+    filelock_free(in_the_way);
+}
+END_TEST
+
 static const struct {
     const char *format; /* %1, %2: the own and a dead pid */
     int living;         /* the owner of what is there lives */
@@ -651,6 +709,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_no_late_breaker);
     tcase_add_loop_test(tcase, test_moved_swept, 0, COUNT(moved));
     tcase_add_test(tcase, test_moved_long);
+    tcase_add_test(add_case(suite, "queue"), test_left_to_stopped);
     tcase = add_case(suite, "planted");
     tcase_add_loop_test(tcase, test_planted, 0, PLANTS);
     return suite;

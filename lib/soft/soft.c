@@ -329,24 +329,74 @@ static bool watch_owner(const struct attempt *attempt, int64_t pid, const char *
     return attempt->lookout != NULL && flk_lookout_process(attempt->lookout, pid, token);
 }
 
-/* Ends the suspicions, which closes their files.  Forks wait meanwhile, so that no child has a copy of these. */
-static void drop_suspicions(struct soft_lock *soft)
+/* Returns the handle's doubts, which it keeps until it is closed.  NULL: there is no memory. */
+static struct doubts *doubts_of(struct soft_lock *soft)
 {
-    if (soft->suspicion.since == 0 && soft->leftover.since == 0)
-        return;
-    flk_fork_hold();
-    flk_suspicion_end(&soft->suspicion);
-    flk_suspicion_end(&soft->leftover);
-    flk_fork_release();
+    if (soft->doubts == NULL)
+        soft->doubts = calloc(1, sizeof(*soft->doubts));
+    return soft->doubts;
+}
+
+static bool doubts_marker(const struct soft_lock *soft)
+{
+    return soft->doubts != NULL && soft->doubts->marker.since != 0;
+}
+
+static bool doubts_leftover(const struct soft_lock *soft)
+{
+    return soft->doubts != NULL && soft->doubts->leftover.since != 0;
+}
+
+/* Ends the suspicion, which closes its file. */
+static void trust_marker(struct soft_lock *soft)
+{
+    if (soft->doubts != NULL)
+        flk_suspicion_end(&soft->doubts->marker);
+}
+
+static void trust_all(struct soft_lock *soft)
+{
+    trust_marker(soft);
+    if (soft->doubts != NULL)
+        flk_suspicion_end(&soft->doubts->leftover);
+}
+
+/* Gives the doubts back.  Forks wait while files are closed, so that no child has a copy of these. */
+static void drop_doubts(struct soft_lock *soft)
+{
+    struct doubts *doubts = soft->doubts;
+
+    if (doubts_marker(soft) || doubts_leftover(soft)) {
+        flk_fork_hold();
+        trust_all(soft);
+        flk_fork_release();
+    }
+    soft->doubts = NULL;
+    free(doubts);
+}
+
+/* The next look at the marker searches for its writers at once. */
+static void search_at_once(struct soft_lock *soft)
+{
+    if (soft->doubts != NULL)
+        soft->doubts->marker.next = 0;
+}
+
+/* Suspects an UNCLEAR marker.  Returns as flk_marker_suspect() does, or -ENOMEM. */
+static int suspect(struct soft_lock *soft, struct marker *marker, int64_t *left)
+{
+    struct doubts *doubts = doubts_of(soft);
+
+    return doubts != NULL ? flk_marker_suspect(&doubts->marker, marker, left) : -ENOMEM;
 }
 
 /* Reads the marker.  If descriptors have run out, the suspicion's is closed first, and the suspicion begins again. */
 static void read_marker(struct soft_lock *soft, const char *path, struct marker *marker)
 {
     flk_marker_read(path, marker);
-    if (!flk_error_no_resources(marker->verdict) || soft->suspicion.since == 0)
+    if (!flk_error_no_resources(marker->verdict) || !doubts_marker(soft))
         return;
-    flk_suspicion_end(&soft->suspicion);
+    trust_marker(soft);
     flk_marker_read(path, marker);
 }
 
@@ -393,8 +443,8 @@ static int look(const struct target *target, struct soft_lock *soft, struct atte
     if (marker->verdict == VERDICT_UNCLEAR && never_breaks(target))
         return VERDICT_HELD; /* the marker would stay even if it were stale, and to find that out is costly */
     if (marker->verdict == VERDICT_UNCLEAR)
-        return flk_marker_suspect(&soft->suspicion, marker, &attempt->left);
-    flk_suspicion_end(&soft->suspicion);
+        return suspect(soft, marker, &attempt->left);
+    trust_marker(soft);
     if (marker->elsewhere)
         (void) watch_owner(attempt, 0, ""); /* the process that has this pid here is not the owner */
     if (marker->verdict == VERDICT_HELD && marker->fd < 0) {
@@ -416,9 +466,12 @@ static bool has_queue(const struct marker *marker, int verdict)
 static enum outcome take_over(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
                               const struct marker *marker)
 {
+    struct doubts *doubts = doubts_of(soft);
     struct draft draft;
 
     (void) watch_owner(attempt, 0, "");
+    if (doubts == NULL)
+        return -ENOMEM;
     if (never_breaks(target)) {
         attempt->left = HELD_LOOK;
         return CONTENDED;
@@ -428,7 +481,7 @@ static enum outcome take_over(const struct target *target, struct soft_lock *sof
     if (attempt->deferred)
         return CONTENDED;
     draft_for(target, &draft);
-    return flk_marker_take_over(attempt->path, marker, &draft, &soft->leftover, &attempt->fd);
+    return flk_marker_take_over(attempt->path, marker, &draft, &doubts->leftover, &attempt->fd);
 }
 
 /*
@@ -503,6 +556,7 @@ static bool adopt_or_discard(const struct target *target, struct soft_lock *soft
             .id = version.id,
             .modified = target->lease_ms == 0 ? version.modified : 0,
             .had_marker = attempt->had_marker,
+            .doubts = soft->doubts,
             .queue = soft->queue,
             .began = attempt->began,
         };
@@ -529,12 +583,10 @@ static enum outcome acquire_marker(const struct target *target, struct soft_lock
         attempt->fd = -1;
         attempt->began = flk_boot_now();
         rc = try_once(target, soft, attempt);
-        if (rc == TAKEN) {
-            flk_suspicion_end(&soft->suspicion);
-            flk_suspicion_end(&soft->leftover);
-        } else {
+        if (rc == TAKEN)
+            trust_all(soft);
+        else
             attempt->fd = -1;
-        }
         if (adopt_or_discard(target, soft, attempt, epoch))
             return TAKEN;
         if (rc != AGAIN && rc != TAKEN) /* TAKEN: the new marker was removed, so try again */
@@ -582,7 +634,7 @@ enum outcome flk_soft_try(const struct target *target, void *state, enum fileloc
     (void) mode;
     if (attempt.path == NULL)
         return -errno;
-    ((struct soft_lock *) state)->suspicion.next = 0;
+    search_at_once(state);
     rc = acquire_to_keep(target, state, &attempt, &none);
     if (rc == 0)
         keep_path(target, state, attempt.path);
@@ -604,7 +656,7 @@ void flk_soft_close(const struct target *target, void *state)
     else if (soft->fd >= 0 && release_own(target, flk_soft_path(target, soft), soft) != 0)
         (void) flk_owner_disown(soft->fd);
     forget(soft);
-    drop_suspicions(soft);
+    drop_doubts(soft);
 }
 
 /* ---- Waiting in a thread -------------------------------------------------------------------- */
@@ -788,8 +840,8 @@ static enum outcome look_at(const struct target *target, struct soft_lock *soft,
     enum outcome rc;
 
     if (lookout->path == NULL) {
-        soft->suspicion.next = 0; /* the first look searches for writers at once */
-        soft->had_marker = true;  /* there was one just before */
+        search_at_once(soft);
+        soft->had_marker = true; /* there was one just before */
     }
     if (!flk_lookout_watch(lookout, path)) {
         rc = acquire_to_keep(target, soft, &attempt, lookout->limits);
@@ -912,8 +964,7 @@ void flk_soft_after_fork(const struct target *target, void *state, bool holds)
     struct soft_lock *soft = state;
 
     (void) target;
-    flk_suspicion_end(&soft->suspicion);
-    flk_suspicion_end(&soft->leftover);
+    trust_all(soft);
     if (soft->queue != NULL)
         flk_queue_forked(soft->queue);
     soft->queue = NULL;
@@ -931,7 +982,7 @@ bool flk_soft_has_open(const void *state)
 {
     const struct soft_lock *soft = state;
 
-    return soft->fd >= 0 || soft->suspicion.since != 0 || soft->leftover.since != 0;
+    return soft->fd >= 0 || doubts_marker(soft) || doubts_leftover(soft);
 }
 
 static void soft_before_fork(const struct target *target, void *state)

@@ -16,22 +16,27 @@
 struct lookout;
 struct queue;
 
+/* What a handle finds suspicious.  Few handles ever do, so it is not in the state. */
+struct doubts {
+    struct suspicion marker;   /* about the marker */
+    struct suspicion leftover; /* about a draft that a killed breaker left */
+};
+
 /*
  * The state of a soft lock, in its handle.  last_forker is the process that last forked while it held the lock: this
  * process, or the process that this one was forked from.
  */
 struct soft_lock {
-    int fd;                     /* the marker while the lock is held, else -1 */
-    int64_t last_forker;        /* 0: no other process holds the lock */
-    char *resolved;             /* where the path led when the lock was acquired; NULL: the path itself */
-    struct identity id;         /* of the marker */
-    int64_t modified;           /* the marker's time, for when its descriptor is lost; 0: it may change */
-    int64_t began;              /* ns of flk_boot_now(), before the marker was made */
-    int64_t other_lease;        /* ns; the duration of a lease that refused this one; 0: none */
-    bool had_marker;            /* the last look found another contender's marker */
-    struct suspicion suspicion; /* about the marker */
-    struct suspicion leftover;  /* about a draft that a killed breaker left */
-    struct queue *queue;        /* of the thread that waits, in its lookout; NULL: none waits */
+    int fd;                /* the marker while the lock is held, else -1 */
+    int64_t last_forker;   /* 0: no other process holds the lock */
+    char *resolved;        /* where the path led when the lock was acquired; NULL: the path itself */
+    struct identity id;    /* of the marker */
+    int64_t modified;      /* the marker's time, for when its descriptor is lost; 0: it may change */
+    int64_t began;         /* ns of flk_boot_now(), before the marker was made */
+    int64_t other_lease;   /* ns; the duration of a lease that refused this one; 0: none */
+    bool had_marker;       /* the last look found another contender's marker */
+    struct doubts *doubts; /* NULL: there was none yet */
+    struct queue *queue;   /* of the thread that waits, in its lookout; NULL: none waits */
 };
 
 /* The functions of struct kind.  state begins with a struct soft_lock. */

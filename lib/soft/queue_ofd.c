@@ -80,14 +80,24 @@ static int64_t find_locked(int fd, int64_t first, int64_t length)
     return found.l_len == 0 ? INT64_MAX : (int64_t) found.l_start + (int64_t) found.l_len - 1;
 }
 
+/* Look in the whole range this many times, then in its upper half: the kernel names any of the locks in a range. */
+#define FEW_WAITERS 4
+
 /* Returns the nearest byte before the ticket that another waiter has locked; 0: none. */
 static int64_t find_before(int fd, int64_t ticket)
 {
-    int64_t first = FIRST_BYTE, found, nearest = 0;
+    int64_t first = FIRST_BYTE, last = ticket, nearest = 0;
 
-    while (first < ticket && (found = find_locked(fd, first, ticket - first)) != 0 && found < ticket) {
-        nearest = found;
-        first = found + 1;
+    for (int looks = 0; first < last; looks++) {
+        int64_t from = looks < FEW_WAITERS ? first : first + (last - first) / 2;
+        int64_t found = find_locked(fd, from, last - from);
+
+        if (found >= ticket) /* a program has locked more than a byte */
+            return nearest;
+        if (found != 0)
+            first = (nearest = found) + 1;
+        else
+            last = from;
     }
     return nearest;
 }

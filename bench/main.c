@@ -27,8 +27,9 @@ static const struct scenario {
     { "handoff", scenario_handoff },     { "kill", scenario_kill },
     { "contended", scenario_contended }, { "uncontended", scenario_uncontended },
     { "memory", scenario_memory },       { "rest", scenario_rest },
-    { "underway", scenario_under_way },  { "etcd", scenario_etcd },
-    { "many", scenario_many },           { "drain", scenario_drain },
+    { "underway", scenario_under_way },  { "deadlines", scenario_deadlines },
+    { "etcd", scenario_etcd },           { "many", scenario_many },
+    { "drain", scenario_drain },
 };
 
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };

@@ -15,6 +15,7 @@ void scenario_memory(const struct settings *settings);
 void scenario_many(const struct settings *settings);
 void scenario_rest(const struct settings *settings);
 void scenario_under_way(const struct settings *settings);
+void scenario_deadlines(const struct settings *settings);
 void scenario_etcd(const struct settings *settings);
 void scenario_drain(const struct settings *settings);
 

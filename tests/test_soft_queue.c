@@ -11,16 +11,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* Waiters queue up where no other host has the files, and the file system has locks of its own. */
-#define NEEDS_QUEUE()                                                  \
-    do {                                                               \
-        NEEDS_SOFT();                                                  \
-        if (!tells_local_files())                                      \
-            SKIP("there is no queue on a file system of other hosts"); \
-    } while (0)
 
 /* Starts a peer that waits for the lock, in the queue. */
 static struct peer *waiting(const char *path, unsigned flags, int64_t timeout_ms)
@@ -202,6 +195,87 @@ START_TEST(test_cancelled)
 }
 END_TEST
 
+/* ---- Threads of a process ------------------------------------------------------------------------- */
+
+enum { THREADS = 6, FIRST = 0, MIDDLE = 3 };
+
+struct standing {
+    struct caller caller;
+    struct filelock *lock;
+};
+
+static void stand(struct standing *standing, unsigned flags, int64_t timeout_ms)
+{
+    standing->lock = new_soft(scratch("lock"), flags);
+    caller_start(&standing->caller);
+    begin_acquire(&standing->caller, standing->lock, FILELOCK_EXCLUSIVE, timeout_ms);
+    wait_for_sleep(&standing->caller);
+}
+
+static void go(struct standing *standing)
+{
+    caller_end(&standing->caller);
+    filelock_free(standing->lock);
+}
+
+static int instances(void)
+{
+    char link[64], name[64];
+    int count = 0;
+    for (int fd = 3; fd < 256; fd++) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, name, sizeof name - 1);
+        name[n > 0 ? n : 0] = '\0';
+        count += !strcmp(name, "anon_inode:inotify");
+    }
+    return count;
+}
+
+/* Of the threads that wait for a marker, one watches it and is in the queue.  Threads whose time is up leave the line. */
+START_TEST(test_threads_in_line)
+{
+    NEEDS_QUEUE();
+    static struct standing threads[THREADS];
+    struct peer *holder = peer_with(soft_kind(), scratch("lock"), 0);
+    PEER_SAYS(holder, "0", "acquire a exclusive 0");
+    for (int i = 0; i < THREADS; i++)
+        stand(&threads[i], 0, i == FIRST || i == MIDDLE ? 500 : FILELOCK_FOREVER);
+    ck_assert_int_eq(places_at(scratch("lock")), 1);
+    ck_assert_int_eq(instances(), 1);
+    EXPECT(end_call(&threads[FIRST].caller), -ETIMEDOUT);
+    EXPECT(end_call(&threads[MIDDLE].caller), -ETIMEDOUT);
+    EVENTUALLY(places_at(scratch("lock")) == 1);
+    PEER_SAYS(holder, "0", "release a");
+    for (int i = 0; i < THREADS; i++) {
+        if (i != FIRST && i != MIDDLE) {
+            EXPECT(end_call(&threads[i].caller), 0);
+            EXPECT(caller_call(&threads[i].caller, CALL_RELEASE, threads[i].lock), 0);
+        }
+        go(&threads[i]);
+    }
+    expect_nothing_at(scratch("lock"));
+}
+END_TEST
+
+/* A thread that must not break the marker of a dead process does not stand in the way of one that may. */
+START_TEST(test_thread_that_never_breaks)
+{
+    NEEDS_QUEUE();
+    static struct standing never, other;
+    struct peer *holder = peer_with(soft_kind(), scratch("lock"), 0);
+    PEER_SAYS(holder, "0", "acquire a exclusive 0");
+    stand(&never, FILELOCK_NEVER_BREAK, FILELOCK_FOREVER);
+    stand(&other, 0, FILELOCK_FOREVER);
+    peer_kill(holder);
+    EXPECT(end_call(&other.caller), 0);
+    EXPECT(caller_call(&other.caller, CALL_RELEASE, other.lock), 0);
+    EXPECT(end_call(&never.caller), 0);
+    EXPECT(caller_call(&never.caller, CALL_RELEASE, never.lock), 0);
+    go(&never);
+    go(&other);
+}
+END_TEST
+
 /* ---- Markers without a queue ---------------------------------------------------------------------- */
 
 /*
@@ -363,6 +437,9 @@ Suite *make_suite(void)
     tcase = add_case(suite, "others");
     tcase_add_loop_test(tcase, test_failing, 0, (int) (sizeof failings / sizeof *failings));
     tcase_add_test(tcase, test_cancelled);
+    tcase = add_case(suite, "threads");
+    tcase_add_test(tcase, test_threads_in_line);
+    tcase_add_test(tcase, test_thread_that_never_breaks);
     tcase = add_case(suite, "markers");
     tcase_add_test(tcase, test_emptied_marker);
     tcase_add_test(tcase, test_never_break);

@@ -832,6 +832,35 @@ static enum outcome look_briefly(const struct target *target, struct soft_lock *
     return rc;
 }
 
+/*
+ * Writes what the threads of this process wait for that judge the marker at the path alike.  The directory is in it,
+ * because threads may have roots and working directories of their own.  False: that cannot be told.
+ */
+static bool name_line(const struct target *target, const char *path, struct call_key *key)
+{
+    const int64_t rest[] = { target->kind->id, target->lease_ms, never_breaks(target) };
+    struct identity folder;
+    uint8_t digest[32];
+
+    if (flk_file_folder_identity(path, &folder) != 0)
+        return false;
+    flk_sha256(path, strlen(path), digest);
+    key->size = flk_file_key(&folder, key->bytes);
+    memcpy(key->bytes + key->size, rest, sizeof(rest));
+    key->size += sizeof(rest);
+    memcpy(key->bytes + key->size, digest, sizeof(digest) / 2);
+    key->size += sizeof(digest) / 2;
+    return true;
+}
+
+/* True if no other thread of this process watches the marker at the path for the same. */
+static bool is_first(const struct target *target, const char *path, struct lookout *lookout)
+{
+    struct call_key key;
+
+    return !lookout->alone || !name_line(target, path, &key) || flk_lookout_first(lookout, &key);
+}
+
 /* Looks once at the path, and returns as try() of struct kind does. */
 static enum outcome look_at(const struct target *target, struct soft_lock *soft, const char *path,
                             struct lookout *lookout)
@@ -842,6 +871,13 @@ static enum outcome look_at(const struct target *target, struct soft_lock *soft,
     if (lookout->path == NULL) {
         search_at_once(soft);
         soft->had_marker = true; /* there was one just before */
+    }
+    if (!is_first(target, path, lookout)) {
+        if (soft->queue != NULL)
+            (void) flk_queue_leave(soft->queue);
+        lookout->wait = NULL;
+        lookout->state = CALL_WANTED;
+        return acquire_to_keep(target, soft, &attempt, lookout->limits);
     }
     if (!flk_lookout_watch(lookout, path)) {
         rc = acquire_to_keep(target, soft, &attempt, lookout->limits);

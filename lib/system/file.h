@@ -67,6 +67,9 @@ bool flk_error_no_file(int rc);
 
 int flk_file_path_identity(const char *path, bool follow, struct identity *id);
 
+/* Finds the directory in which the path names a file, whether or not that file is there. */
+int flk_file_folder_identity(const char *path, struct identity *id);
+
 /*
  * Has the file system look anew at what the path names.  A client of NFS answers stat(2) from what it remembers of the
  * directory, for up to a minute.

@@ -499,6 +499,15 @@ int flk_file_path_identity(const char *path, bool follow, struct identity *id)
     return rc;
 }
 
+int flk_file_folder_identity(const char *path, struct identity *id)
+{
+    char *folder = flk_file_parent(path);
+    int rc = folder != NULL ? flk_file_path_identity(folder, true, id) : -ENOMEM;
+
+    free(folder);
+    return rc;
+}
+
 /* Some file systems keep even seconds only.  A file that was touched is to look changed there, too. */
 #define COARSEST_NS 2000000000
 

@@ -242,6 +242,19 @@ int flk_file_path_identity(const char *path, bool follow, struct identity *id)
     return rc;
 }
 
+int flk_file_folder_identity(const char *path, struct identity *id)
+{
+    int rc = -ENOMEM;
+    wchar_t *wide = flk_path_wide(path, &rc);
+    char *folder = wide != NULL && flk_path_cut(wide) ? flk_path_utf8(wide) : NULL;
+
+    free(wide);
+    if (folder != NULL)
+        rc = flk_file_path_identity(folder, true, id);
+    free(folder);
+    return rc;
+}
+
 /* Nothing to do: flk_file_path_identity() opens the file. */
 void flk_file_path_refresh(const char *path, bool follow)
 {

@@ -20,12 +20,15 @@
  */
 static enum outcome call_in_line(struct lookout *lookout, const struct limits *limits)
 {
-    struct line_place place;
+    struct line_place place = { .taken = false };
     enum outcome rc;
 
+    if (lookout->wait == NULL)
+        return flk_line_wait(lookout->line, limits);
     if (lookout->key.size == 0 || flk_limits_none(limits))
         return lookout->wait(lookout->room, limits);
-    rc = flk_line_join(&place, &lookout->key, limits);
+    (void) flk_line_take(&place, &lookout->key, limits);
+    rc = flk_line_wait(&place, limits);
     if (rc == TAKEN)
         rc = lookout->wait(lookout->room, limits);
     flk_line_leave(&place);
@@ -89,6 +92,7 @@ static bool goes_on(enum outcome rc)
 
 enum outcome flk_await(const struct awaited *awaited, void *arg, const struct limits *limits)
 {
+    struct line_place line = { .taken = false };
     struct lookout lookout;
     bool called = false; /* a call was made that may have got what the last look did not take */
     enum outcome rc;
@@ -96,6 +100,7 @@ enum outcome flk_await(const struct awaited *awaited, void *arg, const struct li
 
     flk_lookout_open_alone(&lookout, limits);
     lookout.tried = awaited->tried;
+    lookout.line = &line;
     while (goes_on(rc = look(awaited, arg, &lookout)) && !lookout.last) {
         called = called || lookout.state == CALL_WANTED;
         limit = wait_in_time(&lookout, limits);
@@ -107,6 +112,7 @@ enum outcome flk_await(const struct awaited *awaited, void *arg, const struct li
     if (called && rc != TAKEN && !(goes_on(rc) && lookout.last) && awaited->withdraw != NULL)
         awaited->withdraw(arg);
     flk_lookout_close(&lookout);
+    flk_line_leave(&line);
     if (!goes_on(rc))
         return rc;
     return rc == UNREACHED && limit == -ETIMEDOUT ? -EHOSTUNREACH : limit;

@@ -11,11 +11,15 @@
 #include "system/thread.h"
 #include "wait/limits.h"
 #include "wait/line.h"
-#include "wait/lookout.h"
 #include "wait/wakeup.h"
 
 static struct mutex mutex = MUTEX_INIT;
 static struct list places; /* of all lines, the newest first; under the mutex */
+
+bool flk_same_call(const struct call_key *a, const struct call_key *b)
+{
+    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
 
 static struct line_place *place_of(struct link *link)
 {
@@ -28,7 +32,7 @@ static struct line_place *find_oldest(const struct call_key *key)
     struct line_place *oldest = NULL;
 
     for (struct link *link = places.first; link != NULL; link = link->next)
-        if (flk_same_call(place_of(link)->key, key))
+        if (flk_same_call(&place_of(link)->key, key))
             oldest = place_of(link);
     return oldest;
 }
@@ -46,28 +50,34 @@ static bool is_first(const struct line_place *place)
 /* Takes the place at the end of the line, or only if that is its beginning.  False: it was not taken. */
 static bool take_place(struct line_place *place, bool only_first)
 {
-    bool taken;
-
     flk_mutex_lock(&mutex);
-    place->first = find_oldest(place->key) == NULL;
-    taken = place->first || !only_first;
-    if (taken)
+    place->first = find_oldest(&place->key) == NULL;
+    place->taken = place->first || !only_first;
+    if (place->taken)
         flk_list_add(&places, &place->link);
     flk_mutex_unlock(&mutex);
-    return taken;
+    return place->taken;
 }
 
 /* Opens the wake-up only if there is a line, and before the place can be seen: then it may be signalled. */
-int flk_line_join(struct line_place *place, const struct call_key *key, const struct limits *limits)
+bool flk_line_take(struct line_place *place, const struct call_key *key, const struct limits *limits)
 {
-    int rc = 0;
-
-    *place = (struct line_place) { .key = key };
+    if (place->taken && flk_same_call(&place->key, key))
+        return is_first(place);
+    flk_line_leave(place);
+    *place = (struct line_place) { .key = *key };
     if (!take_place(place, true)) {
         (void) flk_wakeup_open(&place->wakeup, limits);
         place->waits = true;
         (void) take_place(place, false);
     }
+    return is_first(place);
+}
+
+int flk_line_wait(struct line_place *place, const struct limits *limits)
+{
+    int rc = 0;
+
     while (rc == 0 && !is_first(place))
         rc = flk_wakeup_wait(&place->wakeup, limits);
     return rc;
@@ -79,10 +89,12 @@ void flk_line_leave(struct line_place *place)
     struct line_place *next = NULL;
     struct waker waker;
 
+    if (!place->taken)
+        return;
     flk_mutex_lock(&mutex);
     flk_list_remove(&places, &place->link);
     if (place->first)
-        next = find_oldest(place->key);
+        next = find_oldest(&place->key);
     if (next != NULL) {
         next->first = true;
         waker = flk_wakeup_waker(&next->wakeup);
@@ -91,6 +103,7 @@ void flk_line_leave(struct line_place *place)
     flk_mutex_unlock(&mutex);
     if (place->waits)
         flk_wakeup_close(&place->wakeup);
+    place->taken = place->waits = false;
 }
 
 static void child_forked(bool prepared)

@@ -8,27 +8,42 @@
 #define FLK_LINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "system/lifetime.h"
 #include "system/list.h"
 #include "wait/limits.h"
-#include "wait/lookout.h"
 #include "wait_types.h"
 
-/* A thread in a line.  It stays where it is until it has left. */
+/* What a call waits for.  Only one of several calls with the same key is made at a time.  size: 0 for a call alone. */
+struct call_key {
+    size_t size;
+    unsigned char bytes[64];
+};
+
+/* True if calls with these keys wait for the same. */
+bool flk_same_call(const struct call_key *a, const struct call_key *b);
+
+/* A thread's place.  It stays where it is until the thread has left.  All zero: the thread stands in no line. */
 struct line_place {
     struct link link;
-    const struct call_key *key;
-    bool first;           /* the thread's call may be made */
+    struct call_key key;
+    bool taken;           /* the thread stands in the line of the key */
+    bool first;           /* nobody stands before it */
     struct wakeup wakeup; /* is signalled when the thread becomes the first; only if `waits` */
     bool waits;
 };
 
 /*
- * Joins the line of the key at its end, and waits within limits until the thread is the first.  Returns 0, or as
- * flk_wakeup_wait() does.  Caller leaves the line in any case.
+ * Takes the place at the end of the line of the key, unless the thread stands in that line.  If it stands in another, it
+ * leaves that.  limits: those of a wait in line.  True if the thread is the first.
  */
-int flk_line_join(struct line_place *place, const struct call_key *key, const struct limits *limits);
+bool flk_line_take(struct line_place *place, const struct call_key *key, const struct limits *limits);
+
+/* Waits within limits until the thread is the first in its line.  Returns 0, or as flk_wakeup_wait() does. */
+int flk_line_wait(struct line_place *place, const struct limits *limits);
+
+/* Leaves the line, if the thread stands in one. */
 void flk_line_leave(struct line_place *place);
 
 /* Forgets the lines in a child, which has none of their threads. */

@@ -10,6 +10,7 @@
 #include "wait/crowd.h"
 #include "wait/helper.h"
 #include "wait/limits.h"
+#include "wait/line.h"
 #include "wait/lookout.h"
 #include "wait/nap.h"
 #include "wait/watch.h"
@@ -38,6 +39,11 @@ void flk_lookout_close(struct lookout *lookout)
         flk_crowd_leave(&lookout->by.place);
     free(lookout->path);
     lookout->path = NULL;
+}
+
+bool flk_lookout_first(struct lookout *lookout, const struct call_key *key)
+{
+    return lookout->line == NULL || flk_line_take(lookout->line, key, lookout->limits);
 }
 
 bool flk_lookout_watch(struct lookout *lookout, const char *path)
@@ -111,9 +117,4 @@ int64_t flk_lookout_patience(struct lookout *lookout)
     int64_t nap = lookout->path != NULL ? flk_crowd_patience(&lookout->by.place) : FLK_NEVER;
 
     return nap < lookout->left ? nap : lookout->left;
-}
-
-bool flk_same_call(const struct call_key *a, const struct call_key *b)
-{
-    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
 }

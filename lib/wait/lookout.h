@@ -14,6 +14,7 @@
 
 #include "wait/crowd.h"
 #include "wait/limits.h"
+#include "wait/line.h"
 #include "wait_types.h"
 
 /*
@@ -27,12 +28,6 @@
  */
 enum call_state { CALL_NONE, CALL_WANTED, CALL_QUEUED, CALL_NEXT, CALL_RUNS, CALL_ENDED };
 
-/* What a call waits for.  Only one of several calls with the same key is made at a time.  size: 0 for a call alone. */
-struct call_key {
-    size_t size;
-    unsigned char bytes[64];
-};
-
 /* The bytes of a lookout's room for what a kind gives to its call. */
 #define FLK_ROOM_SIZE 256
 
@@ -45,6 +40,7 @@ struct lookout {
     bool tried; /* the lock was tried just before this look, and was held */
     bool last;  /* the time is up: no other look follows */
 
+    struct line_place *line;     /* where the thread stands; NULL: it is no thread's */
     const struct limits *limits; /* for a look that has to wait a little; they only say what else may end it */
 
     int64_t left; /* the ns until the next look is due; FLK_NEVER: none is, until something is told */
@@ -58,8 +54,8 @@ struct lookout {
 
     /*
      * The call.  Both functions get `room`.  A thread that waits makes wait(), which waits within limits, and returns as
-     * flk_helper_call() does; -EINVAL: the cancel waitable is not open.  A helper thread makes call() for the attendant.
-     * That keeps to the rules of flk_helper_call().
+     * flk_helper_call() does; -EINVAL: the cancel waitable is not open.  NULL: the thread waits until it is the first in
+     * its line.  A helper thread makes call() for the attendant.  That keeps to the rules of flk_helper_call().
      */
     enum call_state state;
     int (*wait)(void *room, const struct limits *limits);
@@ -79,6 +75,12 @@ void flk_lookout_open_alone(struct lookout *lookout, const struct limits *limits
 
 /* Ends the watch.  There is no call any more. */
 void flk_lookout_close(struct lookout *lookout);
+
+/*
+ * For a kind whose waiters watch: of the threads of this process that wait for the same, only the first watches, and the
+ * others stand in line.  True if the lookout's thread is the first, or if the lookout is no thread's.
+ */
+bool flk_lookout_first(struct lookout *lookout, const struct call_key *key);
 
 /* For a kind: watches the path.  False: there is no memory for that, and the kind naps. */
 bool flk_lookout_watch(struct lookout *lookout, const char *path);
@@ -106,8 +108,5 @@ void flk_lookout_stop(struct lookout *lookout);
 
 /* Returns the ns until the next look is due. */
 int64_t flk_lookout_patience(struct lookout *lookout);
-
-/* True if calls with these keys wait for the same. */
-bool flk_same_call(const struct call_key *a, const struct call_key *b);
 
 #endif

@@ -174,6 +174,11 @@ endif
 tests_test_overlapped_LDFLAGS = -static
 tests_test_limits_linux_SOURCES = tests/test_limits_linux.c tests/syscalls_linux.c tests/syscalls_linux.h
 tests_test_soft_sharing_SOURCES = tests/test_soft_sharing.c tests/syscalls_linux.c tests/syscalls_linux.h
+if !HAVE_SOFT_QUEUE
+queue_CPPFLAGS = -DNO_SOFT_QUEUE
+endif
+tests_test_soft_queue_CPPFLAGS = $(AM_CPPFLAGS) $(queue_CPPFLAGS)
+tests_test_soft_takeover_CPPFLAGS = $(AM_CPPFLAGS) $(queue_CPPFLAGS)
 tests_test_soft_takeover_SOURCES = tests/test_soft_takeover.c tests/syscalls_linux.c tests/syscalls_linux.h
 tests_test_overlapped_SOURCES = tests/test_overlapped.c tests/imports.h
 tests_test_answers_LDFLAGS = -static

@@ -46,6 +46,18 @@ const char *marker_record(int64_t pid);
  */
 int tells_local_files(void);
 
+/* Waiters queue up where no other host has the files, and the file system has locks of its own. */
+#ifdef NO_SOFT_QUEUE
+#define NEEDS_QUEUE() SKIP("there is no queue in this build")
+#else
+#define NEEDS_QUEUE()                                                  \
+    do {                                                               \
+        NEEDS_SOFT();                                                  \
+        if (!tells_local_files())                                      \
+            SKIP("there is no queue on a file system of other hosts"); \
+    } while (0)
+#endif
+
 /* Linux.  Returns how many waiters have a place in the queue at the marker: each has a byte from 2^32 on locked. */
 int places_at(const char *path);
 int sees_all_openers(void);

@@ -132,9 +132,10 @@ void say_skipped(const char *test, const char *format, ...)
 #endif
 
 /* A process that forks while another thread has a lock of the sanitizer's allocator has a child that waits for ever. */
+#define FORKS_BESIDE_THREADS (!UNDER_ASAN && !UNDER_TSAN && !under_valgrind())
 #define NEEDS_FORK_BESIDE_THREADS()                                                    \
     do {                                                                               \
-        if (UNDER_ASAN || UNDER_TSAN || under_valgrind())                              \
+        if (!FORKS_BESIDE_THREADS)                                                     \
             SKIP("a child forked beside a thread hangs in the sanitizer's allocator"); \
     } while (0)
 

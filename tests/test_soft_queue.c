@@ -231,7 +231,7 @@ static int instances(void)
     return count;
 }
 
-/* Of the threads that wait for a marker, one watches it and is in the queue.  Threads whose time is up leave the line. */
+/* One of the threads that wait for a marker watches it, and is in the queue.  A thread whose time is up leaves the line. */
 START_TEST(test_threads_in_line)
 {
     NEEDS_QUEUE();

@@ -257,6 +257,53 @@ START_TEST(test_threads_in_line)
 }
 END_TEST
 
+/* A thread that stands in line is before a process whose wait began later. */
+START_TEST(test_thread_before_process)
+{
+    NEEDS_QUEUE();
+    static struct standing first, second;
+    struct filelock *lock = held(scratch("lock"));
+    stand(&first, 0, FILELOCK_FOREVER);
+    stand(&second, 0, FILELOCK_FOREVER);
+    struct peer *late = waiting(scratch("lock"), 0, FILELOCK_FOREVER);
+    release(lock);
+    EXPECT(end_call(&first.caller), 0);
+    EVENTUALLY(places_at(scratch("lock")) == 2); /* both are at the new marker */
+    EXPECT(caller_call(&first.caller, CALL_RELEASE, first.lock), 0);
+    EXPECT(end_call(&second.caller), 0);
+    ck_assert(peer_silent(late));
+    EXPECT(caller_call(&second.caller, CALL_RELEASE, second.lock), 0);
+    expect_turn(late);
+    go(&first);
+    go(&second);
+}
+END_TEST
+
+/* A thread that stands in line notices that its path leads elsewhere. */
+START_TEST(test_thread_that_is_led_elsewhere)
+{
+    NEEDS_QUEUE();
+    static struct standing first, second;
+    struct filelock *lock = held(scratch("lock"));
+    stand(&first, 0, FILELOCK_FOREVER);
+    ck_assert_int_eq(symlink("lock", scratch("link")), 0);
+    second.lock = new_soft(scratch("link"), FILELOCK_FOLLOW_SYMLINK);
+    caller_start(&second.caller);
+    begin_acquire(&second.caller, second.lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
+    wait_for_sleep(&second.caller);
+    ck_assert_int_eq(symlink("free", scratch("new")), 0);
+    ck_assert_int_eq(rename(scratch("new"), scratch("link")), 0);
+    EXPECT(end_call(&second.caller), 0);
+    ck_assert(path_exists(scratch("free")));
+    EXPECT(caller_call(&second.caller, CALL_RELEASE, second.lock), 0);
+    release(lock);
+    EXPECT(end_call(&first.caller), 0);
+    EXPECT(caller_call(&first.caller, CALL_RELEASE, first.lock), 0);
+    go(&first);
+    go(&second);
+}
+END_TEST
+
 /* A thread that must not break the marker of a dead process does not stand in the way of one that may. */
 START_TEST(test_thread_that_never_breaks)
 {
@@ -439,6 +486,8 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_cancelled);
     tcase = add_case(suite, "threads");
     tcase_add_test(tcase, test_threads_in_line);
+    tcase_add_test(tcase, test_thread_before_process);
+    tcase_add_test(tcase, test_thread_that_is_led_elsewhere);
     tcase_add_test(tcase, test_thread_that_never_breaks);
     tcase = add_case(suite, "markers");
     tcase_add_test(tcase, test_emptied_marker);

@@ -29,6 +29,9 @@ struct queue {
 
 void flk_queue_init(struct queue *queue);
 
+/* Gives the waiter its ticket before it takes a place, unless it has one. */
+void flk_queue_arrive(struct queue *queue);
+
 /*
  * Takes a place at the marker at the path, unless the waiter has one there.  id: the marker that was looked at, which
  * holds the record of a process.

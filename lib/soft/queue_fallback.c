@@ -11,6 +11,11 @@ void flk_queue_init(struct queue *queue)
     *queue = (struct queue) { .here = { .fd = -1 }, .before = { .fd = -1 } };
 }
 
+void flk_queue_arrive(struct queue *queue)
+{
+    (void) queue;
+}
+
 enum outcome flk_queue_enter(struct queue *queue, const char *path, const struct identity *id)
 {
     (void) queue;

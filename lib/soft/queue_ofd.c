@@ -54,6 +54,12 @@ void flk_queue_init(struct queue *queue)
     *queue = (struct queue) { .here = { .fd = -1 }, .before = { .fd = -1 } };
 }
 
+void flk_queue_arrive(struct queue *queue)
+{
+    if (queue->ticket == 0)
+        queue->ticket = FIRST_BYTE + flk_now();
+}
+
 /* ---- Bytes ---------------------------------------------------------------------------------- */
 
 /* Calls fcntl(2) for the bytes from first on.  length: 0 for all.  Returns 0 or -errno. */
@@ -268,16 +274,6 @@ static int await_byte(void *arg)
     return apply(fd, F_OFD_SETLK, F_UNLCK, turn->byte, 1) == 0 ? 0 : -ESTALE;
 }
 
-/* Returns limits that end after this many ns at the latest. */
-static struct limits with_patience(const struct limits *limits, int64_t ns)
-{
-    struct limits patient = *limits;
-    int64_t end = flk_after(ns);
-
-    patient.deadline = end < limits->deadline ? end : limits->deadline;
-    return patient;
-}
-
 /* Unlocks the byte of an earlier waiter, which the helper may have got just before its wait was ended. */
 static void unlock_earlier(const struct turn *turn)
 {
@@ -293,7 +289,7 @@ static void unlock_earlier(const struct turn *turn)
  */
 static enum outcome await_earlier(const struct queue *queue, const struct limits *limits, int64_t ns)
 {
-    struct limits patient = with_patience(limits, ns);
+    struct limits patient = flk_limits_within(limits, ns);
     struct turn turn;
     int rc = AGAIN;
 

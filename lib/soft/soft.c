@@ -466,12 +466,10 @@ static bool has_queue(const struct marker *marker, int verdict)
 static enum outcome take_over(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
                               const struct marker *marker)
 {
-    struct doubts *doubts = doubts_of(soft);
+    struct doubts *doubts;
     struct draft draft;
 
     (void) watch_owner(attempt, 0, "");
-    if (doubts == NULL)
-        return -ENOMEM;
     if (never_breaks(target)) {
         attempt->left = HELD_LOOK;
         return CONTENDED;
@@ -480,6 +478,9 @@ static enum outcome take_over(const struct target *target, struct soft_lock *sof
     attempt->deferred = attempt->defers;
     if (attempt->deferred)
         return CONTENDED;
+    doubts = doubts_of(soft);
+    if (doubts == NULL)
+        return -ENOMEM;
     draft_for(target, &draft);
     return flk_marker_take_over(attempt->path, marker, &draft, &doubts->leftover, &attempt->fd);
 }
@@ -861,6 +862,23 @@ static bool is_first(const struct target *target, const char *path, struct looko
     return !lookout->alone || !name_line(target, path, &key) || flk_lookout_first(lookout, &key);
 }
 
+/*
+ * Looks for a thread that stands in line, and so neither watches nor has a place in the queue.  It has its ticket from its
+ * first look on.
+ */
+static enum outcome look_in_line(const struct target *target, struct soft_lock *soft, struct attempt *attempt,
+                                 struct lookout *lookout)
+{
+    struct waiting *waiting = waiting_of(soft, lookout);
+
+    flk_lookout_close(lookout);
+    (void) flk_queue_leave(&waiting->queue);
+    flk_queue_arrive(&waiting->queue);
+    lookout->wait = NULL;
+    lookout->state = CALL_WANTED;
+    return acquire_to_keep(target, soft, attempt, lookout->limits);
+}
+
 /* Looks once at the path, and returns as try() of struct kind does. */
 static enum outcome look_at(const struct target *target, struct soft_lock *soft, const char *path,
                             struct lookout *lookout)
@@ -868,16 +886,14 @@ static enum outcome look_at(const struct target *target, struct soft_lock *soft,
     struct attempt attempt = { .path = path, .had_marker = true };
     enum outcome rc;
 
-    if (lookout->path == NULL) {
+    if (lookout->path == NULL && soft->queue == NULL) {
         search_at_once(soft);
         soft->had_marker = true; /* there was one just before */
     }
     if (!is_first(target, path, lookout)) {
-        if (soft->queue != NULL)
-            (void) flk_queue_leave(soft->queue);
-        lookout->wait = NULL;
-        lookout->state = CALL_WANTED;
-        return acquire_to_keep(target, soft, &attempt, lookout->limits);
+        rc = look_in_line(target, soft, &attempt, lookout);
+        lookout->left = attempt.left;
+        return rc;
     }
     if (!flk_lookout_watch(lookout, path)) {
         rc = acquire_to_keep(target, soft, &attempt, lookout->limits);

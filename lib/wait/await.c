@@ -14,6 +14,15 @@
 #include "wait/wakeup.h"
 #include "wait/watch.h"
 
+/* Waits until the thread is the first in its line, or until it has to look. */
+static int wait_in_line(struct lookout *lookout, const struct limits *limits)
+{
+    const struct limits patient = flk_limits_within(limits, lookout->left);
+    int rc = flk_line_wait(lookout->line, &patient);
+
+    return rc == -ETIMEDOUT && flk_limits_left(limits) != 0 ? 0 : rc;
+}
+
 /*
  * Makes the call when no other thread of this process waits for the same.  A call without limits needs no helper, and is
  * made at once.
@@ -24,7 +33,7 @@ static enum outcome call_in_line(struct lookout *lookout, const struct limits *l
     enum outcome rc;
 
     if (lookout->wait == NULL)
-        return flk_line_wait(lookout->line, limits);
+        return wait_in_line(lookout, limits);
     if (lookout->key.size == 0 || flk_limits_none(limits))
         return lookout->wait(lookout->room, limits);
     (void) flk_line_take(&place, &lookout->key, limits);

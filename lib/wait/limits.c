@@ -46,6 +46,15 @@ int64_t flk_after(int64_t ns)
     return ns == FLK_NEVER ? FLK_NEVER : flk_now() + ns;
 }
 
+struct limits flk_limits_within(const struct limits *limits, int64_t ns)
+{
+    struct limits within = *limits;
+    int64_t end = flk_after(ns);
+
+    within.deadline = end < limits->deadline ? end : limits->deadline;
+    return within;
+}
+
 bool flk_is_limit(int rc)
 {
     return rc == -ETIMEDOUT || rc == -ECANCELED || rc == -EINTR || rc == -EINVAL;

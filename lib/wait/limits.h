@@ -31,6 +31,9 @@ bool flk_limits_none(const struct limits *limits);
 /* Returns the nanoseconds that are left, 0 or more; FLK_NEVER without a deadline. */
 int64_t flk_limits_left(const struct limits *limits);
 
+/* Returns limits that end after this many ns at the latest.  FLK_NEVER: the same limits. */
+struct limits flk_limits_within(const struct limits *limits, int64_t ns);
+
 /*
  * True if what a wait came to is that a limit was reached: -ETIMEDOUT, -ECANCELED, -EINTR; or -EINVAL, the cancel
  * waitable is not open.

@@ -55,7 +55,7 @@ struct lookout {
     /*
      * The call.  Both functions get `room`.  A thread that waits makes wait(), which waits within limits, and returns as
      * flk_helper_call() does; -EINVAL: the cancel waitable is not open.  NULL: the thread waits until it is the first in
-     * its line.  A helper thread makes call() for the attendant.  That keeps to the rules of flk_helper_call().
+     * its line, or until the next look is due.  A helper thread makes call() for the attendant.  That keeps to the rules of flk_helper_call().
      */
     enum call_state state;
     int (*wait)(void *room, const struct limits *limits);

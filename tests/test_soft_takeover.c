@@ -18,6 +18,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#ifndef SYS_newfstatat
+#define SYS_newfstatat SYS_fstatat64
+#endif
+
 #define COUNT(array) ((int) (sizeof(array) / sizeof *(array)))
 #define PLANTER 1001
 
@@ -30,10 +34,21 @@ static struct stopped {
     pid_t pid;
     int number;      /* of the system call */
     int opens;       /* the call opens a file for writing alone */
-    char name[1024]; /* the name that the call makes */
+    char name[1024]; /* the name that the call makes, or looks at */
+    int several;     /* the process acquires scratch("other") too */
     int hits;
     int cancel[2]; /* a pipe; 0: none */
 } * stopped;
+
+static int acquire_all(struct filelock *lock)
+{
+    if (!stopped->several)
+        return filelock_acquire(lock, FILELOCK_EXCLUSIVE, stopped->timeout_ms);
+    struct filelock *locks[] = { lock, new_soft(scratch("other"), 0) };
+    int result = filelock_acquire_several(locks, 2, FILELOCK_EXCLUSIVE, stopped->timeout_ms);
+    filelock_free(locks[1]);
+    return result;
+}
 
 static void be_stopped(int to)
 {
@@ -46,7 +61,7 @@ static void be_stopped(int to)
         _exit(2);
     if (trace_me(to) != 0)
         _exit(3);
-    stopped->result = filelock_acquire(lock, FILELOCK_EXCLUSIVE, stopped->timeout_ms);
+    stopped->result = acquire_all(lock);
     stopped->check = filelock_check(lock);
     filelock_free(lock);
     _exit(0);
@@ -78,8 +93,17 @@ static int opens_for_writing(const struct trace_call *call)
 
 #define ANY_CALL -1
 
+static int is_look(int number)
+{
+#ifdef SYS_lstat
+    if (number == SYS_lstat)
+        return 1;
+#endif
+    return number == SYS_statx || number == SYS_newfstatat;
+}
+
 /*
- * Notes the call, and the name that it makes if it is a link(2), by whatever number.  True if it is the call to stop
+ * Notes the call, and the name that it makes if it is a link(2), or looks at if it is a stat(2), by whatever number.  True if it is the call to stop
  * at.
  */
 static int matches(const struct trace_call *call, int number)
@@ -88,6 +112,8 @@ static int matches(const struct trace_call *call, int number)
     stopped->opens = opens_for_writing(call);
     if (call->number == SYS_linkat)
         read_name(call->arguments[3]);
+    else if (is_look(call->number))
+        read_name(call->arguments[call->number == SYS_statx || call->number == SYS_newfstatat]);
     else
         stopped->name[0] = '\0';
     return number == ANY_CALL || call->number == number;
@@ -644,6 +670,28 @@ START_TEST(test_left_to_stopped)
 }
 END_TEST
 
+/* The file of the marker that was looked at first gets the path that is looked at next. */
+static int pass_number_on(void)
+{
+    if (stopped->hits > 0 || strcmp(stopped->name, scratch("other")) != 0)
+        return 0;
+    ck_assert_int_eq(rename(scratch("lock"), scratch("other")), 0);
+    return 1;
+}
+
+/* The number of one marker passes to the other between two looks.  They are two locks all the same. */
+START_TEST(test_number_passes_on)
+{
+    NEEDS_SOFT();
+    prepare();
+    put_marker(scratch("lock"), marker_record(own_pid()));
+    stopped->several = 1;
+    STOPPED(ANY_CALL, pass_number_on);
+    EXPECT(stopped->result, -ETIMEDOUT);
+    expect_contents(scratch("other"), marker_record(own_pid()));
+}
+END_TEST
+
 static const struct {
     const char *format; /* %1, %2: the own and a dead pid */
     int living;         /* the owner of what is there lives */
@@ -711,6 +759,7 @@ Suite *make_suite(void)
     tcase_add_loop_test(tcase, test_moved_swept, 0, COUNT(moved));
     tcase_add_test(tcase, test_moved_long);
     tcase_add_test(add_case(suite, "queue"), test_left_to_stopped);
+    tcase_add_test(add_case(suite, "several"), test_number_passes_on);
     tcase = add_case(suite, "planted");
     tcase_add_loop_test(tcase, test_planted, 0, PLANTS);
     return suite;

@@ -51,24 +51,45 @@ static bool are_valid(struct filelock *const *locks, size_t count, enum filelock
            !stands_twice(locks, count);
 }
 
-/* Finds the files of the locks, and returns their number.  A lock whose file does not exist is left out. */
-static size_t find_files(const struct several *all)
+/* Finds what each lock names now.  A lock whose file does not exist has an empty key. */
+static void find_files(const struct several *all)
 {
-    size_t found = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        const struct target *target = &all->locks[i]->target;
 
-    for (size_t i = 0; i < all->count; i++)
-        if (all->locks[i]->target.kind->target_key(&all->locks[i]->target, &all->keys[found]) == 0)
-            found++;
-    return found;
+        if (target->kind->target_key(target, &all->keys[i]) != 0)
+            all->keys[i].size = 0;
+    }
+}
+
+static bool finds_same_file(const struct several *all, size_t i, size_t j)
+{
+    return all->keys[i].size != 0 && flk_key_same(&all->keys[i], &all->keys[j]);
+}
+
+/*
+ * Look this often at two files that seem to be one.  A marker's number may pass to another marker between two looks, but
+ * not to and fro between all of them.
+ */
+#define LOOKS 8
+
+static bool is_same_file(const struct several *all, size_t i, size_t j)
+{
+    bool same = finds_same_file(all, i, j);
+
+    for (int look = 1; same && look < LOOKS; look++) {
+        find_files(all);
+        same = finds_same_file(all, i, j);
+    }
+    return same;
 }
 
 static bool share_a_file(const struct several *all)
 {
-    size_t found = find_files(all);
-
-    for (size_t i = 0; i < found; i++)
+    find_files(all);
+    for (size_t i = 0; i < all->count; i++)
         for (size_t j = 0; j < i; j++)
-            if (flk_key_same(&all->keys[i], &all->keys[j]))
+            if (is_same_file(all, i, j))
                 return true;
     return false;
 }

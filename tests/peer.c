@@ -321,6 +321,7 @@ static void do_on(char *words, char *reply)
         peer_reply(reply, "no thread");
         return;
     }
+    worker_done(&hand->worker, 3600000); /* it still has the line before */
     snprintf(hand->line, sizeof hand->line, "%s", words);
     worker_send(&hand->worker, run_hand, hand);
     peer_reply(reply, "0");

@@ -37,6 +37,7 @@ new_root() { # DIRECTORY [RELEASE]
     mkdir -p "$1"
     tar -C "$1" -xpf "$work/$release.tar"
     cp -L /etc/resolv.conf "$1/etc/resolv.conf"
+    echo '127.0.0.1 localhost' >"$1/etc/hosts"
 }
 
 # Runs a command with /proc and /tmp mounted in DIRECTORY.  The mounts are private, and go with the last process.

@@ -65,7 +65,7 @@ void samples_free(struct samples *samples);
 
 /* ---- Tables --------------------------------------------------------------------------------- */
 
-enum { TABLE_COLUMNS = 8, TABLE_ROWS = 64, TABLE_CELL = 72 };
+enum { TABLE_COLUMNS = 8, TABLE_ROWS = 128, TABLE_CELL = 72 };
 
 struct table {
     size_t columns, rows, column;

@@ -14,12 +14,10 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { WAITERS = 2000, TIMEOUT_MS = 3000, STACK = 65536, MAX_KB_EACH = 4, MAX_LATE_MS = 50 };
-enum { DESCRIPTORS_EACH = 2, SPARE = 64 };
+enum { DESCRIPTORS_EACH = 2 };
 
 /* ---- The worker ----------------------------------------------------------------------------- */
 
@@ -176,16 +174,6 @@ static int is_present(size_t lane)
     return kind == no_kind || filelock_supported(kind);
 }
 
-/* Returns how many waiters the limit of descriptors allows. */
-static long waiters_allowed(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t) (WAITERS * DESCRIPTORS_EACH + SPARE))
-        return ((long) limit.rlim_cur - SPARE) / DESCRIPTORS_EACH;
-    return WAITERS;
-}
-
 static void run_once(struct lane *lane, const struct subject *subject, const char *path, long count)
 {
     struct worker holder, waiter;
@@ -234,7 +222,7 @@ static void report(const struct lane *lanes)
 
 void scenario_deadlines(const struct settings *settings)
 {
-    long rounds = settings_choose(settings, 3, 1), count = waiters_allowed();
+    long rounds = settings_choose(settings, 3, 1), count = allowed_by_descriptors(WAITERS, DESCRIPTORS_EACH);
     static struct lane lanes[LANES];
     char path[4096];
 

@@ -77,6 +77,17 @@ void *allocate(size_t count, size_t size)
     return memory;
 }
 
+enum { SPARE_DESCRIPTORS = 64 };
+
+long allowed_by_descriptors(long wanted, long each)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t) (wanted * each + SPARE_DESCRIPTORS))
+        wanted = ((long) limit.rlim_cur - SPARE_DESCRIPTORS) / each;
+    return wanted;
+}
+
 /* ---- Clocks --------------------------------------------------------------------------------- */
 
 static int64_t clock_ns(clockid_t clock)

@@ -16,13 +16,12 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { MB = 1000000, MAX_MB = 25, MAX_BEGIN_US = 50, MAX_GRANTED_MS = 1000, SETTLE_NS = 1000000000 };
 
 /* An attempt has a file and a waitable, a helper thread of its own at most, and all of them share a few descriptors. */
-enum { DESCRIPTORS_EACH = 4, SPARE = 64 };
+enum { DESCRIPTORS_EACH = 4 };
 
 /* ---- The workers ---------------------------------------------------------------------------- */
 
@@ -165,16 +164,6 @@ static int is_present(size_t lane)
     return filelock_supported(*(const int *) subjects[lane].variant);
 }
 
-/* Returns how many attempts the limit of descriptors allows: `wanted` at most. */
-static long attempts(long wanted)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t) (wanted * DESCRIPTORS_EACH + SPARE))
-        wanted = ((long) limit.rlim_cur - SPARE) / DESCRIPTORS_EACH;
-    return wanted;
-}
-
 static void run_once(struct lane *lane, const struct subject *subject, const char *path, long count)
 {
     struct worker holder, waiter;
@@ -230,7 +219,7 @@ static void report(const struct lane *lanes)
 
 void scenario_under_way(const struct settings *settings)
 {
-    long rounds = settings_choose(settings, 5, 1), count = attempts(1000);
+    long rounds = settings_choose(settings, 5, 1), count = allowed_by_descriptors(1000, DESCRIPTORS_EACH);
     static struct lane lanes[LANES];
     char path[4096];
 

@@ -45,7 +45,10 @@ check() { # [COMMAND-BEFORE-MAKE...] [VARIABLE=VALUE...]
         prefix+=("$1")
         shift
     done
-    "${prefix[@]}" make -s -j2 check VERBOSE=yes "$@" | tee check.out
+    # What the tests prove does not depend on how well they are optimized.  They are many, and compile faster like this.
+    make -s -j2 check TESTS= CFLAGS='-g1 -O0' >/dev/null
+    # Suites wait more than they compute.
+    "${prefix[@]}" make -s -j4 check VERBOSE=yes "$@" | tee check.out
     grep -Eq '^# PASS: +[1-9]' check.out
 }
 
@@ -59,6 +62,15 @@ refuses() {
     fi
     printf '%s\n' "$out"
     grep -qF -- "$sentence" <<<"$out"
+}
+
+# Runs a command in the checkout.  Of the steps that use the build there, one runs at a time.
+in_turn() { # COMMAND...
+    (
+        flock 6
+        cd "$top"
+        "$@" 6>&-
+    ) 6>"$work/in_turn.lock"
 }
 
 # Runs a command with addresses that are not random: TSan breaks on kernels that randomize more than it knows.
@@ -100,16 +112,14 @@ step_dev() {
     ./dev demo
     refuses "unknown command 'bogus'" ./dev bogus
     refuses 'check takes --long or nothing' ./dev check --bogus
-    ./dev dist
     refuses 'packages takes deb, rpm or nothing' ./dev packages bogus
-    packages_by_dev
 }
 
-# Checks that apt can install from the repository of ./dev packages, by the line that it says.
-packages_by_dev() {
-    local at=$work/packages_by_dev options
+# apt can install from the repository of ./dev packages, by the line that it says
+step_dev_packages() {
+    local at=$work/dev_packages options
     mkdir -p "$at/lists/partial"
-    "$top/dev" packages >"$at/said" 2>"$at/log" || { cat "$at/log" && return 1; }
+    in_turn ./dev packages >"$at/said" 2>"$at/log" || { cat "$at/log" && return 1; }
     sed -n "s/^  echo '\(deb .*\)' |.*/\1/p" "$at/said" >"$at/local.list"
     options=(-o Dir::Etc::sourcelist="$at/local.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$at/lists"
         -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
@@ -128,7 +138,7 @@ step_packages() {
 # a release: build out of tree from the tarball, test, install, uninstall, clean
 step_distcheck() {
     configure_in distcheck
-    briefly make -s -j2 distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-silent-rules VERBOSE=yes
+    briefly make -s -j2 distcheck DISTCHECK_CONFIGURE_FLAGS='--enable-silent-rules CFLAGS=-O0' VERBOSE=yes
     tar -tf libfilelock-*.tar.xz >files
     for file in README.md NEWS COPYING SECURITY.md bootstrap configure dev include/filelock.h m4/filelock.m4 \
         examples/demo.c; do
@@ -176,9 +186,8 @@ step_bench() {
 
 # a minute of torture finds nothing, and finds two holders where there are
 step_torture() {
-    cd "$top"
-    ./dev torture 1 | sed 's/^== nothing was found/note: torture: nothing was found/'
-    FILELOCK_TORTURE_APART=yes refuses 'two are inside who may not be' ./dev torture 1
+    in_turn ./dev torture 1 | sed 's/^== nothing was found/note: torture: nothing was found/'
+    FILELOCK_TORTURE_APART=yes refuses 'two are inside who may not be' in_turn ./dev torture 1
 }
 
 # locks of etcd, kept by three nodes: a leader dies, pauses, answers late; no majority; a short torture, which can fail
@@ -310,11 +319,20 @@ as_native() {
 
 machine_check=()
 
+# Builds Check for another host, into $work/check.HOST.  The first step that asks does it.
+check_for() { # HOST [CONFIGURE-ARGUMENT...]
+    (
+        flock 7
+        [ -d "$work/check" ] || { "$top/.ci/windows" source "$work/check.new" && mv "$work/check.new" "$work/check"; }
+        [ -e "$work/check.$1/lib/pkgconfig/check.pc" ] ||
+            "$top/.ci/windows" check "$work/check" "$1" "$work/check.$1" "${@:2}"
+    ) 7>"$work/check.lock"
+}
+
 # on_machine NAME HOST CC SKIPS [CONFIGURE-ARGUMENT...]: builds Check and the library, runs the suites
 on_machine() {
-    local name=$1 host=$2 cc=$3 skips=$4 with=$work/$1/check
-    mkdir -p "$work/$name"
-    "$top/.ci/windows" check "$host" "$with" CC="$cc"
+    local name=$1 host=$2 cc=$3 skips=$4 with=$work/check.$2
+    check_for "$host" CC="$cc"
     export FILELOCK_TEST_SCALE=0.05 FILELOCK_TEST_SKIP="${FILELOCK_TEST_SKIP-$system_call_suites}"
     configure_in "$name/build" --build="$(dpkg-architecture -qDEB_BUILD_GNU_TYPE)" --host="$host" CC="$cc" PKG_CONFIG=false \
         CHECK_CFLAGS="-I$with/include" CHECK_LIBS="-L$with/lib -lcheck -lm -lrt -lpthread" "${@:5}"
@@ -504,8 +522,8 @@ step_trixie() {
 windows() { # ARCHITECTURE
     export HOST=$1-w64-mingw32 WINEPREFIX=$work/windows_$1/wineprefix
     "$top/dev" setup build windows
-    "$top/.ci/windows" check "$HOST" "$work/windows_$1/check"
-    export PKG_CONFIG_LIBDIR=$work/windows_$1/check/lib/pkgconfig
+    check_for "$HOST"
+    export PKG_CONFIG_LIBDIR=$work/check.$HOST/lib/pkgconfig
     if [ "$1" = i686 ]; then
         "$top/.ci/windows" wine32 "$work/windows_$1/wine"
         export WINE=$work/windows_$1/wine/usr/lib/wine/wine WINEARCH=win32
@@ -534,14 +552,13 @@ step_windows_i686() {
     windows i686
 }
 
-for_macos() { # MACHINE NAME CC CONFIGURE-ARGUMENT...: configures, builds, and compiles the test programs
+for_macos() { # MACHINE NAME CC CONFIGURE-ARGUMENT...: configures, builds and installs
     local host=${1/arm64/aarch64}-apple-darwin
     # clang 14 finds fault with what macros of Apple's headers become.
     configure_in "macos/$2" --build="$(dpkg-architecture -qDEB_BUILD_GNU_TYPE)" --host="$host" CC="$3" CXX=false \
         CFLAGS='-g -O2 -Wno-gnu-statement-expression' AR=llvm-ar RANLIB=llvm-ranlib NM=llvm-nm STRIP=: DSYMUTIL=: \
         lt_cv_prog_gnu_ld=no PKG_CONFIG=false --enable-werror "${@:4}"
     make -s -j2
-    make -s -j2 check TESTS=
     make -s install DESTDIR="$work/macos/$2/root"
     file .libs/filelock filelock | grep "Mach-O 64-bit $1 executable"
 }
@@ -559,6 +576,7 @@ step_macos() {
         "$macos" library $root.0.dylib "$top/lib/filelock.map" "$info"
         [ -e $root.a ]
     done
+    make -s -j2 check TESTS= # the test programs are compiled once
     sed '/filelock_depth;/d' "$top/lib/filelock.map" >map # and the check can fail
     refuses 'does not export what the map names' "$macos" library $root.0.dylib map "$info"
     refuses 'which are not those of 7:0:7' "$macos" library $root.0.dylib "$top/lib/filelock.map" 7:0:7

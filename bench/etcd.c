@@ -4,75 +4,16 @@
  */
 #include <config.h>
 
+#include "etcd_nodes.h"
 #include "scenario.h"
 
-#include <arpa/inet.h>
-#include <curl/curl.h>
-#include <fcntl.h>
-#include <filelock-etcd.h>
-#include <ftw.h>
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define HELD_NS 20000000 /* time for a waiter to wait: its watch is there then */
-#define START_NS 10000000
-#define STARTS 3000
-
-/* ---- A node --------------------------------------------------------------------------------- */
-
-static struct {
-    char directory[4096], url[64], peer[64];
-    pid_t pid;
-} node;
-
-static int free_port(int *fd)
-{
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t size = sizeof address;
-
-    *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(*fd, (struct sockaddr *) &address, size) != 0 ||
-        getsockname(*fd, (struct sockaddr *) &address, &size) != 0)
-        die("there is no port for a node of etcd");
-    return ntohs(address.sin_port);
-}
-
-/* Becomes the node.  A system without etcd ends it at once. */
-static void run_node(void)
-{
-    char cluster[80];
-    int fd = open("/dev/null", O_WRONLY);
-
-    snprintf(cluster, sizeof cluster, "n=%s", node.peer);
-    dup2(fd, 1);
-    dup2(fd, 2);
-    execlp("etcd", "etcd", "--name", "n", "--data-dir", node.directory, "--listen-client-urls", node.url,
-           "--advertise-client-urls", node.url, "--listen-peer-urls", node.peer, "--initial-advertise-peer-urls",
-           node.peer, "--initial-cluster", cluster, (char *) NULL);
-    _exit(127);
-}
-
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-    (void) status;
-    (void) type;
-    (void) where;
-    return remove(path);
-}
-
-static void node_end(void)
-{
-    kill(node.pid, SIGKILL);
-    waitpid(node.pid, NULL, 0);
-    (void) nftw(node.directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
+#define LOOK_NS 10000000
 
 /* ---- Round trips by libcurl ----------------------------------------------------------------- */
 
@@ -107,32 +48,6 @@ static int64_t moment_wait(void)
     moment.at = 0;
     pthread_mutex_unlock(&moment.mutex);
     return at;
-}
-
-static size_t pass_over(char *bytes, size_t one, size_t size, void *arg)
-{
-    (void) bytes;
-    (void) one;
-    (void) arg;
-    return size;
-}
-
-static CURL *connection(const char *path, const char *body)
-{
-    static struct curl_slist *headers;
-    CURL *easy = curl_easy_init();
-    char url[128];
-
-    if (headers == NULL)
-        headers = curl_slist_append(NULL, "Content-Type: application/json");
-    snprintf(url, sizeof url, "%s%s", node.url, path);
-    curl_easy_setopt(easy, CURLOPT_URL, url);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, pass_over);
-    curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
-    return easy;
 }
 
 /* Key "a/1", end "a0".  They are the transactions by which the lock is acquired and released. */
@@ -175,7 +90,7 @@ static int watch_ends;
 
 static void *watch(void *arg)
 {
-    CURL *easy = connection("/v3/watch", "{\"create_request\":{\"key\":\"YS8x\"}}");
+    CURL *easy = nodes_connection(nodes.node[0].url, "/v3/watch", "{\"create_request\":{\"key\":\"YS8x\"}}");
 
     (void) arg;
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, see_event);
@@ -187,41 +102,11 @@ static void *watch(void *arg)
     return NULL;
 }
 
-/* Starts a node.  Returns 0 if there is none. */
-static int node_start(const struct settings *settings)
-{
-    int first, second, answers = 0;
-
-    snprintf(node.directory, sizeof node.directory, "%s/etcd", settings->directory);
-    snprintf(node.url, sizeof node.url, "http://127.0.0.1:%d", free_port(&first));
-    snprintf(node.peer, sizeof node.peer, "http://127.0.0.1:%d", free_port(&second));
-    close(first);
-    close(second);
-    node.pid = fork();
-    if (node.pid == 0)
-        run_node();
-    CURL *easy = connection("/v3/kv/txn", releasing);
-    for (int i = 0; i < STARTS && !answers; i++) {
-        if (waitpid(node.pid, NULL, WNOHANG) != 0)
-            break;
-        answers = curl_easy_perform(easy) == CURLE_OK;
-        sleep_ns(START_NS);
-    }
-    curl_easy_cleanup(easy);
-    return answers;
-}
-
 /* ---- The rows ------------------------------------------------------------------------------- */
 
 static struct filelock *new_lock(void)
 {
-    struct filelock_etcd_options etcd = FILELOCK_ETCD_OPTIONS_INIT;
-    struct filelock *lock;
-
-    etcd.endpoints = node.url;
-    if (filelock_etcd_new(&lock, "bench", NULL, &etcd) != 0)
-        die("a handle cannot be made");
-    return lock;
+    return nodes_lock("bench", 0, 0);
 }
 
 static void expect(int rc)
@@ -232,7 +117,7 @@ static void expect(int rc)
 
 static void measure_uncontended(long rounds, struct samples *ours, struct samples *floor)
 {
-    CURL *easy = connection("/v3/kv/txn", acquiring);
+    CURL *easy = nodes_connection(nodes.node[0].url, "/v3/kv/txn", acquiring);
     struct filelock *lock = new_lock();
 
     for (long i = 0; i < rounds + 1; i++) {
@@ -280,13 +165,13 @@ static double hand_off(struct filelock *lock, struct filelock *other)
 static void measure_handoff(long rounds, struct samples *ours, struct samples *floor)
 {
     struct filelock *lock = new_lock(), *other = new_lock();
-    CURL *easy = connection("/v3/kv/txn", acquiring);
+    CURL *easy = nodes_connection(nodes.node[0].url, "/v3/kv/txn", acquiring);
     pthread_t watcher;
 
     if (pthread_create(&watcher, NULL, watch, NULL) != 0)
         die("a thread cannot be started");
     while (!__atomic_load_n(&moment.ready, __ATOMIC_SEQ_CST))
-        sleep_ns(START_NS);
+        sleep_ns(LOOK_NS);
     for (long i = 0; i < rounds + 1; i++) {
         double took;
         int64_t start;
@@ -325,14 +210,14 @@ void scenario_etcd(const struct settings *settings)
     double floor, event_floor;
 
     printf("## Locks that a node of etcd keeps\n\n");
-    if (!node_start(settings)) {
+    if (!nodes_start(settings, 1)) {
         printf("There is no etcd here (Debian: etcd-server).\n\n");
-        node_end();
+        nodes_end();
         return;
     }
     measure_uncontended(settings_choose(settings, 1000, 100), &ours, &pair);
     measure_handoff(settings_choose(settings, 200, 30), &handed, &event);
-    node_end();
+    nodes_end();
     floor = samples_median(&pair);
     event_floor = samples_median(&event);
     printf(
@@ -350,4 +235,5 @@ void scenario_etcd(const struct settings *settings)
     samples_free(&ours);
     samples_free(&event);
     samples_free(&handed);
+    etcd_deaths(settings);
 }

@@ -18,7 +18,11 @@
 #include "etcd/base64.h"
 #include "etcd/client.h"
 
-#define CALL_MS 1000          /* give up an endpoint that does not answer in this time */
+/*
+ * Gives up an endpoint that does not answer in this time.  What is sent to a dead leader gets no answer.  The others elect
+ * a new one within 2 s, by etcd's own times, so two such calls end before that.
+ */
+#define CALL_MS 900
 #define MAX_ANSWER (64 << 20) /* bytes: more is no answer of etcd, which limits a request to 1.5 MiB */
 #define MAX_SOCKETS 16        /* a connection for the calls, one for the watch, and those that are being closed */
 #define IDLE_MS 3600000       /* wake-up interval of a client with nothing to do */

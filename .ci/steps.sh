@@ -115,6 +115,11 @@ step_dev() {
     refuses 'packages takes deb, rpm or nothing' ./dev packages bogus
 }
 
+# install what the other steps need
+step_packages() {
+    "$top/dev" setup build etcd lint ci windows mac packages machines deb rpm
+}
+
 # apt can install from the repository of ./dev packages, by the line that it says
 step_dev_packages() {
     local at=$work/dev_packages options
@@ -128,11 +133,6 @@ step_dev_packages() {
     for package in libfilelock0 libfilelock-dev filelock; do
         grep "^Inst $package (" "$at/plan"
     done
-}
-
-# install what the other steps need
-step_packages() {
-    "$top/dev" setup build etcd lint ci windows mac packages machines deb rpm
 }
 
 # a release: build out of tree from the tarball, test, install, uninstall, clean

@@ -37,7 +37,7 @@ void scratch_remove(const struct settings *settings);
 /* Writes a message, and ends the program with status 1. */
 void die(const char *format, ...) BENCH_PRINTF(1, 2) BENCH_NORETURN;
 void *allocate(size_t count, size_t size);
-/* Returns how many of something with so many descriptors each the limit of descriptors allows: `wanted` at most. */
+/* Returns how many items the limit of descriptors allows, if each needs `each` descriptors; `wanted` at most. */
 long allowed_by_descriptors(long wanted, long each);
 
 /* ---- Clocks --------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * heap_glibc.c - asks a C library that keeps count how many bytes malloc has given out
+ * heap_glibc.c - counts the bytes that malloc has given out, by mallinfo2(3)
  */
 #include <config.h>
 

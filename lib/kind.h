@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A kind of lock, as the handle uses it: a row in a table.  A new kind is a source file that defines flk_kind_NAME, and
- * a FILELOCK_KIND line in configure.ac.
+ * a FILELOCK_KIND line in configure.ac.  doc/architecture.md names what else a build needs for it.
  */
 #ifndef FLK_KIND_H
 #define FLK_KIND_H

@@ -66,7 +66,8 @@ START_TEST(test_default)
     EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TIMEOUT_DEFAULT), -ETIMEDOUT);
     EXPECT_TOOK(start, 70);
     start = now_ns();
-    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20), -ETIMEDOUT); /* the call's own timeout comes first */
+    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, 20),
+           -ETIMEDOUT); /* the call's own timeout replaces the handle's */
     EXPECT_TOOK(start, 20);
     filelock_free(lock);
 }
@@ -118,7 +119,7 @@ START_TEST(test_long_waits_of_peers)
 }
 END_TEST
 
-/* A wait that timed out leaves no request in the kernel, which could be granted afterwards. */
+/* A wait that timed out leaves no request in the kernel that could be granted afterwards. */
 START_TEST(test_no_request_stays)
 {
     const struct kind *kind = kind_at(_i);

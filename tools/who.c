@@ -36,7 +36,10 @@ static void print_answer(const struct tool_options *options, const struct answer
     sighting_print(&sighting, options->json);
 }
 
-/* Returns the other kind of which a lock that was found as one of this kind may be; NULL: none. */
+/*
+ * Returns another kind that a lock may be of, if it was found by a handle of this kind; NULL: none.  A handle of kind
+ * ofd also finds the holder of a classic POSIX lock, because that excludes OFD locks.
+ */
 static const char *other_kind(int kind)
 {
     return kind == FILELOCK_KIND_OFD ? "posix" : NULL;
@@ -61,7 +64,7 @@ static enum outcome ask(const struct tool_options *options, int kind, struct ans
     return outcome;
 }
 
-/* Says why the holder is not known, or that there is none.  JSON has no object for nobody. */
+/* Says why the holder is not known, or that no process holds the lock.  JSON has no object for the latter. */
 static enum outcome explain_no_owner(const struct tool_options *options, int error)
 {
     const char *path = options->path;
@@ -115,9 +118,10 @@ static int is_same(const struct answer *one, const struct answer *other)
 }
 
 /*
- * Settles what a file with a record is, and returns of which other kind its lock may be, or NULL.  The holder of a soft
- * lock keeps its marker locked by flock(2).  The file of a flock lock may have the holder's record
- * (FILELOCK_RECORD_OWNER).  The two look the same, and both keep the contenders of both kinds out.
+ * Decides which kind of lock a file with a record has, and drops the other answers.  Returns another kind that the soft
+ * lock may be of, or NULL.  The holder of a soft lock keeps its marker locked by flock(2).  The file of a flock lock may
+ * have the holder's record (FILELOCK_RECORD_OWNER).  The two look the same, and both keep out the contenders of both
+ * kinds.
  */
 static const char *settle_marker(struct answer answers[])
 {
@@ -132,7 +136,7 @@ static const char *settle_marker(struct answer answers[])
     return "flock";
 }
 
-/* Leaves out the bytes of a marker by which the waiters for the soft lock queue up. */
+/* If a soft lock was found, asks about OFD locks again: below the bytes by which the soft lock's waiters queue up. */
 static enum outcome leave_queue_out(const struct tool_options *options, struct answer answers[])
 {
     struct tool_options below = *options;
@@ -152,7 +156,7 @@ static enum outcome tell_all(const struct tool_options *options)
 
     for (kind = FILELOCK_KIND_DEFAULT; kind < MAX_KINDS; kind++) {
         answers[kind].error = -ENOENT;
-        /* The marker of a lease is a soft lock's to those that look at it: one line will do. */
+        /* The marker of a lease is also found as a soft lock's: one line is enough. */
         if (kind == FILELOCK_KIND_LEASE)
             continue;
         if (kind != FILELOCK_KIND_DEFAULT && filelock_kind_name(kind) != NULL && filelock_supported(kind)) {
@@ -193,7 +197,7 @@ static int holds_kind(const struct sightings *found, const char *path, const cha
     return 0;
 }
 
-/* Any file may have a record: doubts it as settle_marker() does. */
+/* Any file may have a record.  So if every kind is asked for, the answer is doubted as in settle_marker(). */
 enum outcome who_add_soft(const struct tool_options *options, struct sightings *found)
 {
     int kind = options->kind == FILELOCK_KIND_LEASE ? FILELOCK_KIND_LEASE : FILELOCK_KIND_SOFT;
@@ -216,7 +220,7 @@ enum outcome who_add_soft(const struct tool_options *options, struct sightings *
     return OUTCOME_DONE;
 }
 
-/* Returns the kind that DEFAULT means.  A handle knows it, and making one touches no file. */
+/* Returns the kind; for DEFAULT, the kind that it means.  A handle knows that, and making a handle touches no file. */
 static int meant_kind(int kind)
 {
     struct filelock *lock = NULL;
@@ -260,7 +264,7 @@ static enum outcome tell_processes(const struct tool_options *options)
     int error = locks_list(options->path, &found);
     enum outcome outcome = OUTCOME_DONE;
 
-    /* Without a list of the system, a record names one holder of each kind. */
+    /* If the system does not list its locks, only one holder of each kind can be named. */
     if (error == -ENOTSUP)
         return options->every_kind ? tell_all(options) : tell_one(options);
     if (error != 0)

@@ -16,7 +16,10 @@
 /* Writes a line for each holder that is found to standard output, or a line that says that there is none. */
 enum outcome who_tell(const struct tool_options *options);
 
-/* Adds the holder of a soft lock on the file of the options to the list, and the processes that wait for it. */
+/*
+ * Adds the holder of a soft lock on the file of the options to the list.  locks_list_soft_waiters() adds the processes
+ * that wait for it.
+ */
 enum outcome who_add_soft(const struct tool_options *options, struct sightings *found);
 
 /* True if the options ask for locks of this kind and on these bytes. */

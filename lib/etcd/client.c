@@ -19,8 +19,9 @@
 #include "etcd/client.h"
 
 /*
- * Gives up an endpoint that does not answer in this time.  What is sent to a dead leader gets no answer.  The others elect
- * a new one within 2 s, by etcd's own times, so two such calls end before that.
+ * Give up on an endpoint that does not answer in this time.  A call to a dead leader gets no answer.  The other nodes
+ * elect a new leader within 2 s, by etcd's own times.  Two such calls end before that, so that the third call, which
+ * reaches the new leader, is not later than the election.
  */
 #define CALL_MS 900
 #define MAX_ANSWER (64 << 20) /* bytes: more is no answer of etcd, which limits a request to 1.5 MiB */
@@ -92,7 +93,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     return fd;
 }
 
-/* Forgets the socket before it closes it: its number may be another file's at once. */
+/* Forgets the socket before closing it: then another file may get its number, and a forked child would close that. */
 static int close_socket(void *arg, curl_socket_t fd)
 {
     note_socket(arg, fd, -1);
@@ -122,7 +123,7 @@ static const char *endpoint(const struct client *client)
     return client->settings->endpoints[client->current];
 }
 
-/* Notes what is wrong with the endpoint in use, which is named without a password that may be in its address. */
+/* Notes what is wrong with the endpoint in use.  Leaves out a user and a password that its address may have. */
 static void complain(struct client *client, const char *why)
 {
     const char *secret = strrchr(endpoint(client), '@');
@@ -132,8 +133,8 @@ static void complain(struct client *client, const char *why)
 }
 
 /*
- * True if the header of an answer is of the cluster that was seen first, and of no earlier term: a leader that was
- * paused, and does not know its successor, has an earlier one.  *term: what the header has.
+ * True if the answer comes from the cluster that was seen first, and from no earlier raft term.  A leader that was
+ * paused, and does not know its successor yet, answers with an earlier term.  *term: the term in the answer's header.
  */
 static bool is_current(struct client *client, const json_t *answer, int64_t *term)
 {
@@ -170,9 +171,9 @@ static size_t append(char *bytes, size_t one, size_t size, void *arg)
 /* ---- The watch ------------------------------------------------------------------------------ */
 
 /*
- * Looks at a message of the watch.  False: the watch is no good any more.  Does not go by the term: a node that is cut
- * off from the others has a later one than they, because it tries to become their leader, and opens a watch without
- * them.
+ * Looks at a message of the watch.  False: the watch is no good any more.  The message's term is not noted: a node that
+ * is cut off from the others has a later term than they have, because it tries to become their leader.  Such a node
+ * opens a watch without them.
  */
 static bool see_message(struct client *client, const char *line, size_t length)
 {
@@ -327,7 +328,7 @@ static void work(struct client *client)
     }
 }
 
-/* Sleeps for at most ms, unless *ready. */
+/* Lets libcurl work.  Sleeps, unless *ready, until libcurl or the tick has something to do, for at most ms. */
 static void sleep_unless(struct client *client, const bool *ready, int64_t ms)
 {
     int64_t next = client->tick != NULL ? client->tick(client->arg) : IDLE_MS;
@@ -381,7 +382,7 @@ static bool is_distrust(const struct client *client, CURLcode result)
 
 /*
  * Finds the words and the code of a refusal.  They are "error" and "code", and since etcd 3.6 "message" and "code".  A
- * call that streams has them in an object "error".
+ * call that streams has an object "error", with "message" and "grpc_code".
  */
 static const char *read_refusal(const json_t *answer, int64_t *code)
 {

@@ -22,7 +22,8 @@ void flk_client_free(struct client *client);
 void flk_client_set_tick(struct client *client, int64_t (*tick)(void *arg), void *arg);
 
 /*
- * Makes a call with a new reference to the request.  Asks the endpoints in turn, each for a second at most.
+ * Makes a call with a new reference to the request.  Asks the endpoints in turn, and waits for each answer for less than
+ * a second.  An endpoint is asked up to three times if the token has expired.
  *   0              *answer is a new reference
  *   -EHOSTUNREACH  no endpoint has answered
  *   -ENOENT        there is no such lease

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The queue for a lock: keys NAME/LEASE, of which the lowest creation revision holds.  It is that of `etcdctl lock`.
+ * The queue for a lock: keys NAME/LEASE, in the order of their creation revisions.  A contender holds the lock when no
+ * key before its own is in its way.  `etcdctl lock` uses the same queue.
  */
 #ifndef FLK_ETCD_QUEUE_H
 #define FLK_ETCD_QUEUE_H
@@ -18,14 +19,14 @@ char *flk_etcd_queue_prefix(const char *name);
 /* The place of a contender in the queue. */
 struct place {
     int64_t created;  /* the creation revision of the contender's key; 0: it is not in the queue */
-    bool free;        /* no key before it is in the way, or none at all if it is not in the queue */
-    char *in_the_way; /* the last key that is, or NULL; a new string */
+    bool free;        /* no key is in the way: none before the contender's own, or none at all if it has no key */
+    char *in_the_way; /* the last key that is in the way, which flk_place_clear() frees; NULL: none */
     int64_t revision; /* of the cluster, when the queue was read */
 };
 
 void flk_place_clear(struct place *place);
 
-/* Return as flk_client_call() does.  key: the contender's own. */
+/* The functions below return as flk_client_call() does.  key: the contender's own, unless a comment says otherwise. */
 
 /*
  * Puts the key into the queue, and reads the queue.  limit: INT64_MAX, or the key is put only if all keys in the queue
@@ -45,7 +46,10 @@ int flk_etcd_queue_find(struct client *client, const char *key, int64_t *created
 /* Fills in the first holder.  Returns -ENOENT if there is none. */
 int flk_etcd_queue_owner(struct client *client, const char *prefix, struct filelock_owner *owner);
 
-/* Grants, keeps alive and revokes a lease.  *seconds: what to ask for, and what was granted.  0 s: it is gone. */
+/*
+ * Grants, keeps alive and revokes a lease.  *seconds: what to ask for, which only a grant does, and what was granted.
+ * 0 from flk_lease_keep_alive(): the lease is gone.  To revoke a lease that is gone is no error.
+ */
 int flk_lease_grant(struct client *client, int64_t *lease, int64_t *seconds);
 int flk_lease_keep_alive(struct client *client, int64_t lease, int64_t *seconds);
 int flk_lease_revoke(struct client *client, int64_t lease);

@@ -2,8 +2,8 @@
  *
  * Waiting within limits for locks for which the system itself waits without a limit.
  */
-#ifndef FLK_POSIX_BLOCKING_H
-#define FLK_POSIX_BLOCKING_H
+#ifndef FLK_BLOCKING_H
+#define FLK_BLOCKING_H
 
 #include "os/backend.h"
 #include "outcome.h"

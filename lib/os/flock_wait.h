@@ -2,8 +2,8 @@
  *
  * Waiting within limits for flock(2).  Not every system can take a thread out of that call.
  */
-#ifndef FLK_POSIX_FLOCK_WAIT_H
-#define FLK_POSIX_FLOCK_WAIT_H
+#ifndef FLK_FLOCK_WAIT_H
+#define FLK_FLOCK_WAIT_H
 
 #include "os/backend.h"
 #include "os/blocking.h"

@@ -2,8 +2,8 @@
  *
  * Finding the processes that have the file of a lock open, as far as the system tells.
  */
-#ifndef FLK_POSIX_OPENERS_H
-#define FLK_POSIX_OPENERS_H
+#ifndef FLK_OPENERS_H
+#define FLK_OPENERS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  *
  * The file system at /proc.
  */
-#ifndef FLK_POSIX_PROC_H
-#define FLK_POSIX_PROC_H
+#ifndef FLK_PROC_H
+#define FLK_PROC_H
 
 #include <stdbool.h>
 #include <stddef.h>

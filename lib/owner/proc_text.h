@@ -2,8 +2,8 @@
  *
  * Parsing the text of proc(5), by pure functions.  The kernel writes this text, but users choose names in it.
  */
-#ifndef FLK_POSIX_PROC_TEXT_H
-#define FLK_POSIX_PROC_TEXT_H
+#ifndef FLK_PROC_TEXT_H
+#define FLK_PROC_TEXT_H
 
 #include <stdbool.h>
 #include <stdint.h>

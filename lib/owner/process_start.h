@@ -2,8 +2,8 @@
  *
  * Telling by its start whether a process is the writer of a record.
  */
-#ifndef FLK_POSIX_PROCESS_START_H
-#define FLK_POSIX_PROCESS_START_H
+#ifndef FLK_PROCESS_START_H
+#define FLK_PROCESS_START_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  *
  * Break names, and the steps of taking a marker over on POSIX systems.
  */
-#ifndef FLK_POSIX_MARKER_H
-#define FLK_POSIX_MARKER_H
+#ifndef FLK_BREAK_NAMES_H
+#define FLK_BREAK_NAMES_H
 
 #include "soft/stale.h"
 #include "system/file.h"

@@ -2,8 +2,8 @@
  *
  * Publishing a marker from a file that has no name, where the system has such files.
  */
-#ifndef FLK_POSIX_PUBLISH_H
-#define FLK_POSIX_PUBLISH_H
+#ifndef FLK_PUBLISH_H
+#define FLK_PUBLISH_H
 
 #include <stddef.h>
 #include <sys/types.h>

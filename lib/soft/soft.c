@@ -673,7 +673,7 @@ struct waiting {
     bool yielded;       /* the last look has found no marker, and has left that to the earlier waiter */
 };
 
-/* Makes the queue known to soft_after_fork(); NULL: it is to be forgotten. */
+/* Makes the queue known to flk_soft_after_fork(); NULL: it is to be forgotten. */
 static void set_queue(struct soft_lock *soft, struct queue *queue)
 {
     flk_guard_lock();

@@ -2,8 +2,8 @@
  *
  * Condition variables, waited for until a deadline of flk_now().  Not every system has them on that clock.
  */
-#ifndef FLK_POSIX_COND_H
-#define FLK_POSIX_COND_H
+#ifndef FLK_COND_H
+#define FLK_COND_H
 
 #include <pthread.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  *
  * Functions of file_posix.c for other files of this platform.
  */
-#ifndef FLK_POSIX_FILE_H
-#define FLK_POSIX_FILE_H
+#ifndef FLK_FILE_POSIX_H
+#define FLK_FILE_POSIX_H
 
 #include <stdbool.h>
 #include <sys/stat.h>

@@ -6,8 +6,8 @@
  * single file for all descriptors of such a kind (eventfd, inotify, pidfd), so fstat(2) does not tell the library's
  * from the program's.
  */
-#ifndef FLK_POSIX_MARK_H
-#define FLK_POSIX_MARK_H
+#ifndef FLK_MARK_H
+#define FLK_MARK_H
 
 #include <stdbool.h>
 

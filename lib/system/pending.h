@@ -2,8 +2,8 @@
  *
  * Taking back a signal that is blocked and pending.
  */
-#ifndef FLK_POSIX_PENDING_H
-#define FLK_POSIX_PENDING_H
+#ifndef FLK_PENDING_H
+#define FLK_PENDING_H
 
 #include <signal.h>
 

@@ -2,8 +2,8 @@
  *
  * Cancelling threads, which not every process can do.
  */
-#ifndef FLK_POSIX_CANCELLING_H
-#define FLK_POSIX_CANCELLING_H
+#ifndef FLK_CANCELLING_H
+#define FLK_CANCELLING_H
 
 #include <stdbool.h>
 

@@ -2,8 +2,8 @@
  *
  * Events of files and processes, by a kernel queue (kqueue(2)).  A queue is a descriptor that can be polled.
  */
-#ifndef FLK_POSIX_EVENTS_H
-#define FLK_POSIX_EVENTS_H
+#ifndef FLK_EVENTS_H
+#define FLK_EVENTS_H
 
 #include <stdbool.h>
 #include <stdint.h>

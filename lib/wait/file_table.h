@@ -5,8 +5,8 @@
  * The threads of a process share a table, unless a thread has left it (unshare(2), CLONE_FILES).  From then on a number
  * means one file to that thread, and another file to the other threads.
  */
-#ifndef FLK_POSIX_FILE_TABLE_H
-#define FLK_POSIX_FILE_TABLE_H
+#ifndef FLK_FILE_TABLE_H
+#define FLK_FILE_TABLE_H
 
 #include <stdbool.h>
 

@@ -22,8 +22,10 @@ struct limits {
     const struct signals *signals; /* as flk_signals_hold() set it; NULL: no signal is held back */
 };
 
-/* Reads the clock and sets the deadline, in the first call.  A lock that is free never needs this. */
+/* Reads the clock and sets the deadline.  Later calls do nothing.  An acquire of a free lock does not need this. */
 void flk_limits_start(struct limits *limits);
+
+/* The next three functions are for limits that were started.  Before that, the deadline counts as passed. */
 
 /* True if nothing but the lock itself ends the wait. */
 bool flk_limits_none(const struct limits *limits);
@@ -35,7 +37,7 @@ int64_t flk_limits_left(const struct limits *limits);
 struct limits flk_limits_within(const struct limits *limits, int64_t ns);
 
 /*
- * True if what a wait came to is that a limit was reached: -ETIMEDOUT, -ECANCELED, -EINTR; or -EINVAL, the cancel
+ * True if rc tells that a limit has ended a wait: -ETIMEDOUT, -ECANCELED or -EINTR; or -EINVAL, because the cancel
  * waitable is not open.
  */
 bool flk_is_limit(int rc);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lines: threads of this process that wait for the same stand in line, and only the first has its call made.
+ * Lines: threads of this process that wait for the same thing stand in line.  Only the first watches, or has its call
+ * made.
  *
  * So a thousand threads that wait for one file need a single helper thread.
  */
@@ -15,7 +16,7 @@
 #include "wait/limits.h"
 #include "wait_types.h"
 
-/* What a call waits for.  Only one of several calls with the same key is made at a time.  size: 0 for a call alone. */
+/* What a call waits for.  One call of those with the same key is made at a time.  size 0: the call is made at once. */
 struct call_key {
     size_t size;
     unsigned char bytes[64];
@@ -24,12 +25,12 @@ struct call_key {
 /* True if calls with these keys wait for the same. */
 bool flk_same_call(const struct call_key *a, const struct call_key *b);
 
-/* A thread's place.  It stays where it is until the thread has left.  All zero: the thread stands in no line. */
+/* A thread's place.  It is not moved in memory until the thread has left.  All zero: the thread stands in no line. */
 struct line_place {
     struct link link;
     struct call_key key;
     bool taken;           /* the thread stands in the line of the key */
-    bool first;           /* nobody stands before it */
+    bool first;           /* no thread stands before this one */
     struct wakeup wakeup; /* is signalled when the thread becomes the first; only if `waits` */
     bool waits;
 };

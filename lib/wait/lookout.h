@@ -36,12 +36,12 @@ enum call_state { CALL_NONE, CALL_WANTED, CALL_QUEUED, CALL_NEXT, CALL_RUNS, CAL
     ((type *) (void *) ((lookout)->room + 0 * sizeof(char[sizeof(type) <= FLK_ROOM_SIZE ? 1 : -1])))
 
 struct lookout {
-    bool alone; /* it is that of a thread, which does nothing but wait by it */
+    bool alone; /* a single thread waits by it; false: the attendant does, by all of its lookouts at once */
     bool tried; /* the lock was tried just before this look, and was held */
     bool last;  /* the time is up: no other look follows */
 
     struct line_place *line;     /* where the thread stands; NULL: it is no thread's */
-    const struct limits *limits; /* for a look that has to wait a little; they only say what else may end it */
+    const struct limits *limits; /* what ends a look that has to wait a little: cancel or a signal, not the time */
 
     int64_t left; /* the ns until the next look is due; FLK_NEVER: none is, until something is told */
     int64_t nap;  /* ns; the length of the next nap, which grows */
@@ -53,9 +53,13 @@ struct lookout {
     } by;
 
     /*
-     * The call.  Both functions get `room`.  A thread that waits makes wait(), which waits within limits, and returns as
-     * flk_helper_call() does; -EINVAL: the cancel waitable is not open.  NULL: the thread waits until it is the first in
-     * its line, or until the next look is due.  A helper thread makes call() for the attendant.  That keeps to the rules of flk_helper_call().
+     * The call.  Both functions get `room`.
+     *
+     * A thread that waits makes wait().  It waits within limits, and returns as flk_helper_call() does; -EINVAL: the
+     * cancel waitable is not open.  NULL: the thread waits until it is the first in its line, or until the next look
+     * is due.
+     *
+     * A helper thread makes call() for the attendant.  call() keeps to the rules of flk_helper_call().
      */
     enum call_state state;
     int (*wait)(void *room, const struct limits *limits);
@@ -88,7 +92,7 @@ bool flk_lookout_watch(struct lookout *lookout, const char *path);
 /* For a kind whose path is watched: sets which process is watched, and returns as flk_watch_process() does. */
 bool flk_lookout_process(struct lookout *lookout, int64_t pid, const char *token);
 
-/* True if the attendant waits, and the process that is watched is known to have ended, or cannot be watched. */
+/* True if the watched process is known to have ended, or cannot be watched.  Always false for a thread's lookout. */
 bool flk_lookout_doubts(const struct lookout *lookout);
 
 /* For a kind: makes the next look due after a nap. */
@@ -103,10 +107,10 @@ bool flk_lookout_result(struct lookout *lookout, int *result);
 /* True if a call runs that has to end before the next look. */
 bool flk_lookout_is_engaged(struct lookout *lookout);
 
-/* Ends the call, if it runs.  The next look takes its result; -ECANCELED: it may have done its work or not. */
+/* Ends a call that runs, and forgets a call that has not begun.  -ECANCELED: the call may have done its work or not. */
 void flk_lookout_stop(struct lookout *lookout);
 
-/* Returns the ns until the next look is due. */
+/* For the attendant's lookouts alone: returns the ns until the next look is due. */
 int64_t flk_lookout_patience(struct lookout *lookout);
 
 #endif

@@ -3,8 +3,8 @@
  * Sleeping on a semaphore until another thread posts, or until a deadline on the monotonic clock.  Not every system
  * can do that.
  */
-#ifndef FLK_POSIX_SLEEP_H
-#define FLK_POSIX_SLEEP_H
+#ifndef FLK_SLEEP_H
+#define FLK_SLEEP_H
 
 #include <semaphore.h>
 #include <stdbool.h>

@@ -2,8 +2,8 @@
  *
  * Descriptors by which a thread wakes another thread that polls.  wakeup_posix.c uses them.
  */
-#ifndef FLK_POSIX_WAKEUP_FD_H
-#define FLK_POSIX_WAKEUP_FD_H
+#ifndef FLK_WAKEUP_FD_H
+#define FLK_WAKEUP_FD_H
 
 #include <stdbool.h>
 

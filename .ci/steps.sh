@@ -5,6 +5,7 @@
 # runs in $work, which it may fill, under set -euo pipefail.
 set -euo pipefail
 export CI=true DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+export CK_DEFAULT_TIMEOUT=300 # s for a test: beside those of other steps
 : "${top:?}" "${work:?}"
 
 # ---- Parts of steps ------------------------------------------------------------------------

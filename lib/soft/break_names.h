@@ -23,6 +23,12 @@ int flk_marker_publish_aside(const char *path, const char *aside, const struct d
 /* Swaps the files that two names stand for, in one step.  Returns 0 or -errno. */
 int flk_marker_swap(const char *a, const char *b);
 
+/*
+ * Returns the name to which to move the marker away, to be freed.  NULL: no memory.  It is the break name, over the
+ * draft; on SMB, where an open draft cannot be replaced, it is a private name.
+ */
+char *flk_marker_away(const char *path, const char *aside);
+
 /* Moves a marker to a break name, where names cannot be swapped.  Returns 0 or -errno; -ENOENT: there is no marker. */
 int flk_marker_displace(const char *path, const char *aside);
 

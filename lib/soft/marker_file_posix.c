@@ -9,9 +9,13 @@
 
 #include "soft/marker_file.h"
 #include "system/file_posix.h"
+#include "system/remote.h"
 
+/* On SMB a locked marker could not be read, so markers do without there. */
 int flk_marker_lock(int fd)
 {
+    if (flk_file_is_smb(fd))
+        return -ENOTSUP;
     while (flock(fd, LOCK_EX | LOCK_NB) != 0)
         if (errno != EINTR)
             return errno == EWOULDBLOCK ? -EWOULDBLOCK : -ENOTSUP;

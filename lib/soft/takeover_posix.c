@@ -242,21 +242,31 @@ static enum outcome swap_in(const struct breaker *breaker, const struct marker *
     return AGAIN;
 }
 
+/* Moves the marker to that name and removes it.  Puts it back if it is another one.  Returns 0 or -errno. */
+static int remove_by(const struct breaker *breaker, const char *name)
+{
+    int rc = flk_marker_displace(breaker->path, name);
+
+    if (rc == 0 && !is_at(breaker->marker, name)) {
+        flk_marker_replace(name, breaker->path);
+        return 0;
+    }
+    if (rc == 0)
+        rc = flk_file_remove(name, false);
+    flk_marker_sweep(breaker->path, NULL);
+    return rc;
+}
+
 /*
  * Moves the marker away and removes it, where names cannot be swapped.  Returns AGAIN, because any contender may
  * publish at the path now, or an error.
  */
 static enum outcome move_stale_away(const struct breaker *breaker)
 {
-    int rc = flk_marker_displace(breaker->path, breaker->break_name);
+    char *name = flk_marker_away(breaker->path, breaker->break_name);
+    int rc = name != NULL ? remove_by(breaker, name) : -ENOMEM;
 
-    if (rc == 0 && !is_at(breaker->marker, breaker->break_name)) {
-        flk_marker_replace(breaker->break_name, breaker->path);
-        return AGAIN;
-    }
-    if (rc == 0)
-        rc = flk_file_remove(breaker->break_name, false);
-    flk_marker_sweep(breaker->path, NULL);
+    free(name);
     return rc == 0 ? AGAIN : rc;
 }
 

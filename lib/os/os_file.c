@@ -24,8 +24,10 @@ int flk_os_file_init(const struct target *target, void *state)
     struct os_lock *os = state;
 
     *os = (struct os_lock) { .fd = target->fd, .access = FILE_READS | FILE_WRITES };
-    if (target->fd >= 0)
+    if (target->fd >= 0) {
         (void) flk_file_identity(target->fd, &os->id);
+        os->smb = flk_file_is_smb(target->fd);
+    }
     return 0;
 }
 
@@ -94,6 +96,18 @@ static unsigned wishes_of(const struct target *target, const struct os_lock *os,
     return wishes;
 }
 
+/*
+ * Notes what is different on the file's file system.  On SMB names do not age while the file is open, and to open it
+ * once more may cost the client the locks on it.
+ */
+static void note_file_system(struct os_lock *opened)
+{
+    bool ages = flk_file_names_age(opened->fd, &opened->id);
+
+    opened->smb = ages && flk_file_is_smb(opened->fd);
+    opened->ages = ages && !opened->smb;
+}
+
 /* Opens the path.  Without a path, which happens only in a forked child, opens the caller's descriptor once more. */
 static enum outcome open_target(const struct target *target, const struct os_lock *os, enum filelock_mode mode,
                                 struct os_lock *opened)
@@ -112,7 +126,7 @@ static enum outcome open_target(const struct target *target, const struct os_loc
     if (rc != 0)
         flk_file_close(opened->fd);
     else
-        opened->ages = flk_file_names_age(opened->fd, &opened->id);
+        note_file_system(opened);
     return rc;
 }
 

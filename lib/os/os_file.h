@@ -16,6 +16,7 @@ struct os_lock {
     bool writes;         /* the file system locks only by a descriptor that can be written */
     bool ours;           /* the library has opened fd, and will close it; else fd is the caller's */
     bool ages;           /* this host may remember what the path named before another host changed that */
+    bool smb;            /* the file system is SMB: system/remote.h tells what is different there */
     bool recorded;       /* the file has the record of this holder */
     char *resolved;      /* for a release that removes the file, its path when it was locked; NULL: the path as given */
     int64_t last_forker; /* the process that last forked while it held the lock: close, never unlock; 0: none */

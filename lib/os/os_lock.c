@@ -69,13 +69,19 @@ static bool wants_write(struct os_lock *os, int rc)
     return true;
 }
 
+/* True if the server of SMB was away, and has come back without the open file. */
+static bool was_dropped(const struct os_lock *os, int rc)
+{
+    return rc == -EBADF && os->smb && os->ours;
+}
+
 /*
  * -EBADF by a descriptor that is open in one way only is -EACCES: the kernel refuses to lock by it, so the error is about
  * the file, not about fd.
  */
 enum outcome flk_os_lock_refused(struct os_lock *os, int error)
 {
-    if (wants_write(os, error)) {
+    if (wants_write(os, error) || was_dropped(os, error)) {
         flk_os_file_forget(os);
         return AGAIN;
     }
@@ -193,6 +199,16 @@ static int unlock(const struct target *target, struct os_lock *os)
     return rc > 0 ? -EAGAIN : rc;
 }
 
+/*
+ * Closes the file, which ends the lock also after the server was away.  If the file is removed, the open file would keep
+ * its name from others.
+ */
+static int end_on_smb(struct os_lock *os)
+{
+    flk_os_file_forget(os);
+    return 0;
+}
+
 /* Restores the record and the inheritance of the descriptor if the unlock fails: the lock is then as it was. */
 enum outcome flk_os_lock_release(const struct target *target, void *state, enum filelock_mode mode)
 {
@@ -206,6 +222,8 @@ enum outcome flk_os_lock_release(const struct target *target, void *state, enum 
     if (os->last_forker != 0)
         return flk_os_lock_release_shared(target, os);
     rc = unlock(target, os);
+    if (os->smb && os->ours)
+        return end_on_smb(os);
     if (rc != 0)
         (void) on_locked(target, os, mode);
     return rc;

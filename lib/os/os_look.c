@@ -133,8 +133,8 @@ enum outcome flk_os_lock_look(const struct target *target, void *state, enum fil
         rc = flk_os_lock_refused(os, result);
         return rc == AGAIN ? flk_os_lock_look(target, state, mode, lookout) : rc;
     }
-    if (same || os->fd < 0)
-        flk_lookout_nap(lookout); /* a call would not help */
+    if (same || os->fd < 0 || os->smb)
+        flk_lookout_nap(lookout); /* a call would not help, or could not be ended */
     else
         flk_os_want_call(target, os, mode, lookout);
     return CONTENDED;

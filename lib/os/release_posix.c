@@ -33,6 +33,8 @@ static const struct range whole = { 0, 0 };
  */
 static bool remove_if_sole(const struct target *target, const struct os_lock *os)
 {
+    if (os->smb) /* a lock that the descriptor has would be in the way */
+        (void) flk_backend_of(target)->unlock(os->fd, &whole);
     return flk_backend_of(target)->try(os->fd, &whole, FILELOCK_EXCLUSIVE) == 0 && !flk_file_is_wanted(os->fd) &&
            flk_file_remove_same(flk_os_file_path(target, os), flk_target_follows(target), &os->id) == 0;
 }
@@ -61,6 +63,7 @@ static void finish_shared(const struct target *target, const struct os_lock *was
         wishes |= FILE_READ_ONLY_OK;
     (void) flk_os_file_init(target, &fresh);
     fresh.resolved = was->resolved;
+    fresh.smb = was->smb;
     if (flk_file_open(flk_os_file_path(target, was), wishes, 0, &fresh.fd, &fresh.access) != 0)
         return;
     if (flk_file_identity(fresh.fd, &fresh.id) == 0 && flk_file_same(&fresh.id, &was->id)) {

@@ -231,12 +231,15 @@ int flk_file_ensure_parent(const char *path, bool make)
 }
 
 /*
- * Returns CONTENDED for -EWOULDBLOCK, and other errors as they are.  -EWOULDBLOCK: a lease (fcntl(2) F_SETLEASE) or the
- * delegation of a server is in the way, and its holder has been told to give it up.
+ * Returns CONTENDED for two errors, and other errors as they are.
+ *   -EWOULDBLOCK  a lease (fcntl(2) F_SETLEASE) or the delegation of a server is in the way, and its holder has been
+ *                 told to give it up
+ *   -EEXIST       the file can be neither opened nor made: it was removed from a server of SMB, and keeps its name
+ *                 until no process has it open
  */
 static int contended_or_error(int rc)
 {
-    return rc == -EWOULDBLOCK ? CONTENDED : rc;
+    return rc == -EWOULDBLOCK || rc == -EEXIST ? CONTENDED : rc;
 }
 
 enum outcome flk_file_open(const char *path, unsigned wishes, unsigned mode, int *fd, unsigned *access)
@@ -260,7 +263,7 @@ enum outcome flk_file_open(const char *path, unsigned wishes, unsigned mode, int
         else if (rc != -EEXIST)
             return rc;
     }
-    return rc;
+    return contended_or_error(rc);
 }
 
 int flk_file_open_to_read(const char *path, bool follow)

@@ -200,8 +200,8 @@ static int unlock(const struct target *target, struct os_lock *os)
 }
 
 /*
- * Closes the file, which ends the lock also after the server was away.  If the file is removed, the open file would keep
- * its name from others.
+ * Closes the file, which ends the lock also after the server was away.  If the file is removed, the open file would
+ * keep its name from others.
  */
 static int end_on_smb(struct os_lock *os)
 {

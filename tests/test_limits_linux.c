@@ -484,7 +484,6 @@ static int threads_here(void)
     return count;
 }
 
-/* The helper that is kept idle serves the next wait too. */
 /* The client of SMB has another error for a lock that is held. */
 START_TEST(test_smb_refuses)
 {
@@ -499,6 +498,7 @@ START_TEST(test_smb_refuses)
 }
 END_TEST
 
+/* The helper that is kept idle serves the next wait too. */
 START_TEST(test_tables_cannot_be_compared)
 {
     const struct kind *kind = kind_at(_i);

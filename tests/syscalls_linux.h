@@ -20,8 +20,7 @@ enum {
     NO_LOCKS = 4,   /* no flock(2) */
     NO_SWAP = 8,    /* no renameat2(2) */
     NO_WATCH = 16,  /* no inotify(7) */
-    NO_PIDFD = 32,  /* no pidfd_open(2) */
-    NO_STATFS = 64  /* the library takes every file system for SMB */
+    NO_PIDFD = 32   /* no pidfd_open(2) */
 };
 
 /* Has this process live on such a system from now on.  Returns 0, or -1 where calls cannot be denied. */

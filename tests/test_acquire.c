@@ -414,7 +414,7 @@ START_TEST(test_no_deadlock_across_threads)
     caller_start(&caller);
     EXPECT(filelock_acquire(one, FILELOCK_EXCLUSIVE, FILELOCK_TRY), 0);
     begin_acquire(&caller, other, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER);
-    wait_for_queue(kind, path, 1);
+    wait_for_sleep(&caller);
     ck_assert(still_calling(&caller));
     EXPECT(filelock_release(one), 0);
     EXPECT(end_call(&caller), 0);

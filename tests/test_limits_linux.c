@@ -484,20 +484,6 @@ static int threads_here(void)
     return count;
 }
 
-/* The client of SMB has another error for a lock that is held. */
-START_TEST(test_smb_refuses)
-{
-    const struct kind *kind = kind_at(_i);
-    if (kind->kind != FILELOCK_KIND_FLOCK)
-        SKIP("does not apply to %s", kind->name);
-    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
-    if (under_valgrind() || impoverish(NO_STATFS) != 0 || deny(SYS_flock, 1, LOCK_NB, EACCES) != 0)
-        SKIP("system calls cannot be denied here");
-    EXPECT(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -ETIMEDOUT);
-    filelock_free(lock);
-}
-END_TEST
-
 /* The helper that is kept idle serves the next wait too. */
 START_TEST(test_tables_cannot_be_compared)
 {
@@ -534,8 +520,6 @@ Suite *make_suite(void)
     ADD_FOR_KINDS(tcase, test_no_inode);
     tcase = add_case(suite, "kcmp");
     ADD_FOR_KINDS(tcase, test_tables_cannot_be_compared);
-    tcase = add_case(suite, "SMB");
-    ADD_FOR_KINDS(tcase, test_smb_refuses);
     tcase = add_case(suite, "watches");
     ADD_FOR_KINDS(tcase, test_no_instances);
     tcase = add_case(suite, "clock");

@@ -37,7 +37,6 @@ static const struct system {
     { "no pidfd", NO_PIDFD },
     { "no watches, no pidfd", NO_WATCH | NO_PIDFD },
     { "nothing", NO_UNNAMED | NO_LINKS | NO_LOCKS | NO_SWAP | NO_WATCH | NO_PIDFD },
-    { "SMB", NO_UNNAMED | NO_SWAP | NO_STATFS },
 };
 
 START_TEST(test_system)
@@ -175,7 +174,7 @@ START_TEST(test_system_storm)
 {
     const struct system *system = &systems[_i];
     ON_SYSTEM(system->lacks);
-    struct storm storm = { scratch("lock"), 6, scaled(system->lacks & (NO_LINKS | NO_STATFS) ? 10 : 100, 5), 0, NULL };
+    struct storm storm = { scratch("lock"), 6, scaled(system->lacks & NO_LINKS ? 10 : 100, 5), 0, NULL };
     storm_run(&storm);
     if (system->lacks & (NO_LOCKS | NO_SWAP)) /* the next takeover removes what the last takeover left */
         put_marker(scratch("lock"), marker_record(dead_pid()));

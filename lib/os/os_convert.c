@@ -100,8 +100,8 @@ static enum outcome look_to_raise(void *arg, struct lookout *lookout)
         return rc;
     if (called && flk_os_is_refusal(result))
         return result;
-    if (called)
-        flk_lookout_nap(lookout); /* a call would not help */
+    if (called || os->smb)
+        flk_lookout_nap(lookout); /* a call would not help, or could not be ended */
     else
         flk_os_want_call(target, os, FILELOCK_EXCLUSIVE, lookout);
     return CONTENDED;
@@ -161,5 +161,7 @@ int flk_os_lock_convert(const struct target *target, void *state, enum filelock_
     if (limits->timeout_ms == FILELOCK_TRY)
         limits = NULL;
     rc = mode == FILELOCK_SHARED ? convert_down(target, os) : convert_up(target, os, limits);
+    if (rc == CONTENDED && os->smb && mode == FILELOCK_SHARED) /* SMB refuses the lock to the descriptor that has it */
+        return -ENOTSUP;
     return rc == CONTENDED ? -ETIMEDOUT : rc;
 }

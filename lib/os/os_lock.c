@@ -81,7 +81,7 @@ static bool was_dropped(const struct os_lock *os, int rc)
  */
 enum outcome flk_os_lock_refused(struct os_lock *os, int error)
 {
-    if (wants_write(os, error) || was_dropped(os, error)) {
+    if (was_dropped(os, error) || wants_write(os, error)) {
         flk_os_file_forget(os);
         return AGAIN;
     }
@@ -222,7 +222,7 @@ enum outcome flk_os_lock_release(const struct target *target, void *state, enum 
     if (os->last_forker != 0)
         return flk_os_lock_release_shared(target, os);
     rc = unlock(target, os);
-    if (os->smb && os->ours)
+    if (os->smb && os->ours && (rc == 0 || rc == -EBADF || (target->flags & FILELOCK_KEEP_ON_EXEC) == 0))
         return end_on_smb(os);
     if (rc != 0)
         (void) on_locked(target, os, mode);

@@ -19,6 +19,7 @@
 #include "system/file.h"
 #include "system/file_posix.h"
 #include "system/pending.h"
+#include "system/remote.h"
 
 /* Give up after so many rounds in which the file is missing for open(2), but there when it is to be created. */
 #define MAX_RACES 100
@@ -231,15 +232,26 @@ int flk_file_ensure_parent(const char *path, bool make)
 }
 
 /*
- * Returns CONTENDED for two errors, and other errors as they are.
- *   -EWOULDBLOCK  a lease (fcntl(2) F_SETLEASE) or the delegation of a server is in the way, and its holder has been
- *                 told to give it up
- *   -EEXIST       the file can be neither opened nor made: it was removed from a server of SMB, and keeps its name
- *                 until no process has it open
+ * Returns CONTENDED for -EWOULDBLOCK, and other errors as they are.  -EWOULDBLOCK: a lease (fcntl(2) F_SETLEASE) or the
+ * delegation of a server is in the way, and its holder has been told to give it up.
  */
 static int contended_or_error(int rc)
 {
-    return rc == -EWOULDBLOCK || rc == -EEXIST ? CONTENDED : rc;
+    return rc == -EWOULDBLOCK ? CONTENDED : rc;
+}
+
+/*
+ * True if a file that can be neither opened nor made was removed: on SMB it keeps its name until no process has it open.
+ */
+static bool keeps_its_name(const char *path, bool follow)
+{
+    char *real = follow ? flk_file_resolve(path) : NULL;
+    char *folder = flk_file_parent(real != NULL ? real : path);
+    bool keeps = folder != NULL && flk_file_path_is_smb(folder);
+
+    free(folder);
+    free(real);
+    return keeps;
 }
 
 enum outcome flk_file_open(const char *path, unsigned wishes, unsigned mode, int *fd, unsigned *access)
@@ -263,7 +275,7 @@ enum outcome flk_file_open(const char *path, unsigned wishes, unsigned mode, int
         else if (rc != -EEXIST)
             return rc;
     }
-    return contended_or_error(rc);
+    return rc == -EEXIST && keeps_its_name(path, (wishes & FILE_FOLLOW) != 0) ? CONTENDED : rc;
 }
 
 int flk_file_open_to_read(const char *path, bool follow)

@@ -348,6 +348,12 @@ bool flk_file_is_remote(int fd)
     return false;
 }
 
+bool flk_file_is_smb(int fd)
+{
+    (void) fd;
+    return false;
+}
+
 /* flk_file_path_identity() opens the file, and so asks the server. */
 bool flk_file_names_age(int fd, const struct identity *id)
 {

@@ -14,7 +14,7 @@ bool flk_file_is_remote(int fd);
 bool flk_file_path_is_remote(const char *path);
 
 /*
- * True if the file is on SMB, as Linux mounts it, or that cannot be told.  There
+ * True if the file is known to be on SMB, as Linux mounts it.  There
  *   - a lock keeps other descriptors from reading and writing the file,
  *   - a descriptor that has a lock is refused it when it asks once more,
  *   - a call that waits for a lock cannot be ended,

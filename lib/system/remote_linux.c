@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/sysmacros.h>
@@ -48,15 +49,23 @@ bool flk_file_path_is_remote(const char *path)
 bool flk_file_is_smb(int fd)
 {
     struct statfs fs;
+    int rc;
 
-    return fstatfs(fd, &fs) != 0 || is_smb(&fs);
+    do
+        rc = fstatfs(fd, &fs);
+    while (rc != 0 && errno == EINTR);
+    return rc == 0 && is_smb(&fs);
 }
 
 bool flk_file_path_is_smb(const char *path)
 {
     struct statfs fs;
+    int rc;
 
-    return statfs(path, &fs) != 0 || is_smb(&fs);
+    do
+        rc = statfs(path, &fs);
+    while (rc != 0 && errno == EINTR);
+    return rc == 0 && is_smb(&fs);
 }
 
 /* A file system on a device of this host is known without a question.  Hosts that share a device keep each other right. */

@@ -1137,11 +1137,36 @@ START_TEST(test_on_wait_forks)
 }
 END_TEST
 
+#ifdef SYS_fork
+/* A child that has not run yet has copies of all descriptors.  Here it is one that runs no handler of a fork. */
+START_TEST(test_conversion_beside_copies)
+{
+    const struct kind *kind = kind_at(_i);
+    if (!(kind->can & CAN_CONVERT_UP))
+        SKIP("does not apply to %s", kind->name);
+    struct filelock *lock = new_lock(kind, scratch("lock"), 0);
+    EXPECT(filelock_acquire(lock, FILELOCK_SHARED, FILELOCK_TRY), 0);
+    pid_t child = (pid_t) syscall(SYS_fork);
+    ck_assert_int_ge(child, 0);
+    while (child == 0)
+        pause();
+    int result = filelock_convert(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    EXPECT(result, 0);
+    filelock_free(lock);
+}
+END_TEST
+#endif
+
 /* ---- Suite ------------------------------------------------------------------------------------ */
 
 static void add_threads(Suite *suite)
 {
     TCase *tcase = add_case(suite, "threads");
+#ifdef SYS_fork
+    ADD_FOR_KINDS(tcase, test_conversion_beside_copies);
+#endif
     ADD_FOR_KINDS(tcase, test_thread_holds);
     ADD_FOR_KINDS(tcase, test_thread_waits);
     ADD_FOR_KINDS(tcase, test_waiting_parent_killed);

@@ -40,6 +40,16 @@ static int open_to_write(const struct target *target, const struct os_lock *os, 
 }
 
 /*
+ * Unlocks the old file, unless other processes share its lock.  A child that was just forked still has a copy, which
+ * keeps the lock until the child runs.
+ */
+static void unlock_old(const struct target *target, const struct os_lock *os)
+{
+    if ((target->flags & (FILELOCK_FORK_SHARE | FILELOCK_KEEP_ON_EXEC)) == 0 && flk_own_file(os->fd, &os->id) == 0)
+        (void) flk_backend_of(target)->unlock(os->fd, &target->range);
+}
+
+/*
  * Replaces a descriptor that can only be read, and so cannot have an exclusive lock.  The old descriptor is closed when
  * the new one has the shared lock, so that there is no moment without a lock.
  */
@@ -52,6 +62,7 @@ static int replace_descriptor(const struct target *target, struct os_lock *os)
         bool kept = flk_open_commit(epoch);
 
         if (rc == 0 && kept) {
+            unlock_old(target, os);
             *os = opened;
             flk_guard_unlock_closing(old, &os->id);
             return (target->flags & FILELOCK_KEEP_ON_EXEC) != 0 ? flk_file_inherit(os->fd, true) : 0;

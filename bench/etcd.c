@@ -109,12 +109,6 @@ static struct filelock *new_lock(void)
     return nodes_lock("bench", 0, 0);
 }
 
-static void expect(int rc)
-{
-    if (rc != 0)
-        die("etcd: %s", filelock_strerror(rc));
-}
-
 static void measure_uncontended(long rounds, struct samples *ours, struct samples *floor)
 {
     CURL *easy = nodes_connection(nodes.node[0].url, "/v3/kv/txn", acquiring);
@@ -126,8 +120,8 @@ static void measure_uncontended(long rounds, struct samples *ours, struct sample
         send_once(easy, acquiring);
         send_once(easy, releasing);
         between = now_ns();
-        expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY));
-        expect(filelock_release(lock));
+        nodes_expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_TRY));
+        nodes_expect(filelock_release(lock));
         if (i == 0) /* it connects, and gets a lease */
             continue;
         samples_add(floor, (double) (between - start));
@@ -139,9 +133,9 @@ static void measure_uncontended(long rounds, struct samples *ours, struct sample
 
 static void *wait_for_lock(void *lock)
 {
-    expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
+    nodes_expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
     moment_has_come();
-    expect(filelock_release(lock));
+    nodes_expect(filelock_release(lock));
     return NULL;
 }
 
@@ -151,12 +145,12 @@ static double hand_off(struct filelock *lock, struct filelock *other)
     int64_t start;
     double took;
 
-    expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
+    nodes_expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
     if (pthread_create(&waiter, NULL, wait_for_lock, other) != 0)
         die("a thread cannot be started");
     sleep_ns(HELD_NS);
     start = now_ns();
-    expect(filelock_release(lock));
+    nodes_expect(filelock_release(lock));
     took = (double) (moment_wait() - start);
     pthread_join(waiter, NULL);
     return took;

@@ -17,12 +17,6 @@
 #define PROBE_MS 50 /* a transaction that is not done in this time was sent to the leader that is dead */
 #define NS_PER_S 1e9
 
-static void expect(int rc)
-{
-    if (rc != 0)
-        die("etcd: %s", filelock_strerror(rc));
-}
-
 /* ---- A holder ------------------------------------------------------------------------------- */
 
 /* Holds the lock until it is killed.  It writes a byte when it has the lock. */
@@ -30,7 +24,7 @@ static void hold(int fd)
 {
     struct filelock *lock = nodes_lock("killed", 0, LEASE_MS);
 
-    expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
+    nodes_expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
     if (write(fd, "", 1) != 1)
         _exit(1);
     for (;;)
@@ -56,9 +50,9 @@ static double kill_holder(struct filelock *waiter)
     start = now_ns();
     kill(holder, SIGKILL);
     waitpid(holder, NULL, 0);
-    expect(filelock_acquire(waiter, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
+    nodes_expect(filelock_acquire(waiter, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
     double took = (double) (now_ns() - start);
-    expect(filelock_release(waiter));
+    nodes_expect(filelock_release(waiter));
     return took;
 }
 
@@ -99,14 +93,14 @@ static void kill_leader(const struct settings *settings, struct samples *silence
         die("three nodes cannot be started");
     leader = nodes_leader();
     lock = nodes_lock("leader", leader, 0);
-    expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
-    expect(filelock_release(lock));
+    nodes_expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
+    nodes_expect(filelock_release(lock));
     start = now_ns();
     nodes_kill(leader);
     if (pthread_create(&prober, NULL, probe, &answered) != 0)
         die("a thread cannot be started");
-    expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
-    expect(filelock_release(lock));
+    nodes_expect(filelock_acquire(lock, FILELOCK_EXCLUSIVE, FILELOCK_FOREVER));
+    nodes_expect(filelock_release(lock));
     samples_add(ours, (double) (now_ns() - start));
     pthread_join(prober, NULL);
     samples_add(silence, (double) (answered - start));

@@ -220,3 +220,9 @@ struct filelock *nodes_lock(const char *name, int first, int64_t lease_ms)
         die("a handle cannot be made");
     return lock;
 }
+
+void nodes_expect(int rc)
+{
+    if (rc != 0)
+        die("etcd: %s", filelock_strerror(rc));
+}

@@ -37,6 +37,9 @@ CURL *nodes_connection(const char *url, const char *path, const char *body);
 /* Makes a lock whose first endpoint is this node.  lease_ms of 0 means the default. */
 struct filelock *nodes_lock(const char *name, int first, int64_t lease_ms);
 
+/* Ends the program if a call on a lock has failed. */
+void nodes_expect(int rc);
+
 /* Measures what the death of a holder and the death of a leader cost. */
 void etcd_deaths(const struct settings *settings);
 

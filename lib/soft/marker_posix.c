@@ -32,7 +32,6 @@
 #include "system/file.h"
 #include "system/file_posix.h"
 #include "system/guard.h"
-#include "system/remote.h"
 #include "wait/await.h"
 #include "wait/limits.h"
 
@@ -337,15 +336,6 @@ static int link_named(const char *name, int fd, const char *path)
     return linkat(AT_FDCWD, name, AT_FDCWD, path, 0) == 0 || path_names(path, fd) ? 0 : -1;
 }
 
-static bool is_on_smb(const char *path)
-{
-    char *folder = flk_file_parent(path);
-    bool is = folder != NULL && flk_file_path_is_smb(folder);
-
-    free(folder);
-    return is;
-}
-
 /* A marker that is to be published. */
 struct new_marker {
     const char *path; /* the path of the lock, of which private names are made */
@@ -414,7 +404,8 @@ static int publish(const struct new_marker *marker, bool *named)
     int fd = flk_marker_publish_unnamed(marker->at, marker->mode, marker->bytes, marker->size);
 
     *named = fd == -ENOTSUP;
-    if (fd == -ENOTSUP && !is_on_smb(marker->at)) /* there, a marker that is open by its private name has no other */
+    if (fd == -ENOTSUP &&
+        !flk_file_folder_is_smb(marker->at)) /* there, a marker that is open by its private name has no other */
         fd = publish_named(marker);
     if (fd == -ENOTSUP)
         fd = create_in_place(marker);
@@ -464,7 +455,7 @@ int flk_marker_publish_aside(const char *path, const char *aside, const struct d
 
 char *flk_marker_away(const char *path, const char *aside)
 {
-    return is_on_smb(path) ? new_private_name(path) : strdup(aside);
+    return flk_file_folder_is_smb(path) ? new_private_name(path) : strdup(aside);
 }
 
 int flk_marker_displace(const char *path, const char *aside)
@@ -475,7 +466,7 @@ int flk_marker_displace(const char *path, const char *aside)
 void flk_marker_replace(const char *aside, const char *path)
 {
     struct identity id;
-    int error = is_on_smb(path) ? EOPNOTSUPP : linkat(AT_FDCWD, aside, AT_FDCWD, path, 0) != 0 ? errno : 0;
+    int error = flk_file_folder_is_smb(path) ? EOPNOTSUPP : linkat(AT_FDCWD, aside, AT_FDCWD, path, 0) != 0 ? errno : 0;
 
     /*
      * Without hard links this is not quite safe.  If another contender publishes a marker between the look and the

@@ -240,16 +240,23 @@ static int contended_or_error(int rc)
     return rc == -EWOULDBLOCK ? CONTENDED : rc;
 }
 
+bool flk_file_folder_is_smb(const char *path)
+{
+    char *folder = flk_file_parent(path);
+    bool is = folder != NULL && flk_file_path_is_smb(folder);
+
+    free(folder);
+    return is;
+}
+
 /*
  * True if a file that can be neither opened nor made was removed: on SMB it keeps its name until no process has it open.
  */
 static bool keeps_its_name(const char *path, bool follow)
 {
     char *real = follow ? flk_file_resolve(path) : NULL;
-    char *folder = flk_file_parent(real != NULL ? real : path);
-    bool keeps = folder != NULL && flk_file_path_is_smb(folder);
+    bool keeps = flk_file_folder_is_smb(real != NULL ? real : path);
 
-    free(folder);
     free(real);
     return keeps;
 }

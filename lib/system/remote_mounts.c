@@ -23,18 +23,6 @@ bool flk_file_path_is_remote(const char *path)
     return statfs(path, &fs) != 0 || (fs.f_flags & MNT_LOCAL) == 0;
 }
 
-bool flk_file_is_smb(int fd)
-{
-    (void) fd;
-    return false;
-}
-
-bool flk_file_path_is_smb(const char *path)
-{
-    (void) path;
-    return false;
-}
-
 bool flk_file_names_age(int fd, const struct identity *id)
 {
     (void) id;

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# The steps of .ci/run, in their order.  The comment line above a step is its title.  $top is the checkout.  Each step
+# The steps of .ci/run.  The comment line above a step is its title.  $top is the checkout.  Each step
 # runs in $work, which it may fill, under set -euo pipefail.
 set -euo pipefail
 export CI=true DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 export CK_DEFAULT_TIMEOUT=300 # s for a test: beside those of other steps
+[ ! -x /bin/dash ] || export CONFIG_SHELL=/bin/dash # as ./dev has it, and for its reason
 : "${top:?}" "${work:?}"
 
 # ---- Parts of steps ------------------------------------------------------------------------
@@ -33,11 +34,6 @@ briefly() { # COMMAND...
     FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP="$soft_suites $system_call_suites" "$@"
 }
 
-# Prints the names of all suites but this one.
-suites_but() { # NAME
-    (cd "$top/tests" && printf '%s\n' test_*.c) | sed "s/\.c\$//; /^$1\$/d" | tr '\n' ' '
-}
-
 build_and_check() { # DIRECTORY CONFIGURE-ARGUMENT...
     configure_in "$@"
     make -s -j2
@@ -51,8 +47,7 @@ check() { # [COMMAND-BEFORE-MAKE...] [VARIABLE=VALUE...]
         prefix+=("$1")
         shift
     done
-    # What the tests prove does not depend on how well they are optimized.  They are many, and compile faster like this.
-    make -s -j2 check TESTS= CFLAGS="$(sed -n 's/^CFLAGS = //p' Makefile) -g1 -O0" >/dev/null
+    make -s -j2 test-programs "$@"
     "${prefix[@]}" make -s -j2 check VERBOSE=yes "$@" | tee check.out
     grep -Eq '^# PASS: +[1-9]' check.out
 }
@@ -110,10 +105,9 @@ release() {
 
 # ---- The steps -----------------------------------------------------------------------------
 
-# the README's commands on this machine
-step_dev() {
+# the README's first command on this machine: it installs what it needs
+step_demo() {
     cd "$top"
-    ./dev check | sed 's/^== checked/note: checked/'
     ./dev demo
     refuses "unknown command 'bogus'" ./dev bogus
     refuses 'check takes --long or nothing' ./dev check --bogus
@@ -123,6 +117,11 @@ step_dev() {
 # install what the other steps need
 step_packages() {
     "$top/dev" setup build etcd lint ci windows mac packages machines deb rpm
+}
+
+# the README's second command on this machine: every suite
+step_check() {
+    in_turn ./dev check | sed 's/^== checked/note: checked/'
 }
 
 # apt can install from the repository of ./dev packages, by the line that it says
@@ -143,9 +142,9 @@ step_dev_packages() {
 # a release: build out of tree from the tarball, test, install, uninstall, clean
 step_distcheck() {
     configure_in distcheck
-    # Of the suites, one is enough: the steps of packages run the others from the same tarball.
-    FILELOCK_TEST_SKIP=$(suites_but test_acquire) \
-        make -s -j2 distcheck DISTCHECK_CONFIGURE_FLAGS='--enable-silent-rules CFLAGS=-O0' VERBOSE=yes
+    # Of the suites, one is enough: the steps of packages build and run the others from the same tarball.
+    make -s -j2 distcheck DISTCHECK_CONFIGURE_FLAGS='--enable-silent-rules CFLAGS=-O0' VERBOSE=yes \
+        check_PROGRAMS=tests/test_acquire TESTS='tests/test_acquire tests/symbols.sh'
     tar -tf libfilelock-*.tar.xz >files
     for file in README.md NEWS COPYING SECURITY.md bootstrap configure dev include/filelock.h m4/filelock.m4 \
         examples/demo.c; do
@@ -160,7 +159,7 @@ small_frames() {
         END { exit bad || NR == 0 }'
 }
 
-# gcc, warnings are errors; the library's frames fit into the stack of a small thread
+# gcc, warnings are errors; small stacks are enough for the library; each system call fails with each of its errors
 step_gcc() {
     configure_in gcc CC=gcc --enable-werror CFLAGS='-g -O2 -D_FORTIFY_SOURCE=2 -fstack-usage'
     make -s -j2
@@ -170,6 +169,7 @@ step_gcc() {
     refuses 'a.c:2:6:large: a frame of 5' small_frames large
     (cd dynamic && printf 'void f(char *);\nvoid grows(int n)\n{\n    char a[n];\n    f(a);\n}\n' >a.c && gcc -O2 -fstack-usage -c a.c)
     refuses 'bytes, dynamic' small_frames dynamic
+    FILELOCK_TEST_SCALE=1 check TESTS=tests/test_faults check_PROGRAMS=tests/test_faults
 }
 
 # ./dev bench measures peers too that are installed after the build was configured
@@ -226,7 +226,7 @@ step_fallbacks() {
     # Left out: suites about the features that are replaced here, and test_crash, which takes many minutes because
     # waiters nap.
     export FILELOCK_TEST_SKIP='test_soft_posix test_soft_linux test_soft_queue test_limits_linux test_lost test_crash'
-    FILELOCK_TEST_SCALE=0.15 build_and_check fallbacks --enable-werror LDFLAGS='-Wl,--no-as-needed -lgcc_s' \
+    FILELOCK_TEST_SCALE=0.1 build_and_check fallbacks --enable-werror CFLAGS='-g -O1' LDFLAGS='-Wl,--no-as-needed -lgcc_s' \
         "${fallbacks[@]}"
     local feature
     for feature in EVENTFD PIPE2 PPOLL SEM_CLOCKWAIT CONDATTR_SETCLOCK BACKTRACE INOTIFY O_TMPFILE RENAMEAT2 \
@@ -237,11 +237,10 @@ step_fallbacks() {
     "$top/.ci/circles" "$top" "$PWD"
 }
 
-# address and undefined-behaviour sanitizers, gcc; each system call fails with each of its errors
+# address and undefined-behaviour sanitizers, gcc; each system call fails
 step_asan_gcc() {
-    FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP=$system_call_suites build_and_check asan_gcc CC=gcc CFLAGS='-g -O1' \
+    FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP=$stopping_suites build_and_check asan_gcc CC=gcc CFLAGS='-g -O1' \
         --enable-sanitizer=address,undefined --disable-static
-    FILELOCK_TEST_SCALE=1 check TESTS=tests/test_faults
 }
 
 # address and undefined-behaviour sanitizers, clang, warnings are errors; no shared library, OFD locks as the default kind
@@ -260,7 +259,7 @@ step_tsan() {
     export TSAN_OPTIONS=report_thread_leaks=0
     configure_in tsan CC=gcc CFLAGS='-g -O1' --enable-sanitizer=thread --disable-static
     make -s -j2
-    FILELOCK_TEST_SCALE=0.2 FILELOCK_TEST_SKIP=$stopping_suites check fixed_addresses
+    FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP=$system_call_suites check fixed_addresses
 }
 
 # the suites under valgrind
@@ -325,6 +324,13 @@ as_native() {
 
 machine_check=()
 
+# Has check() build and run these suites alone, and as_native() expect no other.
+only_suites() { # SUITE...
+    FILELOCK_TEST_SKIP=$(awk '{ print $1 }' "$work/native/cases" | grep -vxFf <(printf '%s\n' "$@") | tr '\n' ' ')
+    export FILELOCK_TEST_SKIP
+    machine_check=(TESTS="$(printf 'tests/%s ' "$@")" check_PROGRAMS="$(printf 'tests/%s ' "$@")")
+}
+
 # Builds Check for another host, into $work/check.HOST.  The first step that asks does it.
 check_for() { # HOST [CONFIGURE-ARGUMENT...]
     (
@@ -347,14 +353,16 @@ on_machine() {
     as_native "$skips"
 }
 
-# Runs the suites of another processor by qemu.  Leaves out the scripts, which cannot start such programs.
-emulated() { # NAME
+# Runs these suites of another processor by qemu, and the small programs that compute what a file is to hold.
+emulated() { # NAME SUITE...
+    local programs='tests/tool_numbers tests/fuzz/replay_record tests/fuzz/replay_numbers tests/fuzz/replay_proc'
     prepare_machines
+    only_suites "${@:2}"
     export CK_DEFAULT_TIMEOUT=400 FILELOCK_TEST_EMULATOR="/usr/bin/qemu-$1 -L /usr/$1-linux-gnu"
+    machine_check=("${machine_check[@]/%/ $programs}")
     # shellcheck disable=SC2016 # make's own variables
-    machine_check=(LOG_COMPILER='$(LIBTOOL) --mode=execute $(FILELOCK_TEST_EMULATOR)'
-        TESTS="tests/tool_numbers $(sed 's,^\([^ ]*\) .*,tests/\1,' "$work/native/cases" | tr '\n' ' ')")
-    on_machine "$1" "$1-linux-gnu" "$1-linux-gnu-gcc" 'system calls cannot be|the emulator|another malloc may keep|threads cannot be forbidden|the end of a process cannot be watched|there is no queue' --disable-static
+    machine_check+=(LOG_COMPILER='$(LIBTOOL) --mode=execute $(FILELOCK_TEST_EMULATOR)')
+    on_machine "$1" "$1-linux-gnu" "$1-linux-gnu-gcc" 'system calls cannot be|the emulator|another malloc may keep|threads cannot be forbidden|the end of a process cannot be watched|there is no queue' --disable-static CFLAGS='-g -O1'
 }
 
 # i686, natively: 32 bits
@@ -364,20 +372,22 @@ step_i686() {
     # open() by which they replace the C library's are those of 64-bit machines.
     local libc=/usr/i686-linux-gnu/lib
     local skips='cannot make a terabyte here|the clock cannot be set for a program|files cannot be lost by a program'
-    on_machine i686 i686-linux-gnu i686-linux-gnu-gcc "$skips" --enable-werror --disable-static \
+    on_machine i686 i686-linux-gnu i686-linux-gnu-gcc "$skips" --enable-werror --disable-static CFLAGS='-g -O1' \
         LDFLAGS="-Wl,--dynamic-linker=$libc/ld-linux.so.2 -Wl,--disable-new-dtags,-rpath,$libc"
 }
 
-# s390x, under qemu-user: big-endian, and char is unsigned there
+# s390x, under qemu-user: big-endian, and char is unsigned there.  The suites of what is read and written
 step_s390x() {
-    FILELOCK_TEST_SKIP="test_soft_storm $system_call_suites" emulated s390x # a storm takes long there
+    emulated s390x test_options test_acquire test_announce test_questions test_begin test_convert test_descriptor \
+        test_provider test_limits test_owner_linux test_replaced test_scopes test_lease test_soft test_soft_files \
+        test_soft_linux test_soft_queue test_soft_sharing test_soft_takeover
 }
 
-# musl, shared, and all of it static, where suites that take long and know no difference are left out
+# musl, shared; and all of it static, where the suites about threads and ends are enough
 step_musl() {
     local skips='libraries stay loaded|another malloc may keep|nothing tells when a file was made'
     prepare_machines
-    FILELOCK_TEST_SKIP=$stopping_suites on_machine musl x86_64-linux-musl musl-gcc "$skips" CPPFLAGS="-I$work/kernel"
+    FILELOCK_TEST_SKIP=$stopping_suites on_machine musl x86_64-linux-musl musl-gcc "$skips" CFLAGS='-g -O0' CPPFLAGS="-I$work/kernel"
     musl-gcc -static -I"$top/include" "$top/examples/update.c" .libs/libfilelock.a -o update
     ./update number
     ./update number
@@ -387,9 +397,9 @@ step_musl() {
     find . -path './.libs/filelock' -o -path './tests/*' -type f -perm -u+x ! -name '*.so*' ! -name '*.sh' >programs
     xargs rm -f filelock <programs
     export MAKEFLAGS=LDFLAGS=-all-static # an option of libtool, which configure would refuse
-    export FILELOCK_TEST_SKIP="$soft_suites $system_call_suites test_load" # which cannot load plugins there
+    only_suites test_acquire test_begin test_timeout test_cancel test_threads test_fork test_convert test_several test_lease
     make -s -j2
-    check
+    check "${machine_check[@]}"
     as_native "$skips"
     ! readelf --program-headers tests/test_acquire filelock | grep INTERP
 }
@@ -532,6 +542,7 @@ step_trixie() {
 
 # Builds for Windows by mingw-w64, and tests by Wine, in the directory windows_ARCHITECTURE.
 windows() { # ARCHITECTURE
+    local suites some=()
     export HOST=$1-w64-mingw32 WINEPREFIX=$work/windows_$1/wineprefix
     "$top/dev" setup build windows
     check_for "$HOST"
@@ -544,10 +555,17 @@ windows() { # ARCHITECTURE
     # Without these answers, libtool translates paths by Wine's winepath, which sets up a prefix of its own.
     for_windows=(--build="$(dpkg-architecture -qDEB_BUILD_GNU_TYPE)" --host="$HOST"
         lt_cv_to_host_file_cmd=func_convert_file_noop lt_cv_to_tool_file_cmd=func_convert_file_noop)
+    [ "$1" = x86_64 ] || for_windows+=(CFLAGS='-g -O1') # one of the two is enough to be optimized as users have it
     "$top/tests/wine.sh" --prepare
     configure_in "windows_$1/build" "${for_windows[@]}" --enable-werror --prefix=/opt/filelock
     make -s -j2
-    FILELOCK_TEST_SCALE=0.1 check
+    if [ "$1" = i686 ]; then # which differs in the sizes of types and in calling conventions
+        suites=$(printf 'tests/test_%s ' acquire answers begin convert files limits lockfileex options overlapped \
+            provider questions soft threads timeout windows)
+        some=(TESTS="$suites tests/tool_windows.sh"
+            check_PROGRAMS="$suites tests/foreign_lockfileex examples/single examples/timeout examples/readme")
+    fi
+    FILELOCK_TEST_SCALE=0.1 check "${some[@]}"
     # What Windows has not, and what Wine does not do.  tests/posix_only.sh tells which suites are left out.
     known_skips 'kind (flock|ofd|lease) is not in this build|no symbolic link can|read-only to this user|a directory stays here'
     "$top/.ci/circles" "$top" "$PWD"
@@ -559,7 +577,7 @@ step_windows_x86_64() {
     windows x86_64
 }
 
-# Windows, 32 bits: the suites by Wine, the DLL and the static library in use
+# Windows, 32 bits: suites by Wine, the DLL and the static library in use
 step_windows_i686() {
     windows i686
 }
@@ -568,7 +586,7 @@ for_macos() { # MACHINE NAME CC CONFIGURE-ARGUMENT...: configures, builds and in
     local host=${1/arm64/aarch64}-apple-darwin
     # clang 14 finds fault with what macros of Apple's headers become.
     configure_in "macos/$2" --build="$(dpkg-architecture -qDEB_BUILD_GNU_TYPE)" --host="$host" CC="$3" CXX=false \
-        CFLAGS='-g -O2 -Wno-gnu-statement-expression' AR=llvm-ar RANLIB=llvm-ranlib NM=llvm-nm STRIP=: DSYMUTIL=: \
+        CFLAGS='-O0 -Wno-gnu-statement-expression' AR=llvm-ar RANLIB=llvm-ranlib NM=llvm-nm STRIP=: DSYMUTIL=: \
         lt_cv_prog_gnu_ld=no PKG_CONFIG=false --enable-werror "${@:4}"
     make -s -j2
     make -s install DESTDIR="$work/macos/$2/root"
@@ -609,7 +627,7 @@ step_standin() {
         LIBS="$work/standin/libstandin.a" "${fallbacks[@]}"
     make -s -j2
     "$top/.ci/circles" "$top" "$PWD"
-    FILELOCK_TEST_SCALE=0.1 check TESTS='tests/test_kqueue tests/test_acquire'
+    FILELOCK_TEST_SCALE=0.1 check TESTS='tests/test_kqueue tests/test_acquire' check_PROGRAMS='tests/test_kqueue tests/test_acquire'
     # And the suite can fail: without events, waiters poll.
     STANDIN_DEAF=yes CK_RUN_CASE=waits refuses 'test_handover:0: Assertion' ./tests/test_kqueue
 }

@@ -198,3 +198,8 @@ endif
 .PHONY: list-tests
 list-tests:
 	@echo $(TESTS)
+
+# Builds the test programs without optimizing.  What they prove does not depend on it, and they compile faster like this.
+.PHONY: test-programs
+test-programs: all
+	@$(MAKE) $(AM_MAKEFLAGS) check TESTS= CFLAGS='$(CFLAGS) -g1 -O0' >/dev/null

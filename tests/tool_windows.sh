@@ -148,6 +148,7 @@ check "a broken marker's place" 6 $status
 mkdir ward
 said tool --doctor --json ward
 check "--doctor" 0 $status
+test "$status" = 0 || echo "$text"
 for kind in win32 soft; do
     check "--doctor: $kind excludes, and ends with its holder" \
         *'"kind": "'$kind'", "excludes": true, "overlaps": 0, '*'"freed_by_kill": true, '* "$(grep "\"$kind\", \"excludes" said.out)"

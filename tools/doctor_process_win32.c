@@ -11,6 +11,7 @@
 
 #include "doctor_probe.h"
 #include "doctor_win32.h"
+#include "report.h"
 #include "run.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@ wchar_t *doctor_wide(const char *path)
     return wide;
 }
 
+/* Returns the errno value of an error.  One that has no such value is told on stderr by its number. */
 static int error_of(DWORD error)
 {
     switch (error) {
@@ -60,10 +62,15 @@ static int error_of(DWORD error)
         return ENOSPC;
     case ERROR_NOT_ENOUGH_MEMORY:
     case ERROR_OUTOFMEMORY:
+    case ERROR_NO_SYSTEM_RESOURCES:
+    case ERROR_COMMITMENT_LIMIT:
         return ENOMEM;
+    case ERROR_TOO_MANY_OPEN_FILES:
+        return EMFILE;
     case ERROR_SHARING_VIOLATION:
         return EAGAIN;
     default:
+        complain("Windows answers with its error %lu", (unsigned long) error);
         return EIO;
     }
 }

@@ -774,13 +774,14 @@ listing() {
     run "$tool" --soft --list=below
     verdict "--list --soft: what the dead left" grep -q "^$here/below/dead: held by pid [0-9]* with .*soft lock, dead$" out
     let_go
-    # One descriptor has to do for the directories, however deep they are.
-    mkdir -p below/1/2/3/4/5/6/7/8/9/10/11
-    mv below/remote below/1/2/3/4/5/6/7/8/9/10/11
+    # One descriptor has to do for the directories, however deep they are.  The shell of libtool's script needs some too.
+    deep=below/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20
+    mkdir -p $deep
+    mv below/remote $deep
     # shellcheck disable=SC3045 # the shells of all systems have it
-    (ulimit -n 8 && "$tool" --list below) >out 2>err
+    (ulimit -n 16 && "$tool" --list below) >out 2>err
     verdict "--list DIRECTORY: many directories deep" \
-        grep -q "^$here/below/1/2/3/4/5/6/7/8/9/10/11/remote: held by pid 1 on elsewhere.example " out
+        grep -q "^$here/$deep/remote: held by pid 1 on elsewhere.example " out
     controls=$(printf 'esc\033\302\233\302\251\t')
     printf '1\nelsewhere.example\n' >"below/$controls."
     run "$tool" --list below

@@ -40,9 +40,22 @@ build_and_check() { # DIRECTORY CONFIGURE-ARGUMENT...
     check
 }
 
-# Runs the suites.  Fails if none has run, for which Automake says PASS.
+# The scripts that know no difference between the builds here.  The steps check, trixie, deb and rpm run them, and what
+# belongs to the manual.
+scripts_alike='header.sh cxx.sh completion.sh probes.sh'
+
+# Prints what this target of make lists, without that, and without what FILELOCK_TEST_SKIP leaves out.
+kept() { # list-tests|list-programs
+    # shellcheck disable=SC2086 # lists
+    make -s "$1" | tr ' ' '\n' | grep -v '^man/' |
+        grep -vxF -f <(printf 'tests/%s\n' $scripts_alike ${FILELOCK_TEST_SKIP-}) | tr '\n' ' '
+}
+
+# Builds and runs the suites, or these TESTS of check_PROGRAMS.  What is left out is not built either.  Fails if none has
+# run, for which Automake says PASS.
 check() { # [COMMAND-BEFORE-MAKE...] [VARIABLE=VALUE...]
     local prefix=()
+    [[ " $* " == *" TESTS="* ]] || set -- "$@" TESTS="$(kept list-tests)" check_PROGRAMS="$(kept list-programs)"
     while [ $# -gt 0 ] && [[ $1 != *=* ]]; do
         prefix+=("$1")
         shift
@@ -169,6 +182,7 @@ step_gcc() {
     refuses 'a.c:2:6:large: a frame of 5' small_frames large
     (cd dynamic && printf 'void f(char *);\nvoid grows(int n)\n{\n    char a[n];\n    f(a);\n}\n' >a.c && gcc -O2 -fstack-usage -c a.c)
     refuses 'bytes, dynamic' small_frames dynamic
+    make -s -j2 test-programs # all, for the warnings
     FILELOCK_TEST_SCALE=1 check TESTS=tests/test_faults check_PROGRAMS=tests/test_faults
 }
 
@@ -245,8 +259,11 @@ step_asan_gcc() {
 
 # address and undefined-behaviour sanitizers, clang, warnings are errors; no shared library, OFD locks as the default kind
 step_asan_clang() {
-    briefly build_and_check asan_clang CC=clang CFLAGS='-g -O1' --enable-werror --enable-sanitizer=address,undefined \
+    configure_in asan_clang CC=clang CFLAGS='-g -O1' --enable-werror --enable-sanitizer=address,undefined \
         --disable-shared --with-backend=ofd
+    make -s -j2
+    make -s -j2 test-programs # all, for the warnings
+    briefly check
     mkdir "$work/asan_clang/win32"
     cd "$work/asan_clang/win32"
     refuses '--with-backend=win32: this platform lacks it' "$top/configure" --with-backend=win32
@@ -259,13 +276,16 @@ step_tsan() {
     export TSAN_OPTIONS=report_thread_leaks=0
     configure_in tsan CC=gcc CFLAGS='-g -O1' --enable-sanitizer=thread --disable-static
     make -s -j2
-    FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP=$system_call_suites check fixed_addresses
+    # The tool has no threads of its own.
+    FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP="$system_call_suites tool.sh doctor.sh" check fixed_addresses
 }
 
 # the suites under valgrind
 step_valgrind() {
     # In the storm, processes wait for each other longer than they are slowed down.  A node of etcd may not answer in time.
-    export FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP="test_soft_queue test_soft_storm test_etcd $stopping_suites"
+    # No script has valgrind run the tool.
+    export FILELOCK_TEST_SCALE=0.1
+    export FILELOCK_TEST_SKIP="test_soft_queue test_soft_storm test_etcd $stopping_suites tool.sh doctor.sh"
     # valgrind does not know that F_OFD_SETLKW blocks, and stops all threads: leave the queue of soft waiters out.
     configure_in valgrind CFLAGS='-g -O1' --disable-static filelock_cv_soft_queue=no
     make -s -j2
@@ -521,7 +541,8 @@ first_steps_in() { # ROOT
     in_as_user "$1" env FILELOCK_TEST_SCALE="$FILELOCK_TEST_SCALE" FILELOCK_TEST_SKIP="$FILELOCK_TEST_SKIP" sh -euc '
         mkdir ~/tree/build && cd ~/tree/build
         ../configure -q --enable-werror
-        make -s -j2 check TESTS=
+        make -s -j2
+        make -s -j2 test-programs
         cd .. && ./dev demo && ./dev check'
 }
 
@@ -560,10 +581,10 @@ windows() { # ARCHITECTURE
     configure_in "windows_$1/build" "${for_windows[@]}" --enable-werror --prefix=/opt/filelock
     make -s -j2
     if [ "$1" = i686 ]; then # which differs in the sizes of types and in calling conventions
-        suites=$(printf 'tests/test_%s ' acquire answers begin convert files limits lockfileex options overlapped \
+        suites=$(printf 'tests/test_%s.exe ' acquire answers begin convert files limits lockfileex options overlapped \
             provider questions soft threads timeout windows)
-        some=(TESTS="$suites tests/tool_windows.sh"
-            check_PROGRAMS="$suites tests/foreign_lockfileex examples/single examples/timeout examples/readme")
+        some=(TESTS="$suites tests/tool_windows.sh" check_PROGRAMS="$suites tests/foreign_lockfileex.exe
+            examples/single.exe examples/timeout.exe examples/readme.exe")
     fi
     FILELOCK_TEST_SCALE=0.1 check "${some[@]}"
     # What Windows has not, and what Wine does not do.  tests/posix_only.sh tells which suites are left out.

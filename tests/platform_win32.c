@@ -428,8 +428,14 @@ static int spawn(struct process *process, const char *const argv[], HANDLE input
     const char *name = strrchr(argv[0], '/');
     snprintf(path, sizeof path, "%s%s", argv[0], strstr(name ? name : argv[0], ".exe") ? "" : ".exe");
     command_line(argv, line);
-    if (!CreateProcessW(wide(path, program), line, NULL, NULL, TRUE, 0, NULL, NULL, &start, &child))
-        return -1;
+    for (int tries = 1; !CreateProcessW(wide(path, program), line, NULL, NULL, TRUE, 0, NULL, NULL, &start, &child);
+         tries++) {
+        /* Wine now and then fails to start a process while the machine is busy. */
+        printf("note: CreateProcess: error %lu\n", (unsigned long) GetLastError());
+        if (tries == 3)
+            return -1;
+        nap_ms(100);
+    }
     CloseHandle(child.hThread);
     process->pid = child.dwProcessId;
     return remember(process->pid, child.hProcess);

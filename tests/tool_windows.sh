@@ -146,7 +146,14 @@ check "a broken marker's place" 6 $status
 
 # ---- the doctor ------------------------------------------------------------------------------
 mkdir ward
-said tool --doctor --json ward
+# Wine now and then fails to start a process while the machine is busy, which the doctor tells.
+for try in 1 2 3; do
+    said tool --doctor --json ward
+    case $text in
+    *"cannot start a process"*) echo "note: the doctor's try $try: $text" ;;
+    *) break ;;
+    esac
+done
 check "--doctor" 0 $status
 test "$status" = 0 || echo "$text"
 for kind in win32 soft; do

@@ -42,6 +42,14 @@ struct handle {
     struct signal_pair lost;
 };
 
+/* Has each try fail, or no longer. */
+static void set_unreachable(int unreachable)
+{
+    pthread_mutex_lock(&memory.mutex);
+    memory.unreachable = unreachable;
+    pthread_mutex_unlock(&memory.mutex);
+}
+
 static int memory_open(void **state, const struct filelock_provider_lock *lock)
 {
     struct handle *handle;
@@ -446,12 +454,12 @@ START_TEST(test_unreachable)
 {
     struct filelock *a = provided("a", NULL);
 
-    memory.unreachable = 1;
+    set_unreachable(1);
     EXPECT(filelock_acquire(a, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EHOSTUNREACH);
     int64_t start = now_ns();
     EXPECT(filelock_acquire(a, FILELOCK_EXCLUSIVE, 50), -EHOSTUNREACH);
     EXPECT_TOOK(start, 50);
-    memory.unreachable = 0;
+    set_unreachable(0);
     EXPECT(filelock_acquire(a, FILELOCK_EXCLUSIVE, 50), 0);
     filelock_free(a);
 }
@@ -475,7 +483,7 @@ START_TEST(test_begin_unreachable)
 {
     struct filelock *a = provided("a", NULL);
 
-    memory.unreachable = 1;
+    set_unreachable(1);
     EXPECT(filelock_acquire_begin(a, FILELOCK_EXCLUSIVE, FILELOCK_TRY), -EHOSTUNREACH);
     int64_t start = now_ns();
     EXPECT(filelock_acquire_begin(a, FILELOCK_EXCLUSIVE, 50), -EINPROGRESS);
@@ -483,7 +491,7 @@ START_TEST(test_begin_unreachable)
     EXPECT_TOOK(start, 50);
     EXPECT(filelock_acquire_finish(a), -EHOSTUNREACH);
     EXPECT(filelock_acquire_begin(a, FILELOCK_EXCLUSIVE, PATIENCE_MS), -EINPROGRESS);
-    memory.unreachable = 0;
+    set_unreachable(0);
     ck_assert(over_within(a, PATIENCE_MS));
     EXPECT(filelock_acquire_finish(a), 0);
     filelock_free(a);

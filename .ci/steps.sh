@@ -563,7 +563,7 @@ step_trixie() {
 
 # Builds for Windows by mingw-w64, and tests by Wine, in the directory windows_ARCHITECTURE.
 windows() { # ARCHITECTURE
-    local suites some=()
+    local suites programs some=()
     export HOST=$1-w64-mingw32 WINEPREFIX=$work/windows_$1/wineprefix
     "$top/dev" setup build windows
     check_for "$HOST"
@@ -583,8 +583,8 @@ windows() { # ARCHITECTURE
     if [ "$1" = i686 ]; then # which differs in the sizes of types and in calling conventions
         suites=$(printf 'tests/test_%s.exe ' acquire answers begin convert files limits lockfileex options overlapped \
             provider questions soft threads timeout windows)
-        some=(TESTS="$suites tests/tool_windows.sh" check_PROGRAMS="$suites tests/foreign_lockfileex.exe
-            examples/single.exe examples/timeout.exe examples/readme.exe")
+        programs=$(printf '%s.exe ' tests/foreign_lockfileex examples/single examples/timeout examples/readme)
+        some=(TESTS="$suites tests/tool_windows.sh" check_PROGRAMS="$suites $programs")
     fi
     FILELOCK_TEST_SCALE=0.1 check "${some[@]}"
     # What Windows has not, and what Wine does not do.  tests/posix_only.sh tells which suites are left out.

@@ -40,9 +40,9 @@ build_and_check() { # DIRECTORY CONFIGURE-ARGUMENT...
     check
 }
 
-# The scripts that know no difference between the builds here.  The steps check, trixie, deb and rpm run them, and what
-# belongs to the manual.
-scripts_alike='header.sh cxx.sh completion.sh probes.sh'
+# The scripts that know no difference between the builds for Linux.  The steps check, trixie, deb and rpm run them, and
+# what belongs to the manual.
+scripts_alike='cxx.sh completion.sh'
 
 # Prints what this target of make lists, without that, and without what FILELOCK_TEST_SKIP leaves out.
 kept() { # list-tests|list-programs
@@ -155,9 +155,9 @@ step_dev_packages() {
 # a release: build out of tree from the tarball, test, install, uninstall, clean
 step_distcheck() {
     configure_in distcheck
-    # Of the suites, one is enough: the steps of packages build and run the others from the same tarball.
+    # Of the suites, one is enough: the steps of packages run the others from the same tarball.
     make -s -j2 distcheck DISTCHECK_CONFIGURE_FLAGS='--enable-silent-rules CFLAGS=-O0' VERBOSE=yes \
-        check_PROGRAMS=tests/test_acquire TESTS='tests/test_acquire tests/symbols.sh'
+        TESTS='tests/test_acquire tests/symbols.sh tests/header.sh examples/check.sh man/examples.sh'
     tar -tf libfilelock-*.tar.xz >files
     for file in README.md NEWS COPYING SECURITY.md bootstrap configure dev include/filelock.h m4/filelock.m4 \
         examples/demo.c; do
@@ -277,7 +277,7 @@ step_tsan() {
     configure_in tsan CC=gcc CFLAGS='-g -O1' --enable-sanitizer=thread --disable-static
     make -s -j2
     # The tool has no threads of its own.
-    FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP="$system_call_suites tool.sh doctor.sh" check fixed_addresses
+    FILELOCK_TEST_SCALE=0.1 FILELOCK_TEST_SKIP="$stopping_suites tool.sh doctor.sh" check fixed_addresses
 }
 
 # the suites under valgrind
@@ -355,9 +355,10 @@ only_suites() { # SUITE...
 check_for() { # HOST [CONFIGURE-ARGUMENT...]
     (
         flock 7
-        [ -d "$work/check" ] || { "$top/.ci/windows" source "$work/check.new" && mv "$work/check.new" "$work/check"; }
+        [ -d "$work/check.source" ] ||
+            { "$top/.ci/windows" source "$work/check.new" && mv "$work/check.new" "$work/check.source"; }
         [ -e "$work/check.$1/lib/pkgconfig/check.pc" ] ||
-            "$top/.ci/windows" check "$work/check" "$1" "$work/check.$1" "${@:2}"
+            "$top/.ci/windows" check "$work/check.source" "$1" "$work/check.$1" "${@:2}"
     ) 7>"$work/check.lock"
 }
 
@@ -394,6 +395,7 @@ step_i686() {
     local skips='cannot make a terabyte here|the clock cannot be set for a program|files cannot be lost by a program'
     on_machine i686 i686-linux-gnu i686-linux-gnu-gcc "$skips" --enable-werror --disable-static CFLAGS='-g -O1' \
         LDFLAGS="-Wl,--dynamic-linker=$libc/ld-linux.so.2 -Wl,--disable-new-dtags,-rpath,$libc"
+    make -s -j2 test-programs # all, for the warnings
 }
 
 # s390x, under qemu-user: big-endian, and char is unsigned there.  The suites of what is read and written
@@ -541,8 +543,7 @@ first_steps_in() { # ROOT
     in_as_user "$1" env FILELOCK_TEST_SCALE="$FILELOCK_TEST_SCALE" FILELOCK_TEST_SKIP="$FILELOCK_TEST_SKIP" sh -euc '
         mkdir ~/tree/build && cd ~/tree/build
         ../configure -q --enable-werror
-        make -s -j2
-        make -s -j2 test-programs
+        make -s -j2 check TESTS=
         cd .. && ./dev demo && ./dev check'
 }
 
@@ -563,7 +564,7 @@ step_trixie() {
 
 # Builds for Windows by mingw-w64, and tests by Wine, in the directory windows_ARCHITECTURE.
 windows() { # ARCHITECTURE
-    local suites programs some=()
+    local suites programs some=() scripts_alike=completion.sh
     export HOST=$1-w64-mingw32 WINEPREFIX=$work/windows_$1/wineprefix
     "$top/dev" setup build windows
     check_for "$HOST"
@@ -580,11 +581,12 @@ windows() { # ARCHITECTURE
     "$top/tests/wine.sh" --prepare
     configure_in "windows_$1/build" "${for_windows[@]}" --enable-werror --prefix=/opt/filelock
     make -s -j2
+    make -s -j2 test-programs # all, for the warnings
     if [ "$1" = i686 ]; then # which differs in the sizes of types and in calling conventions
         suites=$(printf 'tests/test_%s.exe ' acquire answers begin convert files limits lockfileex options overlapped \
             provider questions soft threads timeout windows)
         programs=$(printf '%s.exe ' tests/foreign_lockfileex examples/single examples/timeout examples/readme)
-        some=(TESTS="$suites tests/tool_windows.sh" check_PROGRAMS="$suites $programs")
+        some=(TESTS="$suites tests/tool_windows.sh tests/symbols.sh tests/posix_only.sh" check_PROGRAMS="$suites $programs")
     fi
     FILELOCK_TEST_SCALE=0.1 check "${some[@]}"
     # What Windows has not, and what Wine does not do.  tests/posix_only.sh tells which suites are left out.

@@ -41,7 +41,6 @@ wchar_t *doctor_wide(const char *path)
     return wide;
 }
 
-/* Returns the errno value of an error.  One that has no such value is told on stderr by its number. */
 static int error_of(DWORD error)
 {
     switch (error) {
@@ -70,7 +69,6 @@ static int error_of(DWORD error)
     case ERROR_SHARING_VIOLATION:
         return EAGAIN;
     default:
-        complain("Windows answers with its error %lu", (unsigned long) error);
         return EIO;
     }
 }
@@ -115,13 +113,23 @@ void process_prepare(void)
 
 /* ---- Processes ------------------------------------------------------------------------------ */
 
+/* Returns the errno value of the error for which no process was started.  Tells what has no such value by its number. */
+static int start_error(void)
+{
+    DWORD error = GetLastError();
+
+    if (error_of(error) == EIO)
+        complain("cannot start a process: Windows answers with its error %lu", (unsigned long) error);
+    return error_of(error);
+}
+
 /* Makes a pipe of which one end is for a process to inherit. */
 static int open_pipe(HANDLE *own, HANDLE *inherited, int reads)
 {
     HANDLE from, to;
 
     if (!CreatePipe(&from, &to, NULL, 0))
-        return error_of(GetLastError());
+        return start_error();
     *own = reads ? from : to;
     *inherited = reads ? to : from;
     SetHandleInformation(*inherited, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
@@ -147,7 +155,7 @@ static int create(HANDLE input, HANDLE output, PROCESS_INFORMATION *made)
     started = CreateProcessW(program, line, NULL, NULL, TRUE, CREATE_SUSPENDED | CREATE_NEW_PROCESS_GROUP, NULL, NULL,
                              &startup, made);
     if (!started)
-        error = error_of(GetLastError());
+        error = start_error();
     SetEnvironmentVariableW(PROBE_VARIABLE, NULL);
     return error;
 }

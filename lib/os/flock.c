@@ -14,7 +14,6 @@
 #include "os/os_lock.h"
 #include "outcome.h"
 #include "system/file.h"
-#include "system/remote.h"
 #include "wait/limits.h"
 
 static int apply(int fd, int operation)
@@ -25,8 +24,6 @@ static int apply(int fd, int operation)
             continue;
         case EWOULDBLOCK:
             return CONTENDED;
-        case EACCES: /* the client of SMB says this of a lock that is held */
-            return flk_file_is_smb(fd) ? CONTENDED : -EACCES;
         case ENOSYS:
         case EOPNOTSUPP:
         case EINVAL: /* the operation is valid, so the file cannot be locked */

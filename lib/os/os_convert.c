@@ -154,7 +154,7 @@ static int convert_down(const struct target *target, struct os_lock *os)
         return -EBUSY; /* a relative by fork relies on the exclusive lock */
     if (os->recorded)
         (void) flk_file_write(os->fd, "", 0);
-    rc = flk_backend_of(target)->convert(os->fd, &target->range, FILELOCK_SHARED);
+    rc = flk_os_file_contended(os, flk_backend_of(target)->convert(os->fd, &target->range, FILELOCK_SHARED));
     if (rc != 0)
         (void) flk_os_file_record(target, os);
     else

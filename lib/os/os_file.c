@@ -96,16 +96,30 @@ static unsigned wishes_of(const struct target *target, const struct os_lock *os,
     return wishes;
 }
 
+/* True if the open file is known to be on SMB. */
+static bool is_on_smb(const struct target *target, int fd)
+{
+    if (flk_file_is_smb(fd))
+        return true;
+    return target->path != NULL && flk_file_is_removed(fd) &&
+           flk_file_place_is_smb(target->path, flk_target_follows(target));
+}
+
 /*
  * Notes what is different on the file's file system.  On SMB names do not age while the file is open, and to open it
  * once more may cost the client the locks on it.
  */
-static void note_file_system(struct os_lock *opened)
+static void note_file_system(const struct target *target, struct os_lock *opened)
 {
     bool ages = flk_file_names_age(opened->fd, &opened->id);
 
-    opened->smb = ages && flk_file_is_smb(opened->fd);
+    opened->smb = ages && is_on_smb(target, opened->fd);
     opened->ages = ages && !opened->smb;
+}
+
+enum outcome flk_os_file_contended(const struct os_lock *os, enum outcome rc)
+{
+    return rc == -EACCES && os->smb ? CONTENDED : rc;
 }
 
 /* Opens the path.  Without a path, which happens only in a forked child, opens the caller's descriptor once more. */
@@ -126,7 +140,7 @@ static enum outcome open_target(const struct target *target, const struct os_loc
     if (rc != 0)
         flk_file_close(opened->fd);
     else
-        note_file_system(opened);
+        note_file_system(target, opened);
     return rc;
 }
 

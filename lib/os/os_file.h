@@ -31,6 +31,12 @@ int flk_os_file_init(const struct target *target, void *state);
  */
 enum outcome flk_os_file_have(const struct target *target, struct os_lock *os, enum filelock_mode mode);
 
+/*
+ * Returns CONTENDED in place of -EACCES from a call that locks, if the file is on SMB, whose client says this of a lock
+ * that is held.  Else returns rc.  The file cannot be asked once more: when it is removed, its file system is not told.
+ */
+enum outcome flk_os_file_contended(const struct os_lock *os, enum outcome rc);
+
 /* Forgets a descriptor without closing it, since the number may be that of another file. */
 void flk_os_file_disown(struct os_lock *os);
 

@@ -93,6 +93,7 @@ static enum outcome lock_open(const struct target *target, struct os_lock *os, e
 {
     enum outcome rc = flk_backend_of(target)->try(os->fd, &target->range, mode);
 
+    rc = flk_os_file_contended(os, rc);
     return rc == TAKEN || rc == CONTENDED ? rc : flk_os_lock_refused(os, rc);
 }
 

@@ -249,16 +249,13 @@ bool flk_file_folder_is_smb(const char *path)
     return is;
 }
 
-/*
- * True if a file that can be neither opened nor made was removed: on SMB it keeps its name until no process has it open.
- */
-static bool keeps_its_name(const char *path, bool follow)
+bool flk_file_place_is_smb(const char *path, bool follow)
 {
     char *real = follow ? flk_file_resolve(path) : NULL;
-    bool keeps = flk_file_folder_is_smb(real != NULL ? real : path);
+    bool is = flk_file_folder_is_smb(real != NULL ? real : path);
 
     free(real);
-    return keeps;
+    return is;
 }
 
 enum outcome flk_file_open(const char *path, unsigned wishes, unsigned mode, int *fd, unsigned *access)
@@ -282,7 +279,8 @@ enum outcome flk_file_open(const char *path, unsigned wishes, unsigned mode, int
         else if (rc != -EEXIST)
             return rc;
     }
-    return rc == -EEXIST && keeps_its_name(path, (wishes & FILE_FOLLOW) != 0) ? CONTENDED : rc;
+    /* A file that can be neither opened nor made was removed: on SMB it keeps its name until no process has it open. */
+    return rc == -EEXIST && flk_file_place_is_smb(path, (wishes & FILE_FOLLOW) != 0) ? CONTENDED : rc;
 }
 
 int flk_file_open_to_read(const char *path, bool follow)

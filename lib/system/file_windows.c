@@ -354,6 +354,13 @@ bool flk_file_is_smb(int fd)
     return false;
 }
 
+bool flk_file_place_is_smb(const char *path, bool follow)
+{
+    (void) path;
+    (void) follow;
+    return false;
+}
+
 /* flk_file_path_identity() opens the file, and so asks the server. */
 bool flk_file_names_age(int fd, const struct identity *id)
 {

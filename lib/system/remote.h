@@ -24,6 +24,9 @@ bool flk_file_path_is_remote(const char *path);
 bool flk_file_is_smb(int fd);
 bool flk_file_path_is_smb(const char *path);
 
+/* True if the folder of what the path names, or named, is known to be on SMB.  Nothing tells that of a removed file. */
+bool flk_file_place_is_smb(const char *path, bool follow);
+
 /* True if this host may take a path for what it named a while ago, since another host has changed that. */
 bool flk_file_names_age(int fd, const struct identity *id);
 

@@ -96,13 +96,11 @@ static unsigned wishes_of(const struct target *target, const struct os_lock *os,
     return wishes;
 }
 
-/* True if the open file is known to be on SMB. */
+/* True if the open file is known to be on SMB.  Another client may have removed it, and nothing tells that at once. */
 static bool is_on_smb(const struct target *target, int fd)
 {
-    if (flk_file_is_smb(fd))
-        return true;
-    return target->path != NULL && flk_file_is_removed(fd) &&
-           flk_file_place_is_smb(target->path, flk_target_follows(target));
+    return flk_file_is_smb(fd) ||
+           (target->path != NULL && flk_file_place_is_smb(target->path, flk_target_follows(target)));
 }
 
 /*

@@ -26,7 +26,7 @@ int flk_os_file_init(const struct target *target, void *state)
     *os = (struct os_lock) { .fd = target->fd, .access = FILE_READS | FILE_WRITES };
     if (target->fd >= 0) {
         (void) flk_file_identity(target->fd, &os->id);
-        os->smb = flk_file_is_smb(target->fd);
+        os->smb = flk_file_is_smb(target->fd) > 0;
     }
     return 0;
 }
@@ -96,11 +96,14 @@ static unsigned wishes_of(const struct target *target, const struct os_lock *os,
     return wishes;
 }
 
-/* True if the open file is known to be on SMB.  Another client may have removed it, and nothing tells that at once. */
+/* True if the open file is known to be on SMB: by the folder of its path, if its file system does not tell. */
 static bool is_on_smb(const struct target *target, int fd)
 {
-    return flk_file_is_smb(fd) ||
-           (target->path != NULL && flk_file_place_is_smb(target->path, flk_target_follows(target)));
+    int told = flk_file_is_smb(fd);
+
+    if (told < 0 && target->path != NULL)
+        return flk_file_place_is_smb(target->path, flk_target_follows(target));
+    return told > 0;
 }
 
 /*

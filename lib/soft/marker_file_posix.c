@@ -14,7 +14,7 @@
 /* On SMB a locked marker could not be read, so markers do without there. */
 int flk_marker_lock(int fd)
 {
-    if (flk_file_is_smb(fd))
+    if (flk_file_is_smb(fd) > 0)
         return -ENOTSUP;
     while (flock(fd, LOCK_EX | LOCK_NB) != 0)
         if (errno != EINTR)

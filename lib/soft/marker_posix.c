@@ -32,6 +32,7 @@
 #include "system/file.h"
 #include "system/file_posix.h"
 #include "system/guard.h"
+#include "system/remote.h"
 #include "wait/await.h"
 #include "wait/limits.h"
 
@@ -405,7 +406,7 @@ static int publish(const struct new_marker *marker, bool *named)
 
     *named = fd == -ENOTSUP;
     if (fd == -ENOTSUP &&
-        !flk_file_folder_is_smb(marker->at)) /* there, a marker that is open by its private name has no other */
+        !flk_file_place_is_smb(marker->at, false)) /* there, a marker that is open by its private name has no other */
         fd = publish_named(marker);
     if (fd == -ENOTSUP)
         fd = create_in_place(marker);
@@ -455,7 +456,7 @@ int flk_marker_publish_aside(const char *path, const char *aside, const struct d
 
 char *flk_marker_away(const char *path, const char *aside)
 {
-    return flk_file_folder_is_smb(path) ? new_private_name(path) : strdup(aside);
+    return flk_file_place_is_smb(path, false) ? new_private_name(path) : strdup(aside);
 }
 
 int flk_marker_displace(const char *path, const char *aside)
@@ -466,7 +467,10 @@ int flk_marker_displace(const char *path, const char *aside)
 void flk_marker_replace(const char *aside, const char *path)
 {
     struct identity id;
-    int error = flk_file_folder_is_smb(path) ? EOPNOTSUPP : linkat(AT_FDCWD, aside, AT_FDCWD, path, 0) != 0 ? errno : 0;
+    int error = EOPNOTSUPP;
+
+    if (!flk_file_place_is_smb(path, false))
+        error = linkat(AT_FDCWD, aside, AT_FDCWD, path, 0) == 0 ? 0 : errno;
 
     /*
      * Without hard links this is not quite safe.  If another contender publishes a marker between the look and the

@@ -194,7 +194,7 @@ static bool is_suspected(const struct suspicion *suspicion, const struct marker 
 /* Begins a suspicion.  Keeps the marker's file open if needed: while it is open, no other file can get its number. */
 static void begin_suspicion(struct suspicion *suspicion, struct marker *marker, int64_t now)
 {
-    bool keep = flk_file_numbers_recur() && !flk_file_is_smb(marker->fd); /* a removed marker must lose its name */
+    bool keep = flk_file_numbers_recur() && flk_file_is_smb(marker->fd) <= 0; /* a removed marker must lose its name */
 
     flk_suspicion_end(suspicion);
     suspicion->version = marker->version;

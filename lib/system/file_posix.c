@@ -240,20 +240,13 @@ static int contended_or_error(int rc)
     return rc == -EWOULDBLOCK ? CONTENDED : rc;
 }
 
-bool flk_file_folder_is_smb(const char *path)
-{
-    char *folder = flk_file_parent(path);
-    bool is = folder != NULL && flk_file_path_is_smb(folder);
-
-    free(folder);
-    return is;
-}
-
 bool flk_file_place_is_smb(const char *path, bool follow)
 {
     char *real = follow ? flk_file_resolve(path) : NULL;
-    bool is = flk_file_folder_is_smb(real != NULL ? real : path);
+    char *folder = flk_file_parent(real != NULL ? real : path);
+    bool is = folder != NULL && flk_file_path_is_smb(folder);
 
+    free(folder);
     free(real);
     return is;
 }

@@ -45,7 +45,4 @@ int flk_file_touch(int fd, int64_t *modified);
 /* Writes all bytes, from the beginning of the file on.  Returns 0 or -errno. */
 int flk_file_write_all(int fd, const char *bytes, size_t size);
 
-/* True if the folder of the path is known to be on SMB (system/remote.h). */
-bool flk_file_folder_is_smb(const char *path);
-
 #endif

@@ -348,10 +348,10 @@ bool flk_file_is_remote(int fd)
     return false;
 }
 
-bool flk_file_is_smb(int fd)
+int flk_file_is_smb(int fd)
 {
     (void) fd;
-    return false;
+    return 0;
 }
 
 bool flk_file_place_is_smb(const char *path, bool follow)

@@ -46,7 +46,7 @@ bool flk_file_path_is_remote(const char *path)
     return statfs(path, &fs) != 0 || is_remote(&fs);
 }
 
-bool flk_file_is_smb(int fd)
+int flk_file_is_smb(int fd)
 {
     struct statfs fs;
     int rc;
@@ -54,7 +54,7 @@ bool flk_file_is_smb(int fd)
     do
         rc = fstatfs(fd, &fs);
     while (rc != 0 && errno == EINTR);
-    return rc == 0 && is_smb(&fs);
+    return rc == 0 ? is_smb(&fs) : -errno;
 }
 
 bool flk_file_path_is_smb(const char *path)

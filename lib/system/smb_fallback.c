@@ -6,10 +6,10 @@
 
 #include "system/remote.h"
 
-bool flk_file_is_smb(int fd)
+int flk_file_is_smb(int fd)
 {
     (void) fd;
-    return false;
+    return 0;
 }
 
 bool flk_file_path_is_smb(const char *path)

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# The steps of .ci/run.  The comment line above a step is its title.  $top is the checkout.  Each step
-# runs in $work, which it may fill, under set -euo pipefail.
+# The steps of .ci/run.  The comment line above a step is its title.  $top is the checkout.  Each step runs in $work,
+# which it may fill, under set -euo pipefail.
 set -euo pipefail
 export CI=true DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 export CK_DEFAULT_TIMEOUT=300 # s for a test: beside those of other steps
@@ -40,11 +40,11 @@ build_and_check() { # DIRECTORY CONFIGURE-ARGUMENT...
     check
 }
 
-# The scripts that know no difference between the builds for Linux.  The steps check, trixie, deb and rpm run them, and
-# what belongs to the manual.
+# The scripts that know no difference between the builds for Linux.
 scripts_alike='cxx.sh completion.sh'
 
-# Prints what this target of make lists, without that, and without what FILELOCK_TEST_SKIP leaves out.
+# Prints what this target of make lists, without those scripts, the programs and scripts of the manual, and what
+# FILELOCK_TEST_SKIP leaves out.  The steps check, trixie, deb and rpm run the scripts and the manual's programs.
 kept() { # list-tests|list-programs
     # shellcheck disable=SC2086 # lists
     make -s "$1" | tr ' ' '\n' | grep -v '^man/' |

@@ -779,7 +779,7 @@ listing() {
     mkdir -p $deep
     mv below/remote $deep
     # shellcheck disable=SC3045 # the shells of all systems have it
-    (ulimit -n 16 && "$tool" --list below) >out 2>err
+    (ulimit -n 12 && "$tool" --list below) >out 2>err
     verdict "--list DIRECTORY: many directories deep" \
         grep -q "^$here/$deep/remote: held by pid 1 on elsewhere.example " out
     controls=$(printf 'esc\033\302\233\302\251\t')

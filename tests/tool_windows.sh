@@ -147,26 +147,34 @@ check "a broken marker's place" 6 $status
 # ---- the doctor ------------------------------------------------------------------------------
 mkdir ward
 # Wine now and then fails to start a process while the machine is busy, which the doctor tells.
-for try in 1 2 3; do
+patiently() { # FUNCTION: calls it again, twice at most, after such a failure
+    for try in 1 2 3; do
+        "$1"
+        grep "cannot start a process" said.out other.out || break
+        echo "note: $1 failed at try $try"
+    done
+}
+
+examine() {
     said tool --doctor --json ward
-    case $text in
-    *"cannot start a process"*) echo "note: the doctor's try $try: $text" ;;
-    *) break ;;
-    esac
-done
+}
+
+meet() {
+    tool --doctor --meet -w 60 ward >other.out 2>&1 &
+    said tool --doctor --meet -w 60 ward
+    wait $!
+    other=$?
+}
+
+: >other.out
+patiently examine
 check "--doctor" 0 $status
 test "$status" = 0 || echo "$text"
 for kind in win32 soft; do
     check "--doctor: $kind excludes, and ends with its holder" \
         *'"kind": "'$kind'", "excludes": true, "overlaps": 0, '*'"freed_by_kill": true, '* "$(grep "\"$kind\", \"excludes" said.out)"
 done
-for try in 1 2 3; do
-    tool --doctor --meet -w 60 ward >other.out 2>&1 &
-    said tool --doctor --meet -w 60 ward
-    wait $!
-    other=$?
-    grep "cannot start a process" said.out other.out || break
-done
+patiently meet
 check "--doctor --meet" 0 $status
 check "--doctor --meet, the other" 0 $other
 check "--doctor leaves nothing behind" "" "$(ls -A ward)"

@@ -116,11 +116,12 @@ void process_prepare(void)
 /* Returns the errno value of the error for which no process was started.  Tells what has no such value by its number. */
 static int start_error(void)
 {
-    DWORD error = GetLastError();
+    DWORD said = GetLastError();
+    int error = error_of(said);
 
-    if (error_of(error) == EIO)
-        complain("cannot start a process: Windows answers with its error %lu", (unsigned long) error);
-    return error_of(error);
+    if (error == EIO)
+        complain("cannot start a process: Windows answers with its error %lu", (unsigned long) said);
+    return error;
 }
 
 /* Makes a pipe of which one end is for a process to inherit. */
@@ -145,7 +146,7 @@ static int create(HANDLE input, HANDLE output, PROCESS_INFORMATION *made)
     int error = 0;
 
     if (GetModuleFileNameW(NULL, program, sizeof program / sizeof *program) == 0)
-        return EIO;
+        return start_error();
     wcscpy(line, arguments);
     startup.hStdInput = input;
     startup.hStdOutput = output;
